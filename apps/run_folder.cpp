@@ -1,0 +1,32 @@
+#include "apps/run_folder.hpp"
+
+#include <ctime>
+#include <system_error>
+#include <utility>
+
+#include "tilewise/core/error.hpp"
+
+namespace tilewise::app {
+
+RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
+  for (const auto& file : {log(), weights(), report()}) {
+    if (std::error_code ignored; std::filesystem::exists(file, ignored)) {
+      throw FileError(path_.string() + ": already holds a run (" + file.filename().string() +
+                      "); choose another --output or remove it");
+    }
+  }
+  std::error_code error;
+  std::filesystem::create_directories(path_, error);
+  if (error) throw FileError(path_.string() + ": cannot make the folder: " + error.message());
+}
+
+std::filesystem::path default_run_path() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  char name[64];
+  std::strftime(name, sizeof(name), "mnist-%Y%m%d-%H%M%S", &local);
+  return std::filesystem::path("runs") / name;
+}
+
+}  // namespace tilewise::app

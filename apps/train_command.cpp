@@ -1,0 +1,161 @@
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/commands.hpp"
+#include "apps/progress_bar.hpp"
+#include "apps/run_folder.hpp"
+#include "apps/run_report.hpp"
+#include "apps/runtime.hpp"
+#include "apps/stop_signal.hpp"
+#include "tilewise/core/error.hpp"
+#include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/sgd.hpp"
+#include "tilewise/simd/fma_peak.hpp"
+#include "tilewise/train/csv_log.hpp"
+#include "tilewise/train/dataset.hpp"
+#include "tilewise/train/fit.hpp"
+#include "tilewise/train/networks.hpp"
+#include "tilewise/train/weights_file.hpp"
+
+namespace tilewise::app {
+namespace {
+
+/// Writes each epoch's row; measures the FMA peak between epochs, so that it is measured in the same
+/// minutes as the training it is compared with.
+class EpochLog final : public Callback {
+ public:
+  EpochLog(std::optional<CsvLog> csv, Runtime& runtime) : csv_(std::move(csv)), runtime_(runtime) {
+    measure_peak();
+  }
+
+  void on_epoch_end(const EpochRecord& record) override {
+    if (csv_) csv_->append(record);
+    measure_peak();
+  }
+
+  /// Median of the measurements, floating-point operations a second.
+  double peak() const {
+    std::vector<double> sorted = peaks_;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted[sorted.size() / 2];
+  }
+
+ private:
+  void measure_peak() {
+    peaks_.push_back(simd::measure_fma_peak(runtime_.kernels(), runtime_.executor()));
+  }
+
+  std::optional<CsvLog> csv_;
+  Runtime& runtime_;
+  std::vector<double> peaks_;
+};
+
+std::unique_ptr<Optimizer> make_optimizer(const TrainOptions& options) {
+  if (options.optimizer == "sgd") {
+    SGDOptions sgd{.momentum = options.momentum};
+    if (options.learning_rate) sgd.learning_rate = *options.learning_rate;
+    return std::make_unique<SGD>(sgd);
+  }
+  AdamOptions adam;
+  if (options.learning_rate) adam.learning_rate = *options.learning_rate;
+  return std::make_unique<Adam>(adam);
+}
+
+Verbosity verbosity(const TrainOptions& options) {
+  if (options.verbose == "auto") return default_verbosity();
+  return static_cast<Verbosity>(options.verbose[0] - '0');
+}
+
+/// Training images a second over the epochs that were finished; 0 if there are none.
+double training_speed(const History& history) {
+  double seconds_per_image = 0;  // every epoch has the same number of images
+  for (const EpochRecord& epoch : history.epochs) seconds_per_image += 1 / epoch.images_per_second;
+  return history.epochs.empty() ? 0.0
+                                : static_cast<double>(history.epochs.size()) / seconds_per_image;
+}
+
+/// Samples of one batch at most, for --dry-run.
+DatasetView one_batch(const Dataset& data, std::int64_t batch_size) {
+  return {data, 0, std::min(batch_size, data.size())};
+}
+
+}  // namespace
+
+int train(const TrainOptions& options) {
+  if (options.momentum != 0 && options.optimizer != "sgd") {
+    throw ArgumentError("--momentum: only sgd has momentum; add --optimizer sgd");
+  }
+  Runtime runtime(options.threads);
+  const Verbosity verbose = verbosity(options);
+  const bool talk = verbose != Verbosity::silent;
+  if (talk) fmt::print("{}\n", runtime.description());
+
+  const Dataset train_data = load_mnist(options.data_dir, Split::train);
+  const Dataset test_data = load_mnist(options.data_dir, Split::test);
+  auto [training, validation] = split_validation(train_data, options.validation_split);
+  const std::unique_ptr<Optimizer> optimizer = make_optimizer(options);
+  Model model(mnist_convnet(train_data.image_shape(), train_data.classes()), runtime.executor(),
+              {.max_batch = std::min(options.batch_size, training.size()),
+               .seed = options.seed,
+               .kernels = &runtime.kernels()});
+
+  DatasetView test = test_data;
+  FitOptions fit_options{.epochs = options.epochs, .batch_size = model.max_batch(), .seed = options.seed};
+  if (validation.size() > 0) fit_options.validation = validation;
+  std::optional<RunFolder> folder;
+  std::optional<CsvLog> csv;
+  if (options.dry_run) {
+    training = one_batch(train_data, model.max_batch());
+    test = one_batch(test_data, model.max_batch());
+    if (fit_options.validation) fit_options.validation = training;
+    fit_options.epochs = 1;
+  } else {
+    folder.emplace(options.output.empty() ? default_run_path() : std::filesystem::path(options.output));
+    csv.emplace(folder->log());
+  }
+  if (talk) {
+    fmt::print("{}{} training, {} validation and {} test images from {}\n",
+               model.network().summary(), training.size(), validation.size(), test.size(),
+               options.data_dir);
+    std::fflush(stdout);
+  }
+
+  StopSignal stop_signal;
+  ProgressBar progress(verbose, fit_options.epochs);
+  EpochLog log(std::move(csv), runtime);
+  Callback* const callbacks[] = {&progress, &log, &stop_signal};
+  fit_options.callbacks = callbacks;
+  const History history = fit(model, *optimizer, training, fit_options);
+  if (history.stopped && talk) fmt::print("\nStopped by a signal.\n");
+
+  RunReport report{.runtime = runtime.description(),
+                   .options = options,
+                   .threads = runtime.executor().threads(),
+                   .learning_rate = optimizer->learning_rate(),
+                   .finished_epochs = history.epochs.size(),
+                   .images_per_second = training_speed(history),
+                   .flops_per_image = model.network().training_flops(),
+                   .fma_peak_flops = log.peak()};
+  if (!history.stopped) report.test = tilewise::evaluate(model, test, model.max_batch());
+  if (folder) {
+    save_weights(folder->weights(), model, {{"network", "mnist_convnet"}});
+    write_report(folder->report(), report);
+  }
+  if (talk) {
+    if (!history.epochs.empty()) fmt::print("{}\n", report.speed_line());
+    if (folder) fmt::print("Wrote {} and {}\n", folder->weights().string(), folder->log().string());
+    if (report.test) {
+      fmt::print("Test accuracy: {:.4f} - test loss: {:.4f}\n", report.test->accuracy,
+                 report.test->loss);
+    }
+  }
+  return stop_signal.received() != 0 ? kExitSignalBase + stop_signal.received() : kExitSuccess;
+}
+
+}  // namespace tilewise::app

@@ -1,0 +1,42 @@
+# cmake --install: the library, its headers under <prefix>/include/tilewise, the command line, and
+# what find_package(Tilewise) and pkg-config need.
+
+include(CMakePackageConfigHelpers)
+
+set(TILEWISE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Tilewise)
+
+install(TARGETS tilewise EXPORT TilewiseTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# simd/kernels holds the vector code, which only the units in simd/arch may include.
+install(DIRECTORY core simd layers train DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tilewise
+  FILES_MATCHING PATTERN "*.hpp"
+  PATTERN "simd/kernels" EXCLUDE
+  PATTERN "simd/arch" EXCLUDE)
+install(EXPORT TilewiseTargets NAMESPACE Tilewise:: DESTINATION ${TILEWISE_CMAKE_DIR})
+
+configure_package_config_file(cmake/TilewiseConfig.cmake.in
+  ${CMAKE_CURRENT_BINARY_DIR}/TilewiseConfig.cmake
+  INSTALL_DESTINATION ${TILEWISE_CMAKE_DIR})
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/TilewiseConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${CMAKE_CURRENT_BINARY_DIR}/TilewiseConfig.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/TilewiseConfigVersion.cmake
+  DESTINATION ${TILEWISE_CMAKE_DIR})
+
+# A static library's own dependencies are the user's to link too.
+get_target_property(type tilewise TYPE)
+if(type STREQUAL "STATIC_LIBRARY")
+  set(TILEWISE_PC_REQUIRES "Requires: tbb zlib")
+else()
+  set(TILEWISE_PC_REQUIRES "Requires.private: tbb zlib")
+endif()
+configure_file(cmake/tilewise.pc.in ${CMAKE_CURRENT_BINARY_DIR}/tilewise.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tilewise.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+if(TARGET tilewise_cli)
+  install(TARGETS tilewise_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

@@ -1,0 +1,24 @@
+# One object library per instruction set. Each holds the single translation unit
+# simd/arch/<isa>.cpp, is compiled with that instruction set's flags and always optimised, and is
+# the only code in the library that may use its instructions.
+
+# -ffp-contract: on AVX-512 xsimd 8.1 spells fma as mul + add. gcc contracts that by default, clang
+#   only with this option; the kernels count on one rounding either way.
+# -fno-math-errno: keeps sqrt a single instruction.
+# -Wno-maybe-uninitialized: gcc 12's own AVX-512 intrinsics set it off (gcc bug 105593).
+# xsimd is renamed per unit: its functions are plain inline, so without this the linker would keep
+#   one copy of each, perhaps the AVX-512 one, for every instruction set.
+function(tilewise_add_isa isa)
+  set(target tilewise_${isa})
+  add_library(${target} OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/arch/${isa}.cpp)
+  target_include_directories(${target} PRIVATE ${TILEWISE_INCLUDE_DIR})
+  target_link_libraries(${target} PRIVATE xsimd)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(${target} PRIVATE
+    ${ARGN} -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fno-exceptions -fno-rtti)
+  target_compile_definitions(${target} PRIVATE xsimd=xsimd_${isa})
+  tilewise_compile_options(${target})
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  target_sources(tilewise PRIVATE $<TARGET_OBJECTS:${target}>)
+  target_compile_definitions(tilewise PRIVATE TILEWISE_HAS_${isa})
+endfunction()

@@ -1,0 +1,64 @@
+#include "tilewise/core/parallel.hpp"
+
+#include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/partitioner.h>
+#include <oneapi/tbb/task_arena.h>
+
+#include <optional>
+#include <string>
+
+#include "tilewise/core/error.hpp"
+#include "tilewise/core/float_mode.hpp"
+
+namespace tilewise {
+
+struct Executor::Arena {
+  explicit Arena(int threads) : arena(threads) {
+    // Without this oneTBB starts no more workers than the machine has processors, and a request for
+    // more threads would silently be met with fewer.
+    if (threads > tbb::info::default_concurrency()) {
+      oversubscription.emplace(tbb::global_control::max_allowed_parallelism,
+                               static_cast<std::size_t>(threads));
+    }
+  }
+
+  std::optional<tbb::global_control> oversubscription;
+  tbb::task_arena arena;
+};
+
+Executor::Executor(int threads) : threads_(threads) {
+  if (threads < 1) {
+    throw ArgumentError("threads: " + std::to_string(threads) + " is less than 1");
+  }
+  if (threads > 1) arena_ = std::make_unique<Arena>(threads);
+}
+
+Executor::~Executor() = default;
+
+void Executor::parallel_for(std::int64_t chunks, double nanoseconds,
+                            FunctionRef<void(std::int64_t, int)> body) {
+  if (arena_ == nullptr || chunks <= 1 || nanoseconds < kSerialBelow) {
+    const FlushDenormals flush;
+    for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(chunk, 0);
+    return;
+  }
+  arena_->arena.execute([&] {
+    // One task a chunk, taken by whoever is free: chunks are few and large, and on a shared machine
+    // one core may be slower than another for a while.
+    tbb::parallel_for(
+        tbb::blocked_range<std::int64_t>(0, chunks, 1),
+        [&](const tbb::blocked_range<std::int64_t>& range) {
+          const FlushDenormals flush;
+          const int worker = tbb::this_task_arena::current_thread_index();
+          for (std::int64_t chunk = range.begin(); chunk != range.end(); ++chunk) {
+            body(chunk, worker);
+          }
+        },
+        tbb::simple_partitioner());
+  });
+}
+
+}  // namespace tilewise

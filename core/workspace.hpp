@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+
+#include "tilewise/core/aligned_buffer.hpp"
+
+namespace tilewise {
+
+/// Rounds a number of floats up to whole cache lines, so that pieces of a workspace stay aligned.
+constexpr std::int64_t round_up_to_line(std::int64_t floats) {
+  constexpr std::int64_t kLine = kAlignment / sizeof(float);
+  return (floats + kLine - 1) / kLine * kLine;
+}
+
+/// Scratch memory booked once, when a model is compiled, and handed out as a stack at run time.
+/// Non-owning and cheap to copy: a callee that takes pieces from its own copy gives them back by
+/// returning.
+class Workspace {
+ public:
+  Workspace() = default;
+  Workspace(float* data, std::int64_t size) : next_(data), left_(size) {}
+
+  /// `count` floats, aligned to kAlignment, contents unspecified. The caller has booked
+  /// round_up_to_line(count) floats for it.
+  float* take(std::int64_t count) {
+    const std::int64_t rounded = round_up_to_line(count);
+    assert(rounded <= left_ && "workspace was booked too small");
+    float* piece = next_;
+    next_ += rounded;
+    left_ -= rounded;
+    return piece;
+  }
+
+ private:
+  float* next_ = nullptr;
+  std::int64_t left_ = 0;
+};
+
+}  // namespace tilewise

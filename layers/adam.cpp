@@ -1,0 +1,41 @@
+#include "tilewise/layers/adam.hpp"
+
+#include <cmath>
+
+#include "tilewise/core/error.hpp"
+
+namespace tilewise {
+
+Adam::Adam(const AdamOptions& options) : Optimizer(options.learning_rate), options_(options) {
+  const auto is_decay = [](double beta) { return beta >= 0 && beta < 1; };
+  if (!is_decay(options.beta_1) || !is_decay(options.beta_2) || !(options.epsilon > 0)) {
+    throw ArgumentError("Adam: beta_1 and beta_2 must be in [0, 1) and epsilon positive");
+  }
+}
+
+void Adam::allocate_state(std::span<const Parameter> parameters) {
+  m_.clear();
+  v_.clear();
+  for (const Parameter& parameter : parameters) {
+    m_.emplace_back(parameter.shape());
+    v_.emplace_back(parameter.shape());
+  }
+}
+
+void Adam::compute_factors() {
+  const auto t = static_cast<double>(steps());
+  const double rate = learning_rate() * std::sqrt(1 - std::pow(options_.beta_2, t)) /
+                      (1 - std::pow(options_.beta_1, t));
+  factors_ = {.rate = static_cast<float>(rate),
+              .beta1 = static_cast<float>(options_.beta_1),
+              .beta2 = static_cast<float>(options_.beta_2),
+              .epsilon = static_cast<float>(options_.epsilon)};
+}
+
+void Adam::update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
+                  std::int64_t count, const float* gradient, float* value) {
+  kernels.adam_update(factors_, count, gradient, m_[parameter].data() + first,
+                      v_[parameter].data() + first, value);
+}
+
+}  // namespace tilewise

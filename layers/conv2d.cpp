@@ -1,0 +1,138 @@
+#include "tilewise/layers/conv2d.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "tilewise/core/error.hpp"
+#include "tilewise/simd/conv_backward_data.hpp"
+#include "tilewise/simd/conv_backward_weights.hpp"
+#include "tilewise/simd/conv_forward.hpp"
+
+namespace tilewise {
+namespace {
+
+/// Convolution, bias and, if asked, ReLU in the same pass.
+class Conv2DStep final : public Step {
+ public:
+  Conv2DStep(const StepContext& context, const simd::ConvShape& shape, bool relu)
+      : Step(shape.src_size(), shape.dst_size()),
+        kernels_(context.kernels),
+        shape_(shape),
+        relu_(relu),
+        forward_(context.kernels, shape),
+        backward_data_(context.kernels, shape),
+        backward_weights_(context.kernels, shape),
+        kernel_(context.parameters[0]),
+        bias_(context.parameters[1]),
+        packed_forward_(forward_.packed_floats()),
+        packed_backward_(backward_data_.packed_floats()) {}
+
+  std::int64_t scratch_floats() const override {
+    return std::max(forward_.scratch_floats(), backward_weights_.scratch_floats());
+  }
+
+  double nanoseconds() const override { return Step::nanoseconds() + 0.02 * shape_.multiply_adds(); }
+
+  bool backward_reads_dst() const override { return relu_; }
+  bool hand_over_relu() override { return std::exchange(relu_, false); }
+
+  void prepare(bool training) override {
+    forward_.pack(kernel_.value(), packed_forward_.data());
+    if (training) backward_data_.pack(kernel_.value(), packed_backward_.data());
+  }
+
+  void forward(const Chunk& chunk, const float* src, float* dst) override {
+    const float floor = relu_ ? 0.0F : -std::numeric_limits<float>::infinity();
+    for (std::int64_t i = 0; i < chunk.images; ++i) {
+      forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(), floor,
+                     dst + i * dst_size(), chunk.scratch);
+    }
+  }
+
+  void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
+                float* d_src) override {
+    float* d_kernel = kernel_.gradient_slot(chunk.index);
+    float* d_bias = bias_.gradient_slot(chunk.index);
+    std::fill_n(d_kernel, kernel_.size(), 0.0F);
+    std::fill_n(d_bias, bias_.size(), 0.0F);
+    // Image by image, so that each is still in L1 or L2 from one kernel to the next.
+    for (std::int64_t i = 0; i < chunk.images; ++i) {
+      float* d_image = d_dst + i * dst_size();
+      if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
+      kernels_.bias_gradient(shape_.oh() * shape_.ow(), shape_.oc, d_image, d_bias);
+      backward_weights_.image(src + i * src_size(), d_image, d_kernel, chunk.scratch);
+      if (d_src != nullptr) {
+        backward_data_.image(d_image, packed_backward_.data(), d_src + i * src_size());
+      }
+    }
+  }
+
+ private:
+  const simd::KernelTable& kernels_;
+  simd::ConvShape shape_;
+  bool relu_;
+  simd::ConvForward forward_;
+  simd::ConvBackwardData backward_data_;
+  simd::ConvBackwardWeights backward_weights_;
+  Parameter& kernel_;
+  Parameter& bias_;
+  AlignedBuffer<float> packed_forward_;
+  AlignedBuffer<float> packed_backward_;
+};
+
+}  // namespace
+
+Conv2D::Conv2D(const Conv2DOptions& options) : options_(options) {
+  if (options.filters < 1) {
+    throw ArgumentError("Conv2D: filters " + std::to_string(options.filters) + " is less than 1");
+  }
+}
+
+simd::ConvShape Conv2D::conv_shape(const Shape& input) const {
+  check_image_shape(input);
+  const WindowAxis rows = slide_window(input[0], options_.kernel_size.height,
+                                       options_.strides.height, options_.dilation_rate.height,
+                                       options_.padding);
+  const WindowAxis columns = slide_window(input[1], options_.kernel_size.width,
+                                          options_.strides.width, options_.dilation_rate.width,
+                                          options_.padding);
+  const simd::ConvShape shape{.ic = input[2],
+                              .ih = input[0],
+                              .iw = input[1],
+                              .oc = options_.filters,
+                              .kh = options_.kernel_size.height,
+                              .kw = options_.kernel_size.width,
+                              .stride_h = options_.strides.height,
+                              .stride_w = options_.strides.width,
+                              .pad_top = rows.pad_before,
+                              .pad_left = columns.pad_before,
+                              .pad_bottom = rows.pad_after,
+                              .pad_right = columns.pad_after,
+                              .dilation_h = options_.dilation_rate.height,
+                              .dilation_w = options_.dilation_rate.width};
+  shape.check();
+  return shape;
+}
+
+Shape Conv2D::output_shape(const Shape& input) const {
+  const simd::ConvShape shape = conv_shape(input);
+  return {shape.oh(), shape.ow(), shape.oc};
+}
+
+std::vector<ParameterSpec> Conv2D::parameters(const Shape& input) const {
+  const Extent2D& k = options_.kernel_size;
+  return {{"kernel", {k.height, k.width, input[2], options_.filters}, Initializer::glorot_uniform},
+          {"bias", {options_.filters}, Initializer::zeros}};
+}
+
+void Conv2D::append_steps(const StepContext& context, Steps& steps) const {
+  const bool relu = options_.activation == Activation::relu;
+  steps.push_back(std::make_unique<Conv2DStep>(context, conv_shape(context.input), relu));
+  if (!relu) {
+    append_activation(options_.activation, context.kernels, output_shape(context.input), steps);
+  }
+}
+
+}  // namespace tilewise

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "tilewise/layers/activation.hpp"
+#include "tilewise/layers/layer.hpp"
+#include "tilewise/layers/window2d.hpp"
+#include "tilewise/simd/conv_shape.hpp"
+
+namespace tilewise {
+
+struct Conv2DOptions {
+  std::int64_t filters = 0;  ///< output channels
+  Extent2D kernel_size = 3;
+  Extent2D strides = 1;
+  Padding padding = Padding::valid;
+  Extent2D dilation_rate = 1;
+  Activation activation = Activation::linear;
+};
+
+/// 2-D convolution (cross-correlation, as everywhere in deep learning), bias and activation:
+///
+///   dst(oh, ow, f) = activation(bias(f) + sum over kh, kw, c of
+///       src(oh * stride + kh * dilation - pad, ow * stride + kw * dilation - pad, c)
+///       * kernel(kh, kw, c, f))
+///
+/// (h, w, c) to (oh, ow, filters). Parameters: kernel (kh, kw, c, filters), Glorot-uniform, and bias
+/// (filters), zeros. Meaning and defaults are those of Keras's Conv2D.
+class Conv2D final : public Layer {
+ public:
+  /// Throws ArgumentError when filters is not positive.
+  explicit Conv2D(const Conv2DOptions& options);
+
+  const Conv2DOptions& options() const { return options_; }
+
+  std::string_view type() const override { return "Conv2D"; }
+  std::string_view name_stem() const override { return "conv2d"; }
+  Shape output_shape(const Shape& input) const override;
+  std::vector<ParameterSpec> parameters(const Shape& input) const override;
+  double forward_flops(const Shape& input) const override {
+    return 2 * conv_shape(input).multiply_adds();
+  }
+  void append_steps(const StepContext& context, Steps& steps) const override;
+
+  /// The convolution of one image of shape `input`, in the kernels' terms.
+  simd::ConvShape conv_shape(const Shape& input) const;
+
+ private:
+  Conv2DOptions options_;
+};
+
+}  // namespace tilewise

@@ -1,0 +1,127 @@
+#include "tilewise/layers/dense.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "tilewise/core/error.hpp"
+#include "tilewise/simd/gemm.hpp"
+
+namespace tilewise {
+namespace {
+
+using simd::Transpose;
+
+/// Matrix products over the whole batch: cut into chunks of images, each would read all weights.
+class DenseStep final : public Step {
+ public:
+  DenseStep(const StepContext& context, std::int64_t features, std::int64_t units)
+      : Step(context.input.elements(), context.input.elements() / features * units),
+        kernels_(context.kernels),
+        features_(features),
+        units_(units),
+        kernel_(context.parameters[0]),
+        bias_(context.parameters[1]) {
+    const std::int64_t rows = checked_product(context.max_batch, src_size() / features);
+    scratch_floats_ = std::max(
+        {simd::gemm_workspace(kernels_, context.threads, rows, units, features),
+         simd::gemm_workspace(kernels_, context.threads, rows, features, units),
+         simd::gemm_workspace(kernels_, context.threads, features, units, rows)});
+  }
+
+  bool takes_whole_batch() const override { return true; }
+  std::int64_t scratch_floats() const override { return scratch_floats_; }
+  bool backward_reads_dst() const override { return false; }
+
+  void forward(const Chunk& chunk, const float* src, float* dst) override {
+    const std::int64_t rows = chunk.images * src_size() / features_;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      std::copy_n(bias_.value(), units_, dst + row * units_);
+    }
+    simd::gemm(kernels_, *chunk.executor,
+               {.m = rows,
+                .n = units_,
+                .k = features_,
+                .a = src,
+                .lda = features_,
+                .b = kernel_.value(),
+                .ldb = units_,
+                .beta = 1,
+                .c = dst,
+                .ldc = units_},
+               chunk.scratch);
+  }
+
+  void backward(const Chunk& chunk, const float* src, const float*, float* d_dst,
+                float* d_src) override {
+    const std::int64_t rows = chunk.images * src_size() / features_;
+    float* d_bias = bias_.gradient_slot(0);
+    std::fill_n(d_bias, units_, 0.0F);
+    kernels_.bias_gradient(rows, units_, d_dst, d_bias);
+    // d_kernel = src^T d_dst
+    simd::gemm(kernels_, *chunk.executor,
+               {.transpose_a = Transpose::yes,
+                .m = features_,
+                .n = units_,
+                .k = rows,
+                .a = src,
+                .lda = features_,
+                .b = d_dst,
+                .ldb = units_,
+                .c = kernel_.gradient_slot(0),
+                .ldc = units_},
+               chunk.scratch);
+    if (d_src == nullptr) return;
+    // d_src = d_dst kernel^T
+    simd::gemm(kernels_, *chunk.executor,
+               {.transpose_b = Transpose::yes,
+                .m = rows,
+                .n = features_,
+                .k = units_,
+                .a = d_dst,
+                .lda = units_,
+                .b = kernel_.value(),
+                .ldb = units_,
+                .c = d_src,
+                .ldc = features_},
+               chunk.scratch);
+  }
+
+ private:
+  const simd::KernelTable& kernels_;
+  std::int64_t features_;
+  std::int64_t units_;
+  Parameter& kernel_;
+  Parameter& bias_;
+  std::int64_t scratch_floats_;
+};
+
+}  // namespace
+
+Dense::Dense(const DenseOptions& options) : options_(options) {
+  if (options.units < 1) {
+    throw ArgumentError("Dense: units " + std::to_string(options.units) + " is less than 1");
+  }
+}
+
+Shape Dense::output_shape(const Shape& input) const {
+  if (input.rank() < 1 || input.elements() == 0) {
+    throw ShapeError("input shape " + input.to_string() + ", expected (..., features)");
+  }
+  std::array<std::int64_t, Shape::kMaxRank> extents{};
+  std::copy(input.extents().begin(), input.extents().end(), extents.begin());
+  extents[static_cast<std::size_t>(input.rank()) - 1] = options_.units;
+  return Shape(std::span<const std::int64_t>(extents.data(), input.extents().size()));
+}
+
+std::vector<ParameterSpec> Dense::parameters(const Shape& input) const {
+  return {{"kernel", {input[input.rank() - 1], options_.units}, Initializer::glorot_uniform},
+          {"bias", {options_.units}, Initializer::zeros}};
+}
+
+void Dense::append_steps(const StepContext& context, Steps& steps) const {
+  const std::int64_t features = context.input[context.input.rank() - 1];
+  steps.push_back(std::make_unique<DenseStep>(context, features, options_.units));
+  append_activation(options_.activation, context.kernels, output_shape(context.input), steps);
+}
+
+}  // namespace tilewise

@@ -1,0 +1,69 @@
+#include "tilewise/layers/dropout.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "tilewise/core/error.hpp"
+#include "tilewise/core/random.hpp"
+
+namespace tilewise {
+namespace {
+
+class DropoutStep final : public Step {
+ public:
+  DropoutStep(const StepContext& context, double rate)
+      : Step(context.input.elements(), context.input.elements()),
+        kernels_(context.kernels),
+        stream_{.seed = context.seed, .purpose = RandomPurpose::dropout, .index = context.layer_index},
+        threshold_(static_cast<std::uint32_t>(rate * 0x1p32)),
+        scale_(static_cast<float>(1.0 / (1.0 - rate))) {}
+
+  bool backward_reads_src() const override { return false; }
+  bool backward_reads_dst() const override { return false; }
+
+  void forward(const Chunk& chunk, const float* src, float* dst) override {
+    if (chunk.training) {
+      apply(chunk, src, dst);
+    } else {
+      std::copy_n(src, chunk.images * src_size(), dst);
+    }
+  }
+
+  /// The same mask again, from the same counters: cheaper than keeping it.
+  void backward(const Chunk& chunk, const float*, const float*, float* d_dst,
+                float* d_src) override {
+    if (d_src != nullptr) apply(chunk, d_dst, d_src);
+  }
+
+ private:
+  void apply(const Chunk& chunk, const float* src, float* dst) const {
+    RandomStream stream = stream_;
+    stream.step = chunk.iteration;
+    const auto key = stream.key();
+    const auto counter = stream.counter(0);
+    kernels_.dropout({.key = {key[0], key[1]},
+                      .counter = {counter[1], counter[2], counter[3]},
+                      .threshold = threshold_,
+                      .scale = scale_},
+                     chunk.first * src_size(), chunk.images * src_size(), src, dst);
+  }
+
+  const simd::KernelTable& kernels_;
+  RandomStream stream_;
+  std::uint32_t threshold_;
+  float scale_;
+};
+
+}  // namespace
+
+Dropout::Dropout(double rate) : rate_(rate) {
+  if (!(rate >= 0 && rate < 1)) {
+    throw ArgumentError("Dropout: rate " + std::to_string(rate) + " is not in [0, 1)");
+  }
+}
+
+void Dropout::append_steps(const StepContext& context, Steps& steps) const {
+  steps.push_back(std::make_unique<DropoutStep>(context, rate_));
+}
+
+}  // namespace tilewise

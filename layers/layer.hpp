@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "tilewise/core/shape.hpp"
+#include "tilewise/layers/parameter.hpp"
+#include "tilewise/layers/step.hpp"
+
+namespace tilewise {
+
+/// The description of one layer: options, shapes and parameters, but no memory and no state. Shapes
+/// are those of one image or sample, without the batch.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  /// Keras's class name, "Conv2D", and the stem of automatic layer names, "conv2d".
+  virtual std::string_view type() const = 0;
+  virtual std::string_view name_stem() const = 0;
+
+  /// Throws ShapeError when `input` does not suit the layer.
+  virtual Shape output_shape(const Shape& input) const = 0;
+
+  virtual std::vector<ParameterSpec> parameters(const Shape& input) const {
+    static_cast<void>(input);
+    return {};
+  }
+
+  /// Floating-point operations of one forward pass over one sample in matrix products and
+  /// convolutions, a multiply-add counted as two; the rest is not counted, as is customary.
+  virtual double forward_flops(const Shape& input) const {
+    static_cast<void>(input);
+    return 0;
+  }
+
+  /// True when the parameters' gradients are sums over the whole batch at once rather than over
+  /// chunks of it.
+  virtual bool takes_whole_batch() const { return false; }
+
+  /// Appends the steps that execute the layer; none for a layer that only renames axes.
+  virtual void append_steps(const StepContext& context, Steps& steps) const = 0;
+};
+
+}  // namespace tilewise

@@ -1,0 +1,92 @@
+#include "tilewise/layers/max_pool2d.hpp"
+
+#include <string>
+
+#include "tilewise/core/error.hpp"
+
+namespace tilewise {
+namespace {
+
+/// Max-pooling and, if the step before left it to this one, ReLU.
+class MaxPool2DStep final : public Step {
+ public:
+  MaxPool2DStep(const StepContext& context, const simd::MaxPoolGeometry& geometry, bool relu)
+      : Step(geometry.ih * geometry.iw * geometry.channels,
+             geometry.oh * geometry.ow * geometry.channels),
+        kernels_(context.kernels),
+        geometry_(geometry),
+        relu_(relu),
+        argmax_(checked_product(context.max_batch, dst_size())) {}
+
+  bool backward_reads_src() const override { return false; }
+  bool backward_reads_dst() const override { return relu_; }
+
+  void forward(const Chunk& chunk, const float* src, float* dst) override {
+    for (std::int64_t i = 0; i < chunk.images; ++i) {
+      float* image = dst + i * dst_size();
+      kernels_.max_pool_forward(geometry_, src + i * src_size(), image, argmax(chunk, i));
+      if (relu_) kernels_.relu_forward(dst_size(), image, image);
+    }
+  }
+
+  void backward(const Chunk& chunk, const float*, const float* dst, float* d_dst,
+                float* d_src) override {
+    if (d_src == nullptr) return;
+    for (std::int64_t i = 0; i < chunk.images; ++i) {
+      float* d_image = d_dst + i * dst_size();
+      if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
+      kernels_.max_pool_backward(geometry_, d_image, argmax(chunk, i), d_src + i * src_size());
+    }
+  }
+
+ private:
+  std::uint16_t* argmax(const Chunk& chunk, std::int64_t image) {
+    return argmax_.data() + (chunk.first + image) * dst_size();
+  }
+
+  const simd::KernelTable& kernels_;
+  simd::MaxPoolGeometry geometry_;
+  bool relu_;
+  AlignedBuffer<std::uint16_t> argmax_;
+};
+
+}  // namespace
+
+MaxPool2D::MaxPool2D(const MaxPool2DOptions& options) : options_(options) {}
+
+simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
+  check_image_shape(input);
+  const Extent2D& window = options_.pool_size;
+  const Extent2D stride = options_.strides.value_or(window);
+  const WindowAxis rows =
+      slide_window(input[0], window.height, stride.height, 1, options_.padding);
+  const WindowAxis columns =
+      slide_window(input[1], window.width, stride.width, 1, options_.padding);
+  if (window.height * window.width > UINT16_MAX + 1) {
+    throw ShapeError("a window of " + std::to_string(window.height) + " x " +
+                     std::to_string(window.width) + " has more than 65536 elements");
+  }
+  return {.ih = input[0],
+          .iw = input[1],
+          .oh = rows.output,
+          .ow = columns.output,
+          .channels = input[2],
+          .kh = window.height,
+          .kw = window.width,
+          .stride_h = stride.height,
+          .stride_w = stride.width,
+          .pad_top = rows.pad_before,
+          .pad_left = columns.pad_before};
+}
+
+Shape MaxPool2D::output_shape(const Shape& input) const {
+  const simd::MaxPoolGeometry shape = geometry(input);
+  return {shape.oh, shape.ow, shape.channels};
+}
+
+void MaxPool2D::append_steps(const StepContext& context, Steps& steps) const {
+  const bool relu = !steps.empty() && steps.back()->hand_over_relu();
+  steps.push_back(std::make_unique<MaxPool2DStep>(context, geometry(context.input), relu));
+}
+
+}  // namespace tilewise

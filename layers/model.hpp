@@ -1,0 +1,130 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tilewise/core/parallel.hpp"
+#include "tilewise/core/tensor.hpp"
+#include "tilewise/layers/optimizer.hpp"
+#include "tilewise/layers/sequential.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+
+namespace tilewise {
+
+struct ModelOptions {
+  std::int64_t max_batch = 128;  ///< the largest batch it will see; memory is booked for it
+  std::uint64_t seed = 0;        ///< of initial weights and dropout
+  const simd::KernelTable* kernels = &simd::default_kernels();
+};
+
+/// What came out of one batch.
+struct BatchResult {
+  double loss_sum = 0;        ///< sum over the images of their losses
+  std::int64_t correct = 0;   ///< images whose largest output is their label's
+};
+
+/// A network compiled for a largest batch: weights, activations, gradients and the steps that
+/// compute them. Books all memory when it is made; a batch allocates nothing.
+///
+/// Trained with softmax and categorical cross-entropy: the network's output is one row of logits an
+/// image, or of probabilities if it ends in a softmax.
+///
+/// A batch is cut into chunks of images by its size alone. Chunks run through as many consecutive
+/// steps as possible on one thread, and their gradients are added in a fixed tree: the same seed,
+/// data and batch size give the same bits on any number of threads.
+class Model {
+ public:
+  /// Initialises the weights from options.seed. `executor` must outlive the model.
+  /// Throws ArgumentError for a max_batch below 1, ShapeError when a size overflows.
+  Model(Sequential network, Executor& executor, const ModelOptions& options = {});
+
+  const Sequential& network() const { return network_; }
+  std::int64_t max_batch() const { return options_.max_batch; }
+  std::int64_t classes() const { return network_.output_shape().elements(); }
+  const simd::KernelTable& kernels() const { return *options_.kernels; }
+  Executor& executor() { return executor_; }
+
+  std::span<Parameter> parameters() { return parameters_; }
+  std::span<const Parameter> parameters() const { return parameters_; }
+
+  /// Where the next batch goes: (max_batch, ...input shape), dense.
+  std::span<float> input() { return input_.span(); }
+
+  /// Forward, loss, backward and one optimizer step on the first labels.size() images of input().
+  /// Throws ArgumentError for an empty or too large batch or a label outside [0, classes()).
+  BatchResult train_batch(std::span<const std::int32_t> labels, Optimizer& optimizer);
+
+  /// Loss and accuracy of the first labels.size() images of input(), without dropout.
+  /// Throws as train_batch() does.
+  BatchResult evaluate_batch(std::span<const std::int32_t> labels);
+
+  /// The network's output for the first `images` images of input(): (images, ...output shape). Valid
+  /// until the next batch. Throws ArgumentError for an empty or too large batch.
+  std::span<const float> predict_batch(std::int64_t images);
+
+ private:
+  /// Consecutive steps that run chunk by chunk, or one step that takes the whole batch.
+  struct Segment {
+    std::size_t first, last;  ///< steps [first, last)
+    bool whole_batch;
+    double nanoseconds;       ///< of one image, forward, on one thread
+    Tensor d_input;           ///< gradient that it hands to the segment before; empty if none is wanted
+  };
+
+  /// A piece of a parameter that one task reduces and updates.
+  struct UpdateBlock {
+    std::size_t parameter;
+    std::int64_t first, count;
+  };
+
+  void make_parameters();
+  void make_steps();
+  void make_segments();
+  void book_memory();
+
+  void check_batch(std::int64_t images) const;
+  void check_labels(std::span<const std::int32_t> labels) const;
+  std::int64_t chunk_count(std::int64_t images) const;
+  Chunk make_chunk(std::int64_t index, std::int64_t images, int worker);
+  Chunk whole_batch(std::int64_t images);
+
+  const float* kept_src(std::size_t step, const Chunk& chunk) const;
+  float* kept_dst(std::size_t step, const Chunk& chunk);
+  float* chunk_buffer(std::size_t step, int worker);
+  void prepare(bool training);
+  void forward(std::int64_t images, std::size_t end);
+  void forward_range(const Chunk& chunk, std::size_t first, std::size_t last, int worker);
+  void backward(std::int64_t images);
+  void backward_range(const Chunk& chunk, const Segment& segment, float* d_output, float* d_input,
+                      int worker);
+  BatchResult evaluate_loss(std::span<const std::int32_t> labels);
+  void update(std::int64_t images, Optimizer& optimizer);
+
+  Sequential network_;
+  Executor& executor_;
+  ModelOptions options_;
+  std::int64_t chunk_images_;
+  bool training_ = false;
+  std::uint32_t iteration_ = 0;
+
+  std::vector<Parameter> parameters_;
+  std::vector<UpdateBlock> update_blocks_;
+  Steps steps_;
+  std::size_t logit_steps_ = 0;      ///< steps before the final softmax
+  std::size_t first_trainable_ = 0;  ///< the first step that has parameters
+  std::vector<Segment> segments_;
+
+  Tensor input_;
+  std::vector<Tensor> activations_;  ///< what each step wrote; empty where nobody reads it again
+  Tensor d_logits_;
+  Tensor losses_;
+  std::int64_t scratch_floats_ = 0;
+  AlignedBuffer<float> scratch_;  ///< one piece per worker, or all of it for a whole-batch step
+  /// Two buffers per worker, used in turn from step to step: forward for activations that are not
+  /// kept, backward for gradients.
+  AlignedBuffer<float> chunk_buffers_;
+  std::int64_t chunk_buffer_floats_ = 0;
+};
+
+}  // namespace tilewise

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "tilewise/layers/parameter.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+
+namespace tilewise {
+
+/// Turns gradients into new weights. Keeps its state (momentum and the like) by the parameters'
+/// position, and one step counter for all of them.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  double learning_rate() const { return learning_rate_; }
+  /// Throws ArgumentError unless the rate is finite and not negative.
+  void set_learning_rate(double rate);
+
+  /// Steps taken so far.
+  std::int64_t steps() const { return steps_; }
+
+  /// Makes room for the state of `parameters`, zeroed, and starts counting from zero. A model calls
+  /// it before the first step.
+  void attach(std::span<const Parameter> parameters);
+  bool attached() const { return attached_; }
+
+  /// Counts one more step and works out its factors. Then update() is called for disjoint ranges
+  /// that cover every parameter, on any threads, in any order.
+  void begin_step();
+  virtual void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
+                      std::int64_t count, const float* gradient, float* value) = 0;
+
+ protected:
+  explicit Optimizer(double learning_rate) { set_learning_rate(learning_rate); }
+
+  virtual void allocate_state(std::span<const Parameter> parameters) = 0;
+  virtual void compute_factors() = 0;
+
+ private:
+  double learning_rate_ = 0;
+  std::int64_t steps_ = 0;
+  bool attached_ = false;
+};
+
+}  // namespace tilewise

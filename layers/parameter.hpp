@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tilewise/core/tensor.hpp"
+#include "tilewise/layers/initializer.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+
+namespace tilewise {
+
+/// What a layer says of one of its parameters.
+struct ParameterSpec {
+  std::string name;  ///< "kernel", "bias"
+  Shape shape;
+  Initializer initializer;
+};
+
+/// A trainable array and its gradient.
+///
+/// The gradient is a sum over the batch, kept as one private partial sum per chunk of images and
+/// added up in a fixed binary tree over the chunk numbers, whoever computed them: that is what makes
+/// training independent of the number of threads.
+class Parameter {
+ public:
+  /// `name` is unique in its model: "conv2d_1/kernel".
+  Parameter(std::string name, const Shape& shape, std::int64_t gradient_slots);
+
+  const std::string& name() const { return name_; }
+  const Shape& shape() const { return value_.shape(); }
+  std::int64_t size() const { return value_.size(); }
+
+  float* value() { return value_.data(); }
+  const float* value() const { return value_.data(); }
+
+  /// Number of partial sums; 1 for a layer that takes the whole batch at once.
+  std::int64_t gradient_slots() const { return slots_; }
+
+  /// Where chunk `chunk` of the batch leaves its part of the gradient.
+  float* gradient_slot(std::int64_t chunk) { return gradients_.data() + chunk * slot_size_; }
+
+  /// Adds up elements [first, first + count) of the first `slots` slots. The sum is left in slot 0.
+  void reduce_gradient(const simd::KernelTable& kernels, std::int64_t slots, std::int64_t first,
+                       std::int64_t count);
+
+  /// The gradient, once it is reduced.
+  const float* gradient() const { return gradients_.data(); }
+
+ private:
+  std::string name_;
+  Tensor value_;
+  std::int64_t slots_;
+  std::int64_t slot_size_;
+  AlignedBuffer<float> gradients_;
+};
+
+}  // namespace tilewise

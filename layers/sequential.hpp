@@ -1,0 +1,59 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tilewise/layers/layer.hpp"
+
+namespace tilewise {
+
+/// The description of a network: an input shape and layers in a row. A cheap value without memory
+/// for weights; Model makes something that runs from it.
+class Sequential {
+ public:
+  /// One layer in its place.
+  struct Entry {
+    std::string name;  ///< unique: "conv2d", "conv2d_1", ...
+    std::shared_ptr<const Layer> layer;
+    Shape input;
+    Shape output;
+    std::vector<ParameterSpec> parameters;
+
+    std::int64_t parameter_count() const;
+  };
+
+  /// `input` is the shape of one sample, (height, width, channels) for images.
+  explicit Sequential(const Shape& input) : input_(input) {}
+
+  /// Appends a layer. Throws ShapeError that names the layer when it does not fit what comes before;
+  /// the network is unchanged then.
+  template <std::derived_from<Layer> L>
+  Sequential& add(L layer) {
+    return add(std::make_shared<const L>(std::move(layer)));
+  }
+  Sequential& add(std::shared_ptr<const Layer> layer);
+
+  const Shape& input_shape() const { return input_; }
+  const Shape& output_shape() const { return layers_.empty() ? input_ : layers_.back().output; }
+  const std::vector<Entry>& layers() const { return layers_; }
+  std::int64_t parameter_count() const;
+
+  /// Floating-point operations of one sample (see Layer::forward_flops), in one forward pass and in
+  /// one training step: each layer with parameters has three passes of equal cost (forward,
+  /// gradient of the weights, gradient of the input), the first of them two.
+  double forward_flops() const;
+  double training_flops() const;
+
+  /// A table in the form of Keras's model.summary(): layer (type), output shape, parameters.
+  std::string summary() const;
+
+ private:
+  std::string unique_name(std::string_view stem) const;
+
+  Shape input_;
+  std::vector<Entry> layers_;
+};
+
+}  // namespace tilewise

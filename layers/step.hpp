@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "tilewise/core/parallel.hpp"
+#include "tilewise/core/shape.hpp"
+#include "tilewise/core/workspace.hpp"
+#include "tilewise/layers/parameter.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+
+namespace tilewise {
+
+/// Consecutive images of a batch, and what a step needs to know to work on them.
+struct Chunk {
+  std::int64_t index = 0;   ///< chunk number, names the gradient slot
+  std::int64_t first = 0;   ///< first image
+  std::int64_t images = 0;
+  bool training = false;
+  std::uint32_t iteration = 0;  ///< training steps before this one; seeds dropout
+  Workspace scratch;            ///< Step::scratch_floats() of it
+  Executor* executor = nullptr; ///< for steps that take the whole batch, null for the others
+};
+
+/// One executable operation of a compiled model: a layer, or a part of one, for a fixed input shape
+/// and largest batch. Pointers into activations are to the chunk's first image.
+///
+/// Most steps are given chunks of images, several at the same time on different threads; chunks run
+/// through consecutive steps while they are in cache. A step that wants the whole batch at once and
+/// spreads over the threads by itself says so.
+class Step {
+ public:
+  Step(std::int64_t src_size, std::int64_t dst_size) : src_size_(src_size), dst_size_(dst_size) {}
+  virtual ~Step() = default;
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+
+  std::int64_t src_size() const { return src_size_; }  ///< floats per image
+  std::int64_t dst_size() const { return dst_size_; }
+
+  virtual bool takes_whole_batch() const { return false; }
+
+  /// Floats of workspace for one call of forward() or backward().
+  virtual std::int64_t scratch_floats() const { return 0; }
+
+  /// Rough time of forward() for one image on one thread, to decide whether threads are worth it.
+  virtual double nanoseconds() const { return 0.3 * static_cast<double>(src_size_ + dst_size_); }
+
+  /// Called once before each batch, on one thread: repack parameters that may have changed.
+  virtual void prepare(bool training) { static_cast<void>(training); }
+
+  /// Whether backward() looks at what forward() read and wrote. What nobody looks at again is not
+  /// kept: it lives in a buffer of the thread's own, in cache, from one step to the next.
+  virtual bool backward_reads_src() const { return true; }
+  virtual bool backward_reads_dst() const { return true; }
+
+  /// If the step ends in a ReLU that the next step can as well apply to its own, smaller output, leaves
+  /// it to the next step and returns true. Max-pooling asks: max and ReLU commute, and so do their
+  /// gradients.
+  virtual bool hand_over_relu() { return false; }
+
+  virtual void forward(const Chunk& chunk, const float* src, float* dst) = 0;
+
+  /// Overwrites d_src, unless it is null because nobody wants it, and the chunk's gradient slots.
+  /// May use d_dst as scratch. src and dst are null where the step said that it does not read them.
+  virtual void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
+                        float* d_src) = 0;
+
+ private:
+  std::int64_t src_size_;
+  std::int64_t dst_size_;
+};
+
+/// What a layer gets to make its steps from.
+struct StepContext {
+  const simd::KernelTable& kernels;
+  int threads;
+  Shape input;  ///< of one image
+  std::int64_t max_batch;
+  std::uint64_t seed;
+  std::uint32_t layer_index;
+  std::span<Parameter> parameters;  ///< in the order of Layer::parameters()
+};
+
+using Steps = std::vector<std::unique_ptr<Step>>;
+
+}  // namespace tilewise

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tilewise/core/shape.hpp"
+
+namespace tilewise {
+
+/// A height and a width; one number stands for both.
+struct Extent2D {
+  constexpr Extent2D(std::int64_t both) : height(both), width(both) {}  // NOLINT: implicit
+  constexpr Extent2D(std::int64_t h, std::int64_t w) : height(h), width(w) {}
+
+  std::int64_t height;
+  std::int64_t width;
+
+  friend bool operator==(const Extent2D&, const Extent2D&) = default;
+};
+
+enum class Padding : std::uint8_t {
+  valid,  ///< none: output = floor((input - window) / stride) + 1
+  same,   ///< zeros, the smaller half before: output = ceil(input / stride), as in Keras
+};
+
+/// A window sliding along one axis.
+struct WindowAxis {
+  std::int64_t output;
+  std::int64_t pad_before;
+  std::int64_t pad_after;
+};
+
+/// Where a window of `window` elements, `dilation` apart, stands along an axis of `input` elements.
+/// Throws ShapeError when a number is not positive or the window does not fit.
+WindowAxis slide_window(std::int64_t input, std::int64_t window, std::int64_t stride,
+                        std::int64_t dilation, Padding padding);
+
+/// `input` as (h, w, c), all positive. Throws ShapeError otherwise.
+void check_image_shape(const Shape& input);
+
+}  // namespace tilewise

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Usage: install_packages.sh [--list] [build|test|plot|data]...
+#
+# Installs the Debian packages that building, testing, plotting and fetching data need: those that
+# are missing, of all groups unless some are named. Needs root, or sudo that asks no password;
+# without, it names what is missing and leaves it at that.
+#
+#   --list   print the packages, install nothing
+#   --help   print this
+#
+# Exits with 1 if packages could not be installed that were tried, with 2 if used wrongly.
+
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+# 'a|b' is satisfied by either package, and installs the first.
+build_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libtbb-dev zlib1g-dev libcli11-dev
+  libfmt-dev nlohmann-json3-dev)
+# CMake configures the benchmarks along with the tests; a test reads symbols with nm (binutils).
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils)
+# The variants of gnuplot exclude each other. Without a font that fontconfig knows, a PNG has boxes
+# for text, and another font would change the plots.
+plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)
+data_packages=(curl ca-certificates)
+
+list=false
+wanted=()
+for argument in "$@"; do
+  case $argument in
+    --help | -h) print_help; exit 0 ;;
+    --list) list=true ;;
+    build) wanted+=("${build_packages[@]}") ;;
+    test) wanted+=("${test_packages[@]}") ;;
+    plot) wanted+=("${plot_packages[@]}") ;;
+    data) wanted+=("${data_packages[@]}") ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot or data" ;;
+  esac
+done
+if [[ ${#wanted[@]} -eq 0 ]]; then
+  wanted=("${build_packages[@]}" "${test_packages[@]}" "${plot_packages[@]}" "${data_packages[@]}")
+fi
+
+if $list; then
+  printf '%s\n' "${wanted[@]%%|*}"
+  exit 0
+fi
+if ! is_debian; then
+  say "not a Debian system; what it has to have (Debian's names): ${wanted[*]%%|*}"
+  exit 0
+fi
+
+# One dpkg-query for all of them: it is quick, so that every script can begin with this one.
+IFS='|' read -r -a names <<<"$(IFS='|'; printf '%s' "${wanted[*]}")"
+installed=$(dpkg-query --show --showformat='${db:Status-Abbrev}${Package}\n' "${names[@]}" \
+  2>/dev/null | sed -n 's/^.i *//p') || true  # fails when it does not know one of the names
+missing=()
+for package in "${wanted[@]}"; do
+  grep -qxE "${package//+/[+]}" <<<"$installed" || missing+=("${package%%|*}")
+done
+
+if [[ ${#missing[@]} -eq 0 ]]; then
+  exit 0
+fi
+if ! can_be_root; then
+  say "not root; missing, please have them installed: ${missing[*]}"
+  exit 0
+fi
+say "installing ${missing[*]}"
+apt_install "${missing[@]}" || die "apt-get could not install ${missing[*]}"

@@ -1,0 +1,9 @@
+#include "tilewise/simd/kernels/make_table.hpp"
+
+namespace tilewise::simd {
+
+extern const KernelTable avx2_kernels;
+constinit const KernelTable avx2_kernels =
+    make_kernel_table<xsimd::fma3<xsimd::avx2>, RegisterFile{.vectors = 16, .has_fma = true}>(Isa::avx2);
+
+}  // namespace tilewise::simd

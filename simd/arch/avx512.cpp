@@ -1,0 +1,9 @@
+#include "tilewise/simd/kernels/make_table.hpp"
+
+namespace tilewise::simd {
+
+extern const KernelTable avx512_kernels;
+constinit const KernelTable avx512_kernels =
+    make_kernel_table<xsimd::avx512bw, RegisterFile{.vectors = 32, .has_fma = true}>(Isa::avx512);
+
+}  // namespace tilewise::simd

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+
+namespace tilewise::simd {
+
+/// Forward convolution (conv_shape.hpp), prepared for one shape. Immutable: any number of threads may
+/// run images through it at once.
+///
+/// Every row of output pixels is a product: (ow x K) pixels times (K x oc) filters, where an NHWC
+/// image and an HWIO filter make the (kw, ic) of each filter row one contiguous run of K.
+class ConvForward {
+ public:
+  /// Throws ShapeError when `shape` is not a convolution.
+  ConvForward(const KernelTable& kernels, const ConvShape& shape);
+
+  std::int64_t packed_floats() const;   ///< of the packed filters
+  std::int64_t scratch_floats() const;  ///< of each thread's workspace
+
+  /// Packs the filters (kh, kw, ic, oc) as image() wants them.
+  void pack(const float* wei, float* packed) const;
+
+  /// dst = max(floor, convolution + bias) for one image. A floor of 0 is ReLU, of -infinity nothing.
+  void image(const float* src, const float* packed_wei, const float* bias, float floor, float* dst,
+             Workspace scratch) const;
+
+ private:
+  const KernelTable& kernels_;
+  ConvShape shape_;
+  TileShape tile_;
+  std::int64_t k_;  ///< length of each contiguous run of the sum
+  std::vector<std::int64_t> src_offsets_, wei_offsets_;
+};
+
+}  // namespace tilewise::simd

@@ -1,0 +1,39 @@
+#include "tilewise/simd/fma_peak.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+namespace tilewise::simd {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Operations a second of `chunks` runs of the kernel, spread over the threads.
+double rate(const KernelTable& kernels, Executor& executor, std::int64_t chunks,
+            std::int64_t iterations) {
+  const auto start = Clock::now();
+  executor.parallel_for(chunks, 1e9, [&](std::int64_t, int) {
+    volatile float sink = kernels.fma_peak(iterations);
+    static_cast<void>(sink);
+  });
+  const std::chrono::duration<double> elapsed = Clock::now() - start;
+  const auto operations = static_cast<double>(2 * kPeakChains * kernels.vector_floats * iterations);
+  return static_cast<double>(chunks) * operations / elapsed.count();
+}
+
+}  // namespace
+
+double measure_fma_peak(const KernelTable& kernels, Executor& executor, double seconds) {
+  // Chunks of a fraction of a millisecond, many a thread, so that a thread that is held up for a
+  // moment leaves its share to the others. The first, short round wakes the threads and tells how
+  // fast they are.
+  constexpr std::int64_t kIterations = 20'000;
+  const std::int64_t threads = executor.threads();
+  const double first = rate(kernels, executor, 4 * threads, kIterations);
+  const auto operations = static_cast<double>(2 * kPeakChains * kernels.vector_floats * kIterations);
+  const auto chunks = static_cast<std::int64_t>(first * seconds / operations);
+  return rate(kernels, executor, std::max(4 * threads, chunks), kIterations);
+}
+
+}  // namespace tilewise::simd

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tilewise/core/parallel.hpp"
+#include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+
+namespace tilewise::simd {
+
+enum class Transpose : std::uint8_t { no, yes };
+
+/// C = alpha * op(A) * op(B) + beta * C in single precision, row-major, as BLAS's sgemm:
+/// op(A) is m x k, op(B) is k x n, C is m x n. A is stored m x k with leading dimension lda, or
+/// k x m when transposed; likewise B. C is not read when beta is 0. C overlaps neither A nor B.
+struct GemmArgs {
+  Transpose transpose_a = Transpose::no;
+  Transpose transpose_b = Transpose::no;
+  std::int64_t m = 0, n = 0, k = 0;
+  float alpha = 1;
+  const float* a = nullptr;
+  std::int64_t lda = 0;
+  const float* b = nullptr;
+  std::int64_t ldb = 0;
+  float beta = 0;
+  float* c = nullptr;
+  std::int64_t ldc = 0;
+};
+
+/// Floats of workspace that gemm() needs on `threads` threads for any product of at most m x n x k.
+std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_t m, std::int64_t n,
+                            std::int64_t k);
+
+/// Computes `args`; the five loops of BLIS around the micro-kernel (F. Van Zee, R. van de Geijn,
+/// "BLIS: a framework for rapidly instantiating BLAS functionality", doi:10.1145/2764454). Each
+/// element of C is summed by one thread in an order that m, n and k fix, so the result does not
+/// depend on the number of threads.
+/// Throws ArgumentError for negative sizes or a leading dimension shorter than a row.
+void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args, Workspace workspace);
+
+}  // namespace tilewise::simd

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tilewise/simd/isa.hpp"
+#include "tilewise/simd/microkernel.hpp"
+
+namespace tilewise::simd {
+
+/// One image of a max-pooling: window kh x kw, first row and column of window (oh, ow) at
+/// (oh * stride_h - pad_top, ow * stride_w - pad_left). What lies outside the image is not looked at.
+struct MaxPoolGeometry {
+  std::int64_t ih = 0, iw = 0, oh = 0, ow = 0, channels = 0;
+  std::int64_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
+};
+
+/// Where the random bits of a dropout come from: the key and the upper three words of the counter
+/// of Philox-4x32-10 (core/random.hpp). Element e takes word (e % 64) / 16 of the block whose lowest
+/// counter word is e / 64 * 16 + e % 16: sixteen blocks side by side fill a vector of any width.
+struct DropoutArgs {
+  std::uint32_t key[2] = {};
+  std::uint32_t counter[3] = {};
+  std::uint32_t threshold = 0;  ///< rate * 2^32: an element is dropped when its bits are below
+  float scale = 1;              ///< 1 / (1 - rate)
+};
+
+struct AdamArgs {
+  float rate = 0;  ///< learning rate * sqrt(1 - beta2^t) / (1 - beta1^t)
+  float beta1 = 0;
+  float beta2 = 0;
+  float epsilon = 0;
+};
+
+/// Independent multiply-add chains of the fma_peak kernel.
+inline constexpr int kPeakChains = 12;
+
+// The one list of vector kernels besides the micro-kernel. The table's fields, its initialisers and
+// the completeness checks of tests and benchmarks are all made from it.
+//
+// All arrays are of float and dense unless said otherwise; kernels may be called with n = 0; sources
+// and destinations are the same array or do not overlap.
+#define TILEWISE_KERNELS(KERNEL)                                                                   \
+  /* dst[i] += src[i] */                                                                           \
+  KERNEL(add, void, (std::int64_t n, const float* src, float* dst))                                \
+  /* dst[i] = scale * src[i] */                                                                    \
+  KERNEL(scale_bytes, void, (std::int64_t n, const std::uint8_t* src, float scale, float* dst))    \
+  /* dst[i] = max(0, src[i]); NaN stays NaN */                                                     \
+  KERNEL(relu_forward, void, (std::int64_t n, const float* src, float* dst))                       \
+  /* d_src[i] = dst[i] > 0 ? d_dst[i] : 0 */                                                       \
+  KERNEL(relu_backward, void,                                                                      \
+         (std::int64_t n, const float* dst, const float* d_dst, float* d_src))                     \
+  /* d_bias[c] += sum over rows, in order, of d_dst[row * channels + c] */                         \
+  KERNEL(bias_gradient, void,                                                                      \
+         (std::int64_t rows, std::int64_t channels, const float* d_dst, float* d_bias))            \
+  /* dst = the window's maximum, argmax = its place kh * KW + kw in the window. The first of equal   \
+     values wins. A NaN counts as largest, and of several the last. */                             \
+  KERNEL(max_pool_forward, void,                                                                   \
+         (const MaxPoolGeometry& geometry, const float* src, float* dst, std::uint16_t* argmax))   \
+  /* d_src = sum of the d_dst whose window's maximum each element was */                           \
+  KERNEL(max_pool_backward, void,                                                                  \
+         (const MaxPoolGeometry& geometry, const float* d_dst, const std::uint16_t* argmax,        \
+          float* d_src))                                                                           \
+  /* dst[i] = dropped(first + i) ? 0 : scale * src[i]; see DropoutArgs */                          \
+  KERNEL(dropout, void,                                                                            \
+         (const DropoutArgs& args, std::int64_t first, std::int64_t n, const float* src,           \
+          float* dst))                                                                             \
+  /* dst(row, :) = exp(src(row, :) - max) / sum of the same */                                     \
+  KERNEL(softmax, void,                                                                            \
+         (std::int64_t rows, std::int64_t classes, const float* src, float* dst))                  \
+  /* d_src = dst * (d_dst - sum over classes of dst * d_dst), row by row */                        \
+  KERNEL(softmax_backward, void,                                                                   \
+         (std::int64_t rows, std::int64_t classes, const float* dst, const float* d_dst,           \
+          float* d_src))                                                                           \
+  /* losses[row] = log(sum of exp(logits)) - logits[label];                                        \
+     d_logits = gradient_scale * (softmax(logits) - onehot(label)) */                              \
+  KERNEL(softmax_cross_entropy, void,                                                              \
+         (std::int64_t rows, std::int64_t classes, const float* logits,                            \
+          const std::int32_t* labels, float gradient_scale, float* losses, float* d_logits))       \
+  /* m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + epsilon)   \
+     (D. Kingma, J. Ba, "Adam", arXiv:1412.6980, the reordered form at the end of section 2) */    \
+  KERNEL(adam_update, void,                                                                        \
+         (const AdamArgs& args, std::int64_t n, const float* gradient, float* m, float* v,         \
+          float* weights))                                                                         \
+  /* velocity = momentum * velocity - rate * gradient; weights += velocity */                      \
+  KERNEL(sgd_update, void,                                                                         \
+         (float rate, float momentum, std::int64_t n, const float* gradient, float* velocity,      \
+          float* weights))                                                                         \
+  /* iterations x kPeakChains vector multiply-adds in registers; the result is to be ignored */    \
+  KERNEL(fma_peak, float, (std::int64_t iterations))
+
+/// Everything that is compiled once per instruction set.
+struct KernelTable {
+  Isa isa{};
+  std::int64_t vector_floats = 0;
+  /// tile[vectors - 1][rows - 1]; null for tiles taller than max_rows[vectors - 1].
+  TileKernel tile[kMaxTileVectors][kMaxTileRows] = {};
+  std::int64_t max_rows[kMaxTileVectors] = {};
+
+#define TILEWISE_DECLARE(name, result, parameters) result(*name) parameters noexcept = nullptr;
+  TILEWISE_KERNELS(TILEWISE_DECLARE)
+#undef TILEWISE_DECLARE
+};
+
+/// The kernels for `isa`. Throws ArgumentError when this build or this CPU does not have them.
+const KernelTable& kernel_table(Isa isa);
+
+/// The kernels of default_isa(), looked up once.
+const KernelTable& default_kernels();
+
+}  // namespace tilewise::simd

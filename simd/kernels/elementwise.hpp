@@ -1,0 +1,50 @@
+#pragma once
+
+#include "tilewise/simd/kernels/vector.hpp"
+
+namespace tilewise::simd {
+
+template <class Arch>
+void add(std::int64_t n, const float* src, float* dst) noexcept {
+  for_each_vector<Arch>(n, [=](std::int64_t i, std::int64_t count) {
+    store_some<Arch>(dst + i, count,
+                     load_some<Arch>(dst + i, count) + load_some<Arch>(src + i, count));
+  });
+}
+
+// A plain loop: xsimd 8.1 converts bytes to floats one at a time, compilers do it in vectors.
+template <class Arch>
+void scale_bytes(std::int64_t n, const std::uint8_t* src, float scale, float* dst) noexcept {
+  for (std::int64_t i = 0; i < n; ++i) dst[i] = scale * static_cast<float>(src[i]);
+}
+
+template <class Arch>
+void relu_forward(std::int64_t n, const float* src, float* dst) noexcept {
+  for_each_vector<Arch>(n, [=](std::int64_t i, std::int64_t count) {
+    store_some<Arch>(dst + i, count, relu<Arch>(load_some<Arch>(src + i, count)));
+  });
+}
+
+template <class Arch>
+void relu_backward(std::int64_t n, const float* dst, const float* d_dst, float* d_src) noexcept {
+  const Vec<Arch> zero(0.0F);
+  for_each_vector<Arch>(n, [=](std::int64_t i, std::int64_t count) {
+    const auto positive = load_some<Arch>(dst + i, count) > zero;
+    store_some<Arch>(d_src + i, count,
+                     xsimd::select(positive, load_some<Arch>(d_dst + i, count), zero));
+  });
+}
+
+template <class Arch>
+void bias_gradient(std::int64_t rows, std::int64_t channels, const float* d_dst,
+                   float* d_bias) noexcept {
+  for_each_vector<Arch>(channels, [=](std::int64_t c, std::int64_t count) {
+    Vec<Arch> sum = load_some<Arch>(d_bias + c, count);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      sum += load_some<Arch>(d_dst + row * channels + c, count);
+    }
+    store_some<Arch>(d_bias + c, count, sum);
+  });
+}
+
+}  // namespace tilewise::simd

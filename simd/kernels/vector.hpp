@@ -1,0 +1,109 @@
+#pragma once
+
+// The few vector operations that xsimd spells differently from version to version, lacks, or gets
+// wrong on one instruction set. Everything else is written with xsimd directly.
+// Only the units in simd/arch include this header.
+
+#include <cstddef>
+#include <cstdint>
+
+#include <xsimd/xsimd.hpp>
+
+namespace tilewise::simd {
+
+/// Before a loop with a small constant number of rounds: unroll it whole, before the compiler decides
+/// which arrays live in registers.
+#if defined(__clang__)
+#define TILEWISE_UNROLL _Pragma("unroll")
+#else
+#define TILEWISE_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+template <class Arch>
+using Vec = xsimd::batch<float, Arch>;
+
+template <class Arch>
+inline constexpr std::int64_t kWidth = static_cast<std::int64_t>(Vec<Arch>::size);
+
+template <class Arch>
+inline Vec<Arch> load(const float* p) {
+  return Vec<Arch>::load_unaligned(p);
+}
+
+/// The first `count` floats at p, 0 < count < width, the other lanes `fill`; reads nothing past them.
+template <class Arch>
+inline Vec<Arch> load_partial(const float* p, std::int64_t count, float fill = 0.0F) {
+  alignas(64) float lanes[kWidth<Arch>];
+  for (std::int64_t i = 0; i < kWidth<Arch>; ++i) lanes[i] = i < count ? p[i] : fill;
+  return Vec<Arch>::load_aligned(lanes);
+}
+
+/// Stores the first `count` lanes, 0 < count < width.
+template <class Arch>
+inline void store_partial(float* p, std::int64_t count, const Vec<Arch>& v) {
+  alignas(64) float lanes[kWidth<Arch>];
+  v.store_aligned(lanes);
+  for (std::int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+/// a * b + c. Not xsimd::fma: that is a software fma on SSE2 and, in 8.1, mul + add on AVX-512. The
+/// units are compiled with -ffp-contract=fast, which fuses this wherever an FMA exists.
+template <class Arch>
+inline Vec<Arch> madd(const Vec<Arch>& a, const Vec<Arch>& b, const Vec<Arch>& c) {
+  return a * b + c;
+}
+
+/// max(0, v), and NaN for NaN: x86's max returns its second operand when either is NaN.
+template <class Arch>
+inline Vec<Arch> relu(const Vec<Arch>& v) {
+  return xsimd::max(Vec<Arch>(0.0F), v);
+}
+
+/// Not v != v: xsimd 8.1 makes that an ordered comparison on AVX and AVX-512, false for NaN.
+template <class Arch>
+inline auto is_nan(const Vec<Arch>& v) {
+  return xsimd::isnan(v);
+}
+
+/// Sum and maximum of the lanes, in lane order.
+template <class Arch>
+inline float sum_lanes(const Vec<Arch>& v) {
+  alignas(64) float lanes[kWidth<Arch>];
+  v.store_aligned(lanes);
+  float sum = lanes[0];
+  for (std::int64_t i = 1; i < kWidth<Arch>; ++i) sum += lanes[i];
+  return sum;
+}
+template <class Arch>
+inline float max_lanes(const Vec<Arch>& v) {
+  alignas(64) float lanes[kWidth<Arch>];
+  v.store_aligned(lanes);
+  float best = lanes[0];
+  for (std::int64_t i = 1; i < kWidth<Arch>; ++i) best = lanes[i] > best ? lanes[i] : best;
+  return best;
+}
+
+/// Calls body(offset, full) for each vector of [0, n): full vectors first, then one rest.
+/// body(std::int64_t offset, std::int64_t count), count == width except perhaps the last time.
+template <class Arch, class Body>
+inline void for_each_vector(std::int64_t n, Body body) {
+  std::int64_t i = 0;
+  for (; i + kWidth<Arch> <= n; i += kWidth<Arch>) body(i, kWidth<Arch>);
+  if (i < n) body(i, n - i);
+}
+
+/// Loads or stores `count` lanes; a full vector when count == width.
+template <class Arch>
+inline Vec<Arch> load_some(const float* p, std::int64_t count, float fill = 0.0F) {
+  return count == kWidth<Arch> ? load<Arch>(p) : load_partial<Arch>(p, count, fill);
+}
+template <class Arch>
+inline void store_some(float* p, std::int64_t count, const Vec<Arch>& v) {
+  if (count == kWidth<Arch>) {
+    v.store_unaligned(p);
+  } else {
+    store_partial<Arch>(p, count, v);
+  }
+}
+
+}  // namespace tilewise::simd

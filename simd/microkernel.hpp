@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tilewise::simd {
+
+/// What happens to the sums of a tile before they are stored in C.
+enum class Epilogue : std::uint8_t {
+  store,  ///< C = acc
+  add,    ///< C = C + acc
+  bias,   ///< C = max(floor, acc + bias): a floor of 0 is ReLU, of -infinity none
+};
+
+/// Arguments of the one micro-kernel, a batch-reduce matrix product on an MR x (NV vectors) tile
+/// held in registers (E. Georganas et al., "High-performance deep learning via a single building
+/// block", arXiv:1906.06440):
+///
+///   acc(m, n) = sum over pair, k of A_pair(m, k) * B_pair(k, n)
+///   C(m, n)   = epilogue(acc(m, n))        for m < MR, n < columns
+///
+/// A_pair starts at a + a_offsets[pair]; A(m, k) = a[m * a_row_stride + k * a_k_stride] serves plain,
+/// transposed and packed matrices and the pixels of an image alike. B_pair starts at
+/// b + b_offsets[pair]; B(k, n) = b[k * ldb + n] must be readable for all NV vectors; what lies past
+/// `columns` is ignored. The order of the sum is fixed: pairs in order, k in order, one fused
+/// multiply-add each (multiply, then add, where the instruction set has no FMA).
+struct TileArgs {
+  const float* a = nullptr;
+  const float* b = nullptr;
+  float* c = nullptr;
+  const std::int64_t* a_offsets = nullptr;  ///< in floats, one a pair
+  const std::int64_t* b_offsets = nullptr;
+  std::int64_t pairs = 0;
+  std::int64_t k = 0;  ///< length of the sum in each pair
+  std::int64_t a_row_stride = 0;
+  std::int64_t a_k_stride = 0;
+  std::int64_t ldb = 0;
+  std::int64_t ldc = 0;
+  std::int64_t columns = 0;  ///< from (NV - 1) * vector width + 1 to NV * vector width
+  Epilogue epilogue = Epilogue::store;
+  const float* bias = nullptr;  ///< `columns` values
+  float floor = 0;              ///< with Epilogue::bias; NaN sums stay NaN
+};
+
+using TileKernel = void (*)(const TileArgs&) noexcept;
+
+inline constexpr int kMaxTileRows = 14;
+inline constexpr int kMaxTileVectors = 4;
+
+/// Rows of the tallest tile that keeps everything in registers: rows * vectors accumulators, one row
+/// of B, one broadcast value of A and, without FMA, one product. With 32 registers that is 14x2, 9x3
+/// and 6x4; with 16 it is 6x2 and 4x3.
+constexpr int max_tile_rows(int vectors, int registers, bool has_fma) {
+  const int rows = (registers - vectors - 1 - (has_fma ? 0 : 1)) / vectors;
+  return rows < kMaxTileRows ? rows : kMaxTileRows;
+}
+
+}  // namespace tilewise::simd

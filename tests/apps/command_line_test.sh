@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Usage: command_line_test.sh TILEWISE MNIST_DIR
+#
+# The command line as a user meets it: exit codes, one-line errors, files left behind, signals.
+# The data sets are tiny ones made here; MNIST_DIR is used for what needs the real one, if it is there.
+
+set -uo pipefail
+tilewise=$1 mnist=$2
+work=$(mktemp -d)
+trap 'rm -rf -- "$work"' EXIT
+cd -- "$work" || exit 1
+failures=0
+
+fail() {
+  printf 'FAILED: %s\n' "$*"
+  [[ -s err ]] && sed 's/^/    stderr: /' err
+  failures=$((failures + 1))
+}
+
+# expect STATUS TEXT COMMAND...: COMMAND exits with STATUS and says TEXT; a failure is one line on
+# standard error that starts with "tilewise: ".
+expect() {
+  local status=$1 text=$2 got=0
+  shift 2
+  "$@" >out 2>err || got=$?
+  [[ $got == "$status" ]] || fail "$* exited with $got, expected $status"
+  [[ -z $text ]] || grep -qF -- "$text" out err || fail "$* does not say '$text'"
+  if ((status > 0 && status < 128)); then
+    [[ $(wc -l <err) == 1 && $(<err) == "tilewise: "* ]] || fail "$*: not one line of error"
+  fi
+}
+
+# idx_images COUNT FILE, idx_labels FILE LABEL...: 28x28 images of noise, and labels.
+idx_images() {
+  {
+    printf '\0\0\010\003\0\0'
+    printf "\\x$(printf %02x $(($1 / 256)))\\x$(printf %02x $(($1 % 256)))"
+    printf '\0\0\0\034\0\0\0\034'
+    head -c $(($1 * 784)) /dev/urandom
+  } >"$2"
+}
+idx_labels() {
+  local file=$1
+  shift
+  {
+    printf '\0\0\010\001\0\0'
+    printf "\\x$(printf %02x $(($# / 256)))\\x$(printf %02x $(($# % 256)))"
+    for label in "$@"; do printf "\\x$(printf %02x "$label")"; done
+  } >"$file"
+}
+mkdir data
+labels=(0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9)
+for part in train t10k; do
+  idx_images 20 "data/$part-images-idx3-ubyte"
+  idx_labels "data/$part-labels-idx1-ubyte" "${labels[@]}"
+done
+
+# Help and versions.
+expect 0 "tilewise train" "$tilewise" --help
+expect 0 "--validation-split" "$tilewise" train --help
+expect 0 "Example" "$tilewise" evaluate --help
+expect 0 "tilewise 0." "$tilewise" --version
+expect 0 "instruction set" "$tilewise" info
+expect 0 "GFLOP/s on 1 thread" "$tilewise" info --peak --threads 2
+
+# Wrong usage.
+expect 2 "subcommand" "$tilewise"
+expect 2 "frobnicate" "$tilewise" frobnicate
+expect 2 "--bogus" "$tilewise" train --bogus
+expect 2 "--epochs" "$tilewise" train --epochs many
+expect 2 "--epochs" "$tilewise" train --epochs 0
+expect 2 "--batch-size" "$tilewise" train --batch-size 0
+expect 2 "--threads" "$tilewise" train --threads 0
+expect 2 "--lr" "$tilewise" train --lr -1
+expect 2 "learning rate" "$tilewise" train --data-dir data --lr nan
+expect 2 "--optimizer" "$tilewise" train --optimizer sgdd
+expect 2 "--momentum" "$tilewise" train --data-dir data --momentum 0.9
+expect 2 "momentum" "$tilewise" train --data-dir data --optimizer sgd --momentum 1.5
+expect 2 "1.5" "$tilewise" train --data-dir data --validation-split 1.5
+expect 2 "--model" "$tilewise" evaluate
+expect 2 "TILEWISE_ISA" env TILEWISE_ISA=mmx "$tilewise" info
+expect 2 "TILEWISE_NUM_THREADS" env TILEWISE_NUM_THREADS=many "$tilewise" info
+
+# Threads: argument, then environment.
+expect 0 "3 threads (TILEWISE_NUM_THREADS)" env TILEWISE_NUM_THREADS=3 OMP_NUM_THREADS=2 "$tilewise" info
+expect 0 "2 threads (OMP_NUM_THREADS)" env OMP_NUM_THREADS=2 "$tilewise" info
+expect 0 "5 threads (--threads)" env TILEWISE_NUM_THREADS=3 "$tilewise" info --threads 5
+
+# Missing and damaged data.
+expect 1 "fetch_data.sh" "$tilewise" train --data-dir nowhere
+expect 1 "nowhere/model" "$tilewise" evaluate --data-dir data --model nowhere/model
+cp -r data short
+head -c 5000 data/train-images-idx3-ubyte >short/train-images-idx3-ubyte
+expect 1 "short/train-images-idx3-ubyte" "$tilewise" train --data-dir short
+cp -r data odd
+idx_labels odd/train-labels-idx1-ubyte 1 2 3
+expect 1 "odd/train-labels-idx1-ubyte" "$tilewise" train --data-dir odd
+cp -r data eleven
+idx_labels eleven/train-labels-idx1-ubyte "${labels[@]:0:19}" 11
+expect 1 "11" "$tilewise" train --data-dir eleven
+[[ ! -e runs ]] || fail "a run that could not start left a folder"
+
+# A run and what it leaves; a line an epoch when the output is no terminal.
+expect 0 "Epoch 2/2 - " "$tilewise" train --data-dir data --epochs 2 --output run --validation-split 0.2
+for file in training.csv model.safetensors run.json; do [[ -s run/$file ]] || fail "no run/$file"; done
+header=epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds,images_per_second
+[[ $(head -n 1 run/training.csv) == "$header" ]] || fail "wrong header in training.csv"
+[[ $(wc -l <run/training.csv) == 3 ]] || fail "training.csv has not one line an epoch"
+expect 0 "Test accuracy: " "$tilewise" evaluate --data-dir data --model run/model.safetensors
+expect 1 "already holds a run" "$tilewise" train --data-dir data --output run
+[[ $(wc -l <run/training.csv) == 3 ]] || fail "a refused run changed training.csv"
+expect 0 "" "$tilewise" train --data-dir data --epochs 1 --output quiet --verbose 0 \
+  --validation-split 0
+[[ ! -s out ]] || fail "--verbose 0 is not silent"
+expect 0 ",NA,NA," cat quiet/training.csv
+expect 0 "images/s" "$tilewise" train --data-dir data --dry-run
+[[ ! -e runs ]] || fail "--dry-run wrote something"
+expect 0 "" "$tilewise" train --data-dir data --epochs 1 --verbose 0
+[[ -s $(echo runs/mnist-*/run.json) ]] || fail "no default run folder"
+
+# The same bits on one thread and on five, with either optimizer.
+for optimizer in adam sgd; do
+  for threads in 1 5; do
+    expect 0 "" "$tilewise" train --data-dir data --epochs 3 --verbose 0 --optimizer "$optimizer" \
+      --batch-size 8 --threads "$threads" --output "bits-$optimizer-$threads"
+  done
+  cmp "bits-$optimizer-1/model.safetensors" "bits-$optimizer-5/model.safetensors" >/dev/null ||
+    fail "$optimizer: 1 and 5 threads do not give the same bits"
+done
+
+# Weights of another kind.
+echo "not weights" >junk
+expect 1 "junk" "$tilewise" evaluate --data-dir data --model junk
+
+# Divergence: status 3, and the log of what went before stays.
+expect 3 "diverged" "$tilewise" train --data-dir data --optimizer sgd --lr 1e38 --output diverged
+[[ -s diverged/training.csv ]] || fail "a diverged run lost its log"
+
+# A full disk.
+if [[ -w /dev/full ]]; then
+  got=0
+  "$tilewise" info >/dev/full 2>err || got=$?
+  [[ $got == 1 ]] || fail "info on a full disk exited with $got"
+  grep -q "No space left" err || fail "info on a full disk does not say why it failed"
+fi
+if ((EUID != 0)); then
+  mkdir locked && chmod a-w locked
+  expect 1 "locked" "$tilewise" train --data-dir data --output locked/run
+fi
+echo file >plain
+expect 1 "plain" "$tilewise" train --data-dir data --output plain/run
+
+# Signals: the step under way is finished, weights are written, and the status tells.
+for signal in INT TERM; do
+  "$tilewise" train --data-dir data --epochs 1000000 --output "stopped-$signal" >out 2>err &
+  pid=$!
+  for _ in $(seq 200); do
+    [[ $(wc -l 2>/dev/null <"stopped-$signal/training.csv") -ge 3 ]] && break
+    sleep 0.1
+  done
+  kill -"$signal" $pid
+  wait $pid
+  got=$?
+  [[ $got == $((128 + $(kill -l "$signal"))) ]] || fail "SIG$signal: exit status $got"
+  grep -q "Stopped" out || fail "SIG$signal: does not say that it stopped"
+  expect 0 "Test accuracy" "$tilewise" evaluate --data-dir data --model "stopped-$signal/model.safetensors"
+done
+
+# On the real images: one step.
+if [[ -d $mnist ]]; then
+  expect 0 "34,826" "$tilewise" train --data-dir "$mnist" --dry-run
+fi
+
+((failures == 0)) && echo "all command line checks passed"
+exit $((failures > 0))

@@ -1,0 +1,110 @@
+// A training step in steady state allocates nothing: every malloc of this program is counted.
+
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+
+#include "support/random_data.hpp"
+#include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/model.hpp"
+#include "tilewise/train/networks.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TILEWISE_COUNTS_ALLOCATIONS 0  // sanitizers bring an allocator of their own
+#else
+#define TILEWISE_COUNTS_ALLOCATIONS 1
+#endif
+
+namespace {
+std::atomic<std::int64_t> allocations{0};
+}  // namespace
+
+#if TILEWISE_COUNTS_ALLOCATIONS
+// glibc's own names for its allocator; defining these functions replaces them for all libraries.
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* memory, std::size_t size);
+void* __libc_memalign(std::size_t alignment, std::size_t size);
+
+void* malloc(std::size_t size) {
+  ++allocations;
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  ++allocations;
+  return __libc_calloc(count, size);
+}
+void* realloc(void* memory, std::size_t size) {
+  ++allocations;
+  return __libc_realloc(memory, size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  ++allocations;
+  return __libc_memalign(alignment, size);
+}
+int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
+  ++allocations;
+  *memory = __libc_memalign(alignment, size);
+  return *memory == nullptr ? ENOMEM : 0;
+}
+}
+#endif
+
+namespace tilewise {
+namespace {
+
+class Training {
+ public:
+  explicit Training(int threads)
+      : executor_(threads), model_(mnist_convnet(), executor_, {.max_batch = 32}), labels_(32, 3) {
+    testing::fill_random(model_.input(), 1);
+  }
+
+  void steps(int count) {
+    for (int i = 0; i < count; ++i) model_.train_batch(labels_, adam_);
+    model_.evaluate_batch(labels_);
+    model_.predict_batch(32);
+  }
+
+ private:
+  Executor executor_;
+  Model model_;
+  Adam adam_;
+  std::vector<std::int32_t> labels_;
+};
+
+TEST(AllocationTest, TheCounterCounts) {
+  if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
+  const std::int64_t before = allocations;
+  const AlignedBuffer<float> buffer(100);
+  auto* number = new volatile int(1);
+  delete number;
+  EXPECT_GE(allocations - before, 2);
+}
+
+TEST(AllocationTest, SteadyStateStepAllocatesNothing) {
+  if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
+  Training training(1);
+  training.steps(2);
+  const std::int64_t before = allocations;
+  training.steps(5);
+  EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(AllocationTest, MemoryStaysFlatOnManyThreads) {
+  if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
+  // oneTBB may still grow its pools of tasks a little; a step that kept anything would show.
+  Training training(3);
+  training.steps(10);
+  const std::size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+  training.steps(40);
+  const std::size_t after = mallinfo2().uordblks + mallinfo2().hblkhd;
+  EXPECT_LT(after, before + 64 * 1024);
+}
+
+}  // namespace
+}  // namespace tilewise

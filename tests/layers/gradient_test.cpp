@@ -1,0 +1,199 @@
+// Gradients of every layer and of the whole network: what training hands to the optimizer, against
+// central differences of the loss in double.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "support/random_data.hpp"
+#include "support/reference_network.hpp"
+#include "support/tolerance.hpp"
+#include "tilewise/layers/model.hpp"
+#include "tilewise/train/networks.hpp"
+
+namespace tilewise {
+namespace {
+
+/// Keeps the gradients it is given and changes nothing.
+class GradientProbe final : public Optimizer {
+ public:
+  GradientProbe() : Optimizer(0) {}
+
+  void update(const simd::KernelTable&, std::size_t parameter, std::int64_t first,
+              std::int64_t count, const float* gradient, float*) override {
+    std::copy_n(gradient, count, gradients[parameter].begin() + first);
+  }
+
+  std::vector<std::vector<float>> gradients;
+
+ private:
+  void allocate_state(std::span<const Parameter> parameters) override {
+    gradients.clear();
+    for (const Parameter& parameter : parameters) {
+      gradients.emplace_back(static_cast<std::size_t>(parameter.size()));
+    }
+  }
+  void compute_factors() override {}
+};
+
+/// Roundings on the longest way from a weight to a gradient: the terms of each layer's sums, forward
+/// and backward, and those of the sum over batch and pixels.
+double roundings(const Sequential& network, std::int64_t images) {
+  double count = static_cast<double>(images);
+  for (const auto& entry : network.layers()) {
+    count += 2 * entry.layer->forward_flops(entry.input) /
+             static_cast<double>(entry.output.elements());
+    count += static_cast<double>(images) * static_cast<double>(entry.output.elements()) /
+             static_cast<double>(entry.output[entry.output.rank() - 1]);
+  }
+  return count;
+}
+
+/// Compares the gradients of `images` random images. At most `samples` elements of each parameter
+/// are looked at.
+void check_gradients(const Sequential& network, std::int64_t images, std::int64_t samples = 64) {
+  constexpr double kStep = 1e-6;
+  constexpr std::uint64_t kSeed = 7;
+  Executor executor(2);
+  Model model(network, executor, {.max_batch = images + 1, .seed = kSeed});
+  const std::int64_t size = network.input_shape().elements();
+  const std::vector<float> input = testing::random_values(images * size, 1);
+  std::copy(input.begin(), input.end(), model.input().begin());
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < images; ++i) {
+    labels.push_back(static_cast<std::int32_t>(i % model.classes()));
+  }
+  // Biases start at zero, where a mistake with them would not show.
+  std::vector<std::vector<double>> values;
+  for (std::size_t p = 0; p < model.parameters().size(); ++p) {
+    Parameter& parameter = model.parameters()[p];
+    if (parameter.shape().rank() == 1) {
+      const auto bias = testing::random_values(parameter.size(), static_cast<std::uint32_t>(p));
+      std::copy(bias.begin(), bias.end(), parameter.value());
+    }
+    values.emplace_back(parameter.value(), parameter.value() + parameter.size());
+  }
+
+  GradientProbe probe;
+  const BatchResult result = model.train_batch(labels, probe);
+  reference::Network exact(network, values, kSeed);
+  const double loss = exact.loss(input, labels, true);
+  const double tolerance = testing::gamma(roundings(network, images));
+  EXPECT_NEAR(result.loss_sum / static_cast<double>(images), loss, tolerance * (1 + loss));
+
+  for (std::size_t p = 0; p < values.size(); ++p) {
+    const auto count = static_cast<std::int64_t>(values[p].size());
+    const std::int64_t stride = std::max<std::int64_t>(1, count / samples);
+    std::vector<double> expected;
+    std::vector<float> actual;
+    for (std::int64_t i = p % 2 == 0 ? stride / 2 : 0; i < count; i += stride) {
+      double& weight = exact.parameters[p][static_cast<std::size_t>(i)];
+      const double kept = weight;
+      weight = kept + kStep;
+      const double above = exact.loss(input, labels, true);
+      weight = kept - kStep;
+      const double below = exact.loss(input, labels, true);
+      weight = kept;
+      expected.push_back((above - below) / (2 * kStep));
+      actual.push_back(probe.gradients[p][static_cast<std::size_t>(i)]);
+    }
+    double largest = 0;
+    for (const double value : expected) largest = std::max(largest, std::abs(value));
+    EXPECT_GT(largest, 1e-6) << model.parameters()[p].name() << ": nothing to compare";
+    // Rounding of the gradient, and of the loss in double divided by the step.
+    const double bound = tolerance * largest + 4e-16 * (1 + loss) / kStep;
+    EXPECT_TRUE(testing::all_near(actual, expected, std::vector<double>(expected.size(), bound)))
+        << model.parameters()[p].name();
+  }
+}
+
+Sequential with_head(Sequential network) {
+  network.add(Flatten());
+  network.add(Dense({.units = 5, .activation = Activation::softmax}));
+  return network;
+}
+
+TEST(GradientTest, Dense) {
+  Sequential network({12});
+  network.add(Dense({.units = 9, .activation = Activation::relu}));
+  network.add(Dense({.units = 7}));
+  network.add(Dense({.units = 4}));
+  check_gradients(network, 5);
+}
+
+TEST(GradientTest, DenseOnTheLastAxis) {
+  Sequential network({3, 2, 6});
+  network.add(Dense({.units = 4, .activation = Activation::relu}));
+  check_gradients(with_head(network), 3);
+}
+
+TEST(GradientTest, ConvValid) {
+  Sequential network({7, 6, 3});
+  network.add(Conv2D({.filters = 5, .kernel_size = 3, .activation = Activation::relu}));
+  network.add(Conv2D({.filters = 4, .kernel_size = {2, 3}}));
+  check_gradients(with_head(network), 3);
+}
+
+TEST(GradientTest, ConvSameStridedAndDilated) {
+  Sequential network({9, 8, 2});
+  network.add(Conv2D({.filters = 3, .kernel_size = 3, .padding = Padding::same}));
+  network.add(Conv2D({.filters = 17, .kernel_size = {3, 2}, .strides = {2, 3}, .padding = Padding::same}));
+  network.add(Conv2D({.filters = 4, .kernel_size = 2, .padding = Padding::same, .dilation_rate = 2}));
+  network.add(Conv2D({.filters = 6, .kernel_size = 1, .activation = Activation::relu}));
+  check_gradients(with_head(network), 2);
+}
+
+TEST(GradientTest, ConvWithSoftmaxActivation) {
+  Sequential network({4, 4, 2});
+  network.add(Conv2D({.filters = 3, .activation = Activation::softmax}));
+  check_gradients(with_head(network), 2);
+}
+
+TEST(GradientTest, MaxPool) {
+  Sequential network({11, 9, 2});
+  network.add(Conv2D({.filters = 3, .kernel_size = 2}));
+  network.add(MaxPool2D({.pool_size = 3, .strides = 2}));  // overlapping
+  network.add(Conv2D({.filters = 3, .kernel_size = 1}));
+  network.add(MaxPool2D({.pool_size = 2, .padding = Padding::same}));
+  check_gradients(with_head(network), 2);
+}
+
+TEST(GradientTest, ReluAndSoftmaxLayers) {
+  Sequential network({8});
+  network.add(Dense({.units = 9}));
+  network.add(ReLU());
+  network.add(Dense({.units = 6}));
+  network.add(Softmax());
+  network.add(Dense({.units = 3}));
+  network.add(Softmax());
+  check_gradients(network, 4);
+}
+
+TEST(GradientTest, Dropout) {
+  Sequential network({4, 5, 3});
+  network.add(Conv2D({.filters = 7, .kernel_size = 2}));
+  network.add(Dropout(0.4));
+  network.add(Flatten());
+  network.add(Dense({.units = 6}));
+  network.add(Dropout(0.25));
+  check_gradients(with_head(network), 3);
+}
+
+TEST(GradientTest, LayersBeforeTheFirstWeights) {
+  Sequential network({8, 8, 1});
+  network.add(MaxPool2D());
+  network.add(ReLU());
+  network.add(Conv2D({.filters = 3}));
+  check_gradients(with_head(network), 2);
+}
+
+TEST(GradientTest, ManyChunks) {
+  Sequential network({5, 5, 1});
+  network.add(Conv2D({.filters = 4, .activation = Activation::relu}));
+  check_gradients(with_head(network), 37);
+}
+
+TEST(GradientTest, MnistConvnet) { check_gradients(mnist_convnet(), 2, 12); }
+
+}  // namespace
+}  // namespace tilewise

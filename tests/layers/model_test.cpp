@@ -1,0 +1,173 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/error_matchers.hpp"
+#include "support/random_data.hpp"
+#include "support/reference_network.hpp"
+#include "support/tolerance.hpp"
+#include "tilewise/core/error.hpp"
+#include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/model.hpp"
+#include "tilewise/layers/sgd.hpp"
+#include "tilewise/train/networks.hpp"
+
+namespace tilewise {
+namespace {
+
+using testing::throws_line;
+
+void fill_input(Model& model, std::uint32_t seed) {
+  testing::fill_random(model.input(), seed);
+}
+
+std::vector<std::int32_t> some_labels(std::int64_t images, std::uint32_t seed) {
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < images; ++i) {
+    labels.push_back(static_cast<std::int32_t>((static_cast<std::uint32_t>(i) * 7 + seed) % 10));
+  }
+  return labels;
+}
+
+std::vector<float> all_weights(const Model& model) {
+  std::vector<float> weights;
+  for (const Parameter& parameter : model.parameters()) {
+    weights.insert(weights.end(), parameter.value(), parameter.value() + parameter.size());
+  }
+  return weights;
+}
+
+/// Weights after 50 steps with batches of several sizes.
+std::vector<float> train_on(int threads, Optimizer& optimizer) {
+  Executor executor(threads);
+  Model model(mnist_convnet(), executor, {.max_batch = 24, .seed = 3});
+  for (std::uint32_t step = 0; step < 50; ++step) {
+    fill_input(model, step % 5);
+    model.train_batch(some_labels(step % 10 == 9 ? 13 : 24, step), optimizer);
+  }
+  return all_weights(model);
+}
+
+TEST(DeterminismTest, SameBitsOnAnyNumberOfThreads) {
+  Adam reference;
+  const std::vector<float> expected = train_on(1, reference);
+  for (const int threads : {2, 3, 8}) {
+    Adam adam;
+    EXPECT_TRUE(testing::same_bits(train_on(threads, adam), expected)) << threads << " threads";
+  }
+}
+
+TEST(DeterminismTest, SeedsDiffer) {
+  Executor executor(1);
+  const Model one(mnist_convnet(), executor, {.max_batch = 1, .seed = 1});
+  const Model two(mnist_convnet(), executor, {.max_batch = 1, .seed = 2});
+  EXPECT_NE(all_weights(one), all_weights(two));
+}
+
+TEST(ModelTest, PredictsWhatTheReferenceDoes) {
+  Executor executor(2);
+  Model model(mnist_convnet(), executor, {.max_batch = 5, .seed = 1});
+  fill_input(model, 1);
+  const auto output = model.predict_batch(3);
+  ASSERT_EQ(output.size(), 30U);
+  std::vector<std::vector<double>> parameters;
+  for (const Parameter& p : model.parameters()) parameters.emplace_back(p.value(), p.value() + p.size());
+  const reference::Network exact(model.network(), parameters);
+  for (std::int64_t image = 0; image < 3; ++image) {
+    const auto pixels = model.input().subspan(static_cast<std::size_t>(image * 784), 784);
+    const auto expected = exact.forward({pixels.begin(), pixels.end()}, image, false, false);
+    // The longest sums have 9, 288 and 1600 terms; a logit's error is its probability's.
+    const std::vector<double> bound(10, testing::gamma(9 + 288 + 1600) * 4);
+    EXPECT_TRUE(testing::all_near(output.subspan(static_cast<std::size_t>(image * 10), 10), expected,
+                                  bound));
+  }
+}
+
+TEST(ModelTest, BatchesDoNotAffectEachOther) {
+  Executor executor(2);
+  Model model(mnist_convnet(), executor, {.max_batch = 20, .seed = 1});
+  fill_input(model, 4);
+  const auto all = model.predict_batch(20);
+  const std::vector<float> first(all.begin(), all.begin() + 10);
+  const auto one = model.predict_batch(1);
+  EXPECT_TRUE(testing::same_bits(one, first));
+}
+
+TEST(ModelTest, LearnsOneBatchByHeart) {
+  Executor executor(2);
+  for (const bool use_adam : {true, false}) {
+    Model model(mnist_convnet(), executor, {.max_batch = 16, .seed = 1});
+    Adam adam;
+    SGD sgd({.learning_rate = 0.02, .momentum = 0.9});
+    fill_input(model, 1);
+    const auto labels = some_labels(16, 0);
+    for (int step = 0; step < 60; ++step) {
+      model.train_batch(labels, use_adam ? static_cast<Optimizer&>(adam) : sgd);
+    }
+    EXPECT_EQ(model.evaluate_batch(labels).correct, 16) << (use_adam ? "adam" : "sgd");
+  }
+}
+
+TEST(ModelTest, RefusesBadBatches) {
+  Executor executor(1);
+  Model model(mnist_convnet(), executor, {.max_batch = 4});
+  Adam adam;
+  EXPECT_THAT([&] { model.predict_batch(5); }, throws_line<ArgumentError>("5", "1 to 4"));
+  EXPECT_THAT([&] { model.predict_batch(0); }, throws_line<ArgumentError>("0", "1 to 4"));
+  const std::vector<std::int32_t> bad = {1, 10};
+  EXPECT_THAT([&] { model.train_batch(bad, adam); }, throws_line<ArgumentError>("10", "image 1"));
+  EXPECT_THAT([&] { Model(mnist_convnet(), executor, {.max_batch = 0}); },
+              throws_line<ArgumentError>("max_batch 0"));
+}
+
+TEST(SequentialTest, CountsTheKerasExample) {
+  const Sequential network = mnist_convnet();
+  EXPECT_EQ(network.parameter_count(), 34'826);
+  ASSERT_EQ(network.layers().size(), 7U);
+  EXPECT_EQ(network.layers()[2].name, "conv2d_1");
+  EXPECT_EQ(network.layers()[2].parameter_count(), 18'496);
+  EXPECT_EQ(network.layers()[2].output, (Shape{11, 11, 64}));
+  // Two passes of 0.389 MFLOP, three of 4.461 and of 0.032.
+  EXPECT_DOUBLE_EQ(network.training_flops(), 2 * 389'376 + 3 * 4'460'544 + 3 * 32'000);
+  const std::string summary = network.summary();
+  EXPECT_THAT(summary, ::testing::HasSubstr("34,826"));
+  EXPECT_THAT(summary, ::testing::HasSubstr("max_pooling2d_1 (MaxPooling2D)"));
+  EXPECT_THAT(summary, ::testing::HasSubstr("(None, 5, 5, 64)"));
+}
+
+TEST(SequentialTest, NamesTheLayerThatDoesNotFit) {
+  Sequential network({4, 4, 1});
+  network.add(Conv2D({.filters = 2}));
+  EXPECT_THAT([&] { network.add(Conv2D({.filters = 2})); },
+              throws_line<ShapeError>("conv2d_1", "window of 3", "2"));
+  EXPECT_EQ(network.layers().size(), 1U);
+  network.add(Flatten());
+  EXPECT_THAT([&] { network.add(MaxPool2D()); },
+              throws_line<ShapeError>("max_pooling2d", "(8)", "(height, width, channels)"));
+}
+
+TEST(SequentialTest, RefusesBadOptions) {
+  EXPECT_THAT([] { Conv2D({.filters = 0}); }, throws_line<ArgumentError>("filters 0"));
+  EXPECT_THAT([] { Dense({.units = -1}); }, throws_line<ArgumentError>("units -1"));
+  EXPECT_THAT([] { Dropout(1.0); }, throws_line<ArgumentError>("rate 1.0"));
+  EXPECT_THAT([] { Adam({.beta_1 = 1}); }, throws_line<ArgumentError>("beta_1"));
+  EXPECT_THAT([] { SGD({.momentum = 1}); }, throws_line<ArgumentError>("momentum 1.0"));
+  EXPECT_THAT([] { Adam({.learning_rate = -1}); }, throws_line<ArgumentError>("learning rate"));
+  EXPECT_THAT([] { Sequential({3, 3, 1}).add(Conv2D({.filters = 1, .strides = 0})); },
+              throws_line<ShapeError>("stride 0"));
+}
+
+TEST(WindowTest, SamePaddingIsThatOfKeras) {
+  // ceil(input / stride) outputs; of an odd amount of padding the larger part comes after.
+  const WindowAxis even = slide_window(28, 2, 1, 1, Padding::same);
+  EXPECT_EQ(even.output, 28);
+  EXPECT_EQ(even.pad_before, 0);
+  EXPECT_EQ(even.pad_after, 1);
+  const WindowAxis strided = slide_window(7, 3, 2, 1, Padding::same);
+  EXPECT_EQ(strided.output, 4);
+  EXPECT_EQ(strided.pad_before, 1);
+  EXPECT_EQ(slide_window(11, 2, 2, 1, Padding::valid).output, 5);
+  EXPECT_EQ(slide_window(11, 3, 1, 2, Padding::valid).output, 7);
+}
+
+}  // namespace
+}  // namespace tilewise

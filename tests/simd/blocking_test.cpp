@@ -1,0 +1,148 @@
+#include "tilewise/simd/blocking.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+namespace tilewise::simd {
+namespace {
+
+constexpr std::int64_t kExtents[] = {1,  2,  3,   7,   10,  14,  15,  16,  17,   31,  33,
+                                     48, 64, 100, 112, 113, 128, 255, 256, 257,  300, 512,
+                                     513, 1000, 3071, 3072, 3073, 10'000};
+
+/// Calls body(m, n, k) for many problems.
+template <class Body>
+void for_each_problem(Body body) {
+  for (const std::int64_t m : kExtents) {
+    for (const std::int64_t n : kExtents) {
+      for (const std::int64_t k : kExtents) {
+        SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k));
+        body(m, n, k);
+        if (::testing::Test::HasFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(EvenSplit, covers_everything_in_order_in_pieces_of_nearly_one_size) {
+  for (std::int64_t total = 0; total <= 130; ++total) {
+    for (std::int64_t most = 1; most <= 40; ++most) {
+      const EvenSplit split(total, most);
+      ASSERT_EQ(split.pieces, std::max<std::int64_t>(1, (total + most - 1) / most));
+      std::int64_t next = 0;
+      std::int64_t smallest = total;
+      for (std::int64_t i = 0; i < split.pieces; ++i) {
+        ASSERT_EQ(split.begin(i), next);
+        ASSERT_LE(split.size(i), most);
+        ASSERT_LE(split.size(i), split.size(0));
+        next += split.size(i);
+        smallest = std::min(smallest, split.size(i));
+      }
+      ASSERT_EQ(next, total);
+      ASSERT_LE(split.size(0) - smallest, 1);
+    }
+  }
+}
+
+TEST(EvenSplit, example) {
+  const EvenSplit split(26, 14);
+  EXPECT_EQ(split.pieces, 2);
+  EXPECT_EQ(split.size(0), 13);
+  EXPECT_EQ(split.size(1), 13);
+}
+
+TEST(Rounding, goes_up) {
+  EXPECT_EQ(ceil_div(0, 4), 0);
+  EXPECT_EQ(ceil_div(1, 4), 1);
+  EXPECT_EQ(ceil_div(4, 4), 1);
+  EXPECT_EQ(ceil_div(5, 4), 2);
+  EXPECT_EQ(round_up(5, 4), 8);
+  EXPECT_EQ(round_up(8, 4), 8);
+}
+
+// Whatever is chosen, the table must have it.
+TEST(ChooseTile, stays_within_the_table) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
+      const TileShape tile = choose_tile(kernels, m, n, k);
+      ASSERT_GE(tile.vectors, 1);
+      ASSERT_LE(tile.vectors, kMaxTileVectors);
+      ASSERT_EQ(tile.columns, tile.vectors * kernels.vector_floats);
+      ASSERT_GE(tile.rows, 1);
+      ASSERT_LE(tile.rows, kernels.max_rows[tile.vectors - 1]);
+      ASSERT_NE(kernels.tile[tile.vectors - 1][tile.rows - 1], nullptr);
+      // No wider than the matrix: the panels of a narrow one are not mostly padding.
+      ASSERT_LT(tile.columns, n + kernels.vector_floats);
+    });
+  }
+}
+
+// Small tiles cannot keep two multiply-adds a cycle in flight.
+TEST(ChooseTile, fills_the_pipeline_for_large_products) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    const TileShape tile = choose_tile(kernels, 1000, 1024, 256);
+    EXPECT_GE(tile.rows * tile.vectors, std::min<std::int64_t>(8, kernels.max_rows[0]));
+  }
+}
+
+TEST(ChooseGemmBlocking, cuts_as_documented) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
+      const GemmBlocking blocking = choose_gemm_blocking(kernels, m, n, k);
+      ASSERT_GE(blocking.mc, 1);
+      ASSERT_LE(blocking.mc, m);
+      ASSERT_GE(blocking.kc, 1);
+      ASSERT_LE(blocking.kc, k);
+      ASSERT_GE(blocking.nc, std::min<std::int64_t>(n, 3072));
+      ASSERT_EQ(blocking.nb % blocking.tile.columns, 0);
+      ASSERT_EQ(blocking.nc % blocking.nb, 0);
+      // Only a problem's own size may add to the padding of its last panel.
+      ASSERT_LT(blocking.nb, std::min<std::int64_t>(n, 256) + blocking.tile.columns);
+      // Cache blocks stay near their constants.
+      ASSERT_LE(blocking.kc, 256);
+      ASSERT_LE(blocking.mc, 112);
+      ASSERT_LT(blocking.nc, 3072 + blocking.nb);
+    });
+  }
+}
+
+// A workspace is booked once, for a full batch. The last batch of an epoch is smaller, and may be cut
+// in larger blocks or in another tile's panels.
+TEST(GemmBounds, hold_for_every_smaller_product) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
+      const GemmBlocking blocking = choose_gemm_blocking(kernels, m, n, k);
+      for (const std::int64_t more : {0, 1, 16, 29, 200, 5000}) {
+        for (const GemmBounds& bounds : {gemm_bounds(kernels, m + more, n, k),
+                                         gemm_bounds(kernels, m, n + more, k),
+                                         gemm_bounds(kernels, m, n, k + more)}) {
+          ASSERT_LE(blocking.kc * blocking.nc, bounds.b_floats) << more << " more";
+          ASSERT_LE(blocking.mc * blocking.kc, bounds.a_floats) << more << " more";
+        }
+      }
+    });
+  }
+}
+
+TEST(ChooseGemmBlocking, of_nothing_is_harmless) {
+  for (const std::int64_t m : {0, 5}) {
+    for (const std::int64_t n : {0, 5}) {
+      for (const std::int64_t k : {0, 5}) {
+        const GemmBlocking blocking = choose_gemm_blocking(default_kernels(), m, n, k);
+        EXPECT_GE(blocking.mc, 1);
+        EXPECT_GE(blocking.kc, 1);
+        EXPECT_GE(blocking.tile.columns, 1);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tilewise::simd

@@ -1,0 +1,103 @@
+#include "tilewise/simd/conv_backward_weights.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "simd/conv_cases.hpp"
+#include "support/guarded_array.hpp"
+#include "support/random_data.hpp"
+#include "support/reference.hpp"
+#include "support/tolerance.hpp"
+#include "tilewise/core/error.hpp"
+
+namespace tilewise::simd {
+namespace {
+
+using testing::all_equal;
+using testing::all_near;
+using testing::GuardedArray;
+using testing::magnitudes;
+using testing::Pattern;
+using testing::random_values;
+using testing::same_bits;
+using testing::widen;
+
+struct Data {
+  Data(const ConvShape& shape, Pattern pattern)
+      : src(random_values(shape.src_size(), 1, pattern)),
+        d_dst(random_values(shape.dst_size(), 2, pattern)),
+        d_wei(random_values(shape.wei_size(), 3, pattern)) {}
+
+  std::vector<float> src, d_dst;
+  std::vector<float> d_wei;  ///< the gradient so far
+};
+
+/// The kernel's output, from guarded arrays of just the sizes it asks for.
+std::vector<float> run(const ConvShape& shape, const Data& data) {
+  const ConvBackwardWeights conv(default_kernels(), shape);
+  const GuardedArray<float> src(data.src);
+  const GuardedArray<float> d_dst(data.d_dst);
+  GuardedArray<float> scratch(conv.scratch_floats());
+  GuardedArray<float> d_wei(data.d_wei);
+  conv.image(src.data(), d_dst.data(), d_wei.data(),
+             Workspace(scratch.data(), conv.scratch_floats()));
+  EXPECT_TRUE(src.intact() && d_dst.intact() && scratch.intact() && d_wei.intact());
+  EXPECT_TRUE(same_bits(src.span(), data.src));
+  EXPECT_TRUE(same_bits(d_dst.span(), data.d_dst));
+  return {d_wei.span().begin(), d_wei.span().end()};
+}
+
+std::vector<double> expected(const ConvShape& shape, const std::vector<double>& src,
+                             const std::vector<double>& d_dst, std::vector<double> d_wei) {
+  reference::conv_backward_weights(shape, src.data(), d_dst.data(), d_wei.data());
+  return d_wei;
+}
+
+TEST(ConvBackwardWeights, matches_the_reference) {
+  for (const ConvShape& shape : testing::awkward_convolutions()) {
+    SCOPED_TRACE(shape.to_string());
+    const Data exact(shape, Pattern::integers);
+    ASSERT_TRUE(all_equal(run(shape, exact), expected(shape, widen(exact.src), widen(exact.d_dst),
+                                                      widen(exact.d_wei))));
+    const Data real(shape, Pattern::uniform);
+    // A product for each output pixel, and what was there.
+    const auto bounds = testing::bounds(
+        static_cast<double>(shape.oh() * shape.ow()) + 1,
+        expected(shape, magnitudes(real.src), magnitudes(real.d_dst), magnitudes(real.d_wei)));
+    ASSERT_TRUE(all_near(
+        run(shape, real),
+        expected(shape, widen(real.src), widen(real.d_dst), widen(real.d_wei)), bounds));
+  }
+}
+
+TEST(ConvBackwardWeights, adds_up_over_images) {
+  const ConvShape shape{.ic = 3, .ih = 6, .iw = 7, .oc = 10, .kh = 3, .kw = 3};
+  Data data(shape, Pattern::integers);
+  std::vector<double> sum = widen(data.d_wei);
+  for (int image = 0; image < 3; ++image) {
+    sum = expected(shape, widen(data.src), widen(data.d_dst), sum);
+    data.d_wei = run(shape, data);
+  }
+  EXPECT_TRUE(all_equal(data.d_wei, sum));
+}
+
+TEST(ConvBackwardWeights, of_ones_counts_the_pixels_that_meet_a_tap) {
+  const ConvShape shape{.ic = 1, .ih = 3, .iw = 3, .oc = 1, .kh = 3, .kw = 3, .pad_top = 1,
+                        .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
+  Data data(shape, Pattern::integers);
+  data.src.assign(9, 1.0F);
+  data.d_dst.assign(9, 1.0F);
+  data.d_wei.assign(9, 0.0F);
+  EXPECT_EQ(run(shape, data), (std::vector<float>{4, 6, 4, 6, 9, 6, 4, 6, 4}));
+}
+
+TEST(ConvBackwardWeights, rejects_what_is_no_convolution) {
+  EXPECT_THROW(ConvBackwardWeights(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}),
+               ShapeError);
+}
+
+}  // namespace
+}  // namespace tilewise::simd

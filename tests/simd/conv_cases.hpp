@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tilewise/simd/conv_shape.hpp"
+
+namespace tilewise::testing {
+
+/// Convolutions that have something awkward about them.
+inline std::vector<simd::ConvShape> awkward_convolutions() {
+  using Shape = simd::ConvShape;
+  std::vector<Shape> shapes{
+      // 1x1: rows are joined, unless a stride or padding forbids it
+      {.ic = 1, .ih = 1, .iw = 1, .oc = 1},
+      {.ic = 7, .ih = 5, .iw = 6, .oc = 10},
+      {.ic = 33, .ih = 4, .iw = 4, .oc = 17},
+      {.ic = 16, .ih = 9, .iw = 7, .oc = 32, .stride_h = 2, .stride_w = 2},
+      {.ic = 3, .ih = 7, .iw = 11, .oc = 2, .stride_h = 3, .stride_w = 2},
+      {.ic = 10, .ih = 4, .iw = 5, .oc = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
+       .pad_right = 1},
+      {.ic = 2, .ih = 6, .iw = 6, .oc = 7, .dilation_h = 3, .dilation_w = 3},
+      // 3x3: the networks of the benchmarks, then same padding and unequal strides
+      {.ic = 1, .ih = 28, .iw = 28, .oc = 32, .kh = 3, .kw = 3},
+      {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3},
+      {.ic = 64, .ih = 7, .iw = 7, .oc = 64, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
+       .pad_bottom = 1, .pad_right = 1},
+      {.ic = 3, .ih = 8, .iw = 8, .oc = 16, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
+       .pad_bottom = 1, .pad_right = 1},
+      {.ic = 16, .ih = 8, .iw = 8, .oc = 3, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2,
+       .pad_bottom = 1, .pad_right = 1},
+      {.ic = 3, .ih = 11, .iw = 9, .oc = 10, .kh = 3, .kw = 3, .stride_h = 3, .stride_w = 1},
+      {.ic = 7, .ih = 9, .iw = 12, .oc = 33, .kh = 3, .kw = 3, .stride_h = 1, .stride_w = 3,
+       .pad_top = 1, .pad_left = 2},
+      {.ic = 2, .ih = 10, .iw = 10, .oc = 17, .kh = 3, .kw = 3, .stride_h = 4, .stride_w = 4},
+      // larger, longer and even windows
+      {.ic = 2, .ih = 12, .iw = 11, .oc = 7, .kh = 5, .kw = 5},
+      {.ic = 10, .ih = 7, .iw = 7, .oc = 10, .kh = 5, .kw = 5, .pad_top = 2, .pad_left = 2,
+       .pad_bottom = 2, .pad_right = 2},
+      {.ic = 1, .ih = 14, .iw = 15, .oc = 33, .kh = 5, .kw = 5, .stride_h = 2, .stride_w = 2},
+      {.ic = 3, .ih = 9, .iw = 4, .oc = 33, .kh = 7, .kw = 1, .pad_top = 3, .pad_bottom = 3},
+      {.ic = 33, .ih = 4, .iw = 9, .oc = 2, .kh = 1, .kw = 7, .pad_left = 3, .pad_right = 3},
+      {.ic = 7, .ih = 6, .iw = 6, .oc = 16, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2},
+      {.ic = 17, .ih = 10, .iw = 9, .oc = 17, .kh = 4, .kw = 4, .pad_top = 1, .pad_left = 1,
+       .pad_bottom = 2, .pad_right = 2},
+      // the window is the whole image, or larger than the image without its padding
+      {.ic = 10, .ih = 5, .iw = 4, .oc = 32, .kh = 5, .kw = 4},
+      {.ic = 3, .ih = 2, .iw = 2, .oc = 7, .kh = 3, .kw = 3, .pad_top = 2, .pad_left = 2,
+       .pad_bottom = 2, .pad_right = 2},
+      {.ic = 1, .ih = 2, .iw = 2, .oc = 1, .kh = 2, .kw = 2},
+      // padding larger than the window: outputs that see no input, filter columns that meet none
+      {.ic = 2, .ih = 3, .iw = 4, .oc = 3, .kh = 2, .kw = 2, .pad_top = 3, .pad_left = 3,
+       .pad_bottom = 3, .pad_right = 3},
+      {.ic = 3, .ih = 4, .iw = 1, .oc = 10, .kh = 1, .kw = 5, .pad_left = 2, .pad_right = 2},
+      {.ic = 7, .ih = 3, .iw = 3, .oc = 2, .kh = 3, .kw = 3, .stride_h = 3, .stride_w = 3,
+       .pad_top = 5, .pad_left = 4, .pad_bottom = 6, .pad_right = 7},
+      // padding on one side only
+      {.ic = 10, .ih = 5, .iw = 6, .oc = 7, .kh = 3, .kw = 2, .pad_top = 2},
+      {.ic = 3, .ih = 5, .iw = 6, .oc = 17, .kh = 3, .kw = 3, .pad_right = 4},
+      // a stride longer than the window: pixels that no window sees
+      {.ic = 7, .ih = 11, .iw = 11, .oc = 10, .kh = 2, .kw = 2, .stride_h = 3, .stride_w = 3},
+      {.ic = 1, .ih = 9, .iw = 9, .oc = 1, .kh = 1, .kw = 1, .stride_h = 4, .stride_w = 5},
+      // dilation, alone and with strides and padding
+      {.ic = 7, .ih = 9, .iw = 9, .oc = 10, .kh = 3, .kw = 3, .dilation_h = 2, .dilation_w = 2},
+      {.ic = 16, .ih = 8, .iw = 10, .oc = 3, .kh = 3, .kw = 3, .dilation_h = 1, .dilation_w = 3},
+      {.ic = 3, .ih = 10, .iw = 8, .oc = 16, .kh = 3, .kw = 3, .dilation_h = 3, .dilation_w = 1},
+      {.ic = 10, .ih = 12, .iw = 12, .oc = 7, .kh = 3, .kw = 2, .stride_h = 2, .stride_w = 3,
+       .pad_top = 2, .pad_left = 3, .pad_bottom = 1, .pad_right = 2, .dilation_h = 2,
+       .dilation_w = 3},
+      {.ic = 2, .ih = 6, .iw = 6, .oc = 33, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2,
+       .pad_top = 4, .pad_left = 4, .pad_bottom = 4, .pad_right = 4, .dilation_h = 4,
+       .dilation_w = 4},
+      // several panels of channels and a rest
+      {.ic = 5, .ih = 5, .iw = 6, .oc = 100, .kh = 3, .kw = 3},
+      {.ic = 130, .ih = 5, .iw = 6, .oc = 9, .kh = 3, .kw = 3},
+      {.ic = 70, .ih = 3, .iw = 17, .oc = 65, .kh = 2, .kw = 2},
+  };
+  // Every width of a row of outputs around the tallest tile, plain and with a stride.
+  for (std::int64_t ow = 1; ow <= 30; ++ow) {
+    shapes.push_back({.ic = 2, .ih = 4, .iw = ow + 2, .oc = 17, .kh = 3, .kw = 3});
+    shapes.push_back({.ic = 3, .ih = 3, .iw = 2 * ow, .oc = 10, .kh = 3, .kw = 3, .stride_h = 1,
+                      .stride_w = 2, .pad_left = 1});
+  }
+  // Every pair of channel counts around a vector's width.
+  constexpr std::int64_t kChannels[] = {1, 2, 3, 7, 10, 16, 17, 32, 33, 64};
+  for (const std::int64_t ic : kChannels) {
+    for (const std::int64_t oc : kChannels) {
+      shapes.push_back({.ic = ic, .ih = 4, .iw = 5, .oc = oc, .kh = 3, .kw = 3, .pad_top = 1,
+                        .pad_left = 1, .pad_bottom = 1, .pad_right = 1});
+    }
+  }
+  return shapes;
+}
+
+}  // namespace tilewise::testing

@@ -1,0 +1,39 @@
+#include "tilewise/simd/kernel_table.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+#include <string>
+
+#include "support/tested_kernels.hpp"
+
+namespace tilewise::simd {
+namespace {
+
+#define TILEWISE_NAME(name, result, parameters) #name,
+const std::set<std::string> kListed{TILEWISE_KERNELS(TILEWISE_NAME)};
+#undef TILEWISE_NAME
+
+// A kernel that is added to the list fails here until a test says TILEWISE_TESTS_KERNEL(its_name).
+// The micro-kernel's tiles have tests of their own, which go through the table.
+TEST(KernelTable, every_kernel_has_tests) { EXPECT_EQ(testing::tested_kernels(), kListed); }
+
+TEST(KernelTable, is_complete_for_every_supported_isa) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    EXPECT_EQ(kernels.isa, isa);
+    EXPECT_EQ(kernels.vector_floats, isa == Isa::avx512 ? 16 : isa == Isa::avx2 ? 8 : 4);
+#define TILEWISE_EXPECT(name, result, parameters) \
+  EXPECT_NE(kernels.name, nullptr) << #name << " for " << isa_name(isa);
+    TILEWISE_KERNELS(TILEWISE_EXPECT)
+#undef TILEWISE_EXPECT
+  }
+}
+
+TEST(KernelTable, default_is_looked_up_once) {
+  EXPECT_EQ(&default_kernels(), &default_kernels());
+  EXPECT_EQ(&default_kernels(), &kernel_table(default_kernels().isa));
+}
+
+}  // namespace
+}  // namespace tilewise::simd

@@ -1,0 +1,103 @@
+#include "tilewise/simd/panels.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support/guarded_array.hpp"
+#include "support/random_data.hpp"
+#include "support/tolerance.hpp"
+
+namespace tilewise::simd {
+namespace {
+
+using testing::GuardedArray;
+using testing::Pattern;
+using testing::random_values;
+
+TileShape tile_of(std::int64_t vectors) {
+  const KernelTable& kernels = default_kernels();
+  return {.rows = kernels.max_rows[vectors - 1],
+          .vectors = vectors,
+          .columns = vectors * kernels.vector_floats};
+}
+
+TEST(PackPanels, puts_every_element_where_it_says) {
+  constexpr std::int64_t kRows = 5;
+  for (std::int64_t vectors = 1; vectors <= kMaxTileVectors; ++vectors) {
+    const TileShape tile = tile_of(vectors);
+    for (const std::int64_t n : {std::int64_t{1}, tile.columns - 1, tile.columns,
+                                 tile.columns + 1, 3 * tile.columns + 2}) {
+      for (const bool transposed : {false, true}) {
+        SCOPED_TRACE(std::to_string(vectors) + " vectors, n=" + std::to_string(n) +
+                     (transposed ? ", transposed" : ""));
+        const std::int64_t row_stride = transposed ? 1 : n + 3;
+        const std::int64_t column_stride = transposed ? kRows + 2 : 1;
+        const GuardedArray<float> b(
+            random_values((kRows - 1) * row_stride + (n - 1) * column_stride + 1, 1));
+        GuardedArray<float> packed(packed_floats(tile, kRows, n));
+        pack_panels(tile, kRows, n, -0.5F, b.data(), row_stride, column_stride, packed.data());
+        ASSERT_TRUE(packed.intact());
+        for (std::int64_t i = 0; i < packed_floats(tile, kRows, n); ++i) {
+          const std::int64_t row = i / tile.columns % kRows;
+          const std::int64_t column = i / tile.columns / kRows * tile.columns + i % tile.columns;
+          const float expected =
+              column < n ? -0.5F * b.data()[row * row_stride + column * column_stride] : 0.0F;
+          ASSERT_EQ(packed[i], expected) << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(PackPanels, of_nothing_writes_nothing) {
+  const TileShape tile = tile_of(1);
+  EXPECT_EQ(packed_floats(tile, 0, 5), 0);
+  EXPECT_EQ(packed_floats(tile, 5, 0), 0);
+  pack_panels(tile, 0, 5, 1.0F, nullptr, 1, 1, nullptr);
+  pack_panels(tile, 5, 0, 1.0F, nullptr, 1, 1, nullptr);
+}
+
+TEST(MultiplyPanel, covers_any_number_of_rows) {
+  for (std::int64_t vectors = 1; vectors <= kMaxTileVectors; ++vectors) {
+    const TileShape tile = tile_of(vectors);
+    for (std::int64_t m = 1; m <= 3 * tile.rows + 1; ++m) {
+      constexpr std::int64_t kK = 3;
+      const std::int64_t columns = tile.columns - 1;
+      const GuardedArray<float> a(random_values(m * kK, 1, Pattern::integers));
+      const GuardedArray<float> b(random_values(kK * tile.columns, 2, Pattern::integers));
+      GuardedArray<float> c(m * columns);
+      std::vector<float> expected;
+      for (std::int64_t i = 0; i < m; ++i) {
+        for (std::int64_t j = 0; j < columns; ++j) {
+          float sum = 0;
+          for (std::int64_t k = 0; k < kK; ++k) {
+            sum += a.data()[i * kK + k] * b.data()[k * tile.columns + j];
+          }
+          expected.push_back(sum);
+        }
+      }
+      const std::int64_t no_offset = 0;
+      multiply_panel(default_kernels(), tile, m,
+                     {.a = a.data(),
+                      .b = b.data(),
+                      .c = c.data(),
+                      .a_offsets = &no_offset,
+                      .b_offsets = &no_offset,
+                      .pairs = 1,
+                      .k = kK,
+                      .a_row_stride = kK,
+                      .a_k_stride = 1,
+                      .ldb = tile.columns,
+                      .ldc = columns,
+                      .columns = columns});
+      ASSERT_TRUE(c.intact());
+      ASSERT_TRUE(testing::all_equal(c.span(), expected)) << m << " rows, " << vectors;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tilewise::simd

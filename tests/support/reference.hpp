@@ -1,0 +1,229 @@
+#pragma once
+
+// Plain scalar versions of every operation, straight from the formulas in the headers that declare
+// the fast ones. Templates on the type: in double they are what kernels are compared with, and what
+// finite differences are taken of; over absolute values they give the scale of a rounding error.
+//
+// Sizes, layouts and meanings are those of the fast versions. Results are overwritten unless said
+// otherwise.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "tilewise/core/random.hpp"
+#include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/gemm.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+
+namespace tilewise::reference {
+
+/// C = alpha * op(A) * op(B) + beta * C with the sizes of `args` (simd/gemm.hpp); a, b and c stand
+/// in for its pointers.
+template <class T>
+void gemm(const simd::GemmArgs& args, const T* a, const T* b, T* c) {
+  const bool plain_a = args.transpose_a == simd::Transpose::no;
+  const bool plain_b = args.transpose_b == simd::Transpose::no;
+  for (std::int64_t i = 0; i < args.m; ++i) {
+    for (std::int64_t j = 0; j < args.n; ++j) {
+      T sum = 0;
+      for (std::int64_t p = 0; p < args.k; ++p) {
+        sum += a[plain_a ? i * args.lda + p : p * args.lda + i] *
+               b[plain_b ? p * args.ldb + j : j * args.ldb + p];
+      }
+      T& out = c[i * args.ldc + j];
+      out = T(args.alpha) * sum + (args.beta == 0 ? T(0) : T(args.beta) * out);
+    }
+  }
+}
+
+/// Calls body(src, wei, dst) for each multiply-add of a convolution (simd/conv_shape.hpp), with the
+/// places of its three operands. The forward pass and both backward passes are this one set of
+/// triples; what differs is which of the three is the sum.
+template <class Body>
+void for_each_multiply_add(const simd::ConvShape& s, Body body) {
+  for (std::int64_t oh = 0; oh < s.oh(); ++oh) {
+    for (std::int64_t ow = 0; ow < s.ow(); ++ow) {
+      for (std::int64_t kh = 0; kh < s.kh; ++kh) {
+        for (std::int64_t kw = 0; kw < s.kw; ++kw) {
+          const std::int64_t ih = oh * s.stride_h + kh * s.dilation_h - s.pad_top;
+          const std::int64_t iw = ow * s.stride_w + kw * s.dilation_w - s.pad_left;
+          if (ih < 0 || ih >= s.ih || iw < 0 || iw >= s.iw) continue;
+          for (std::int64_t ic = 0; ic < s.ic; ++ic) {
+            for (std::int64_t oc = 0; oc < s.oc; ++oc) {
+              body((ih * s.iw + iw) * s.ic + ic, ((kh * s.kw + kw) * s.ic + ic) * s.oc + oc,
+                   (oh * s.ow() + ow) * s.oc + oc);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// dst = max(floor, convolution + bias); NaN stays NaN.
+template <class T>
+void conv_forward(const simd::ConvShape& shape, const T* src, const T* wei, const T* bias, T floor,
+                  T* dst) {
+  for (std::int64_t i = 0; i < shape.dst_size(); ++i) dst[i] = bias[i % shape.oc];
+  for_each_multiply_add(shape, [=](std::int64_t s, std::int64_t w, std::int64_t d) {
+    dst[d] += src[s] * wei[w];
+  });
+  for (std::int64_t i = 0; i < shape.dst_size(); ++i) dst[i] = dst[i] < floor ? floor : dst[i];
+}
+
+template <class T>
+void conv_backward_data(const simd::ConvShape& shape, const T* d_dst, const T* wei, T* d_src) {
+  std::fill_n(d_src, shape.src_size(), T(0));
+  for_each_multiply_add(shape, [=](std::int64_t s, std::int64_t w, std::int64_t d) {
+    d_src[s] += d_dst[d] * wei[w];
+  });
+}
+
+/// Adds to d_wei.
+template <class T>
+void conv_backward_weights(const simd::ConvShape& shape, const T* src, const T* d_dst, T* d_wei) {
+  for_each_multiply_add(shape, [=](std::int64_t s, std::int64_t w, std::int64_t d) {
+    d_wei[w] += src[s] * d_dst[d];
+  });
+}
+
+/// The first of equal values wins. A NaN counts as largest, and of several the last.
+template <class T>
+void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,
+                      std::uint16_t* argmax) {
+  for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
+    const std::int64_t channel = o % g.channels;
+    const std::int64_t top = o / g.channels / g.ow * g.stride_h - g.pad_top;
+    const std::int64_t left = o / g.channels % g.ow * g.stride_w - g.pad_left;
+    bool found = false;
+    for (std::int64_t kh = 0; kh < g.kh; ++kh) {
+      for (std::int64_t kw = 0; kw < g.kw; ++kw) {
+        const std::int64_t ih = top + kh;
+        const std::int64_t iw = left + kw;
+        if (ih < 0 || ih >= g.ih || iw < 0 || iw >= g.iw) continue;
+        const T value = src[(ih * g.iw + iw) * g.channels + channel];
+        if (found && !(value > dst[o]) && !std::isnan(value)) continue;
+        found = true;
+        dst[o] = value;
+        argmax[o] = static_cast<std::uint16_t>(kh * g.kw + kw);
+      }
+    }
+  }
+}
+
+template <class T>
+void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const std::uint16_t* argmax,
+                       T* d_src) {
+  std::fill_n(d_src, g.ih * g.iw * g.channels, T(0));
+  for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
+    const std::int64_t channel = o % g.channels;
+    const std::int64_t ih = o / g.channels / g.ow * g.stride_h - g.pad_top + argmax[o] / g.kw;
+    const std::int64_t iw = o / g.channels % g.ow * g.stride_w - g.pad_left + argmax[o] % g.kw;
+    d_src[(ih * g.iw + iw) * g.channels + channel] += d_dst[o];
+  }
+}
+
+template <class T>
+void add(std::int64_t n, const T* src, T* dst) {
+  for (std::int64_t i = 0; i < n; ++i) dst[i] += src[i];
+}
+
+template <class T>
+void scale_bytes(std::int64_t n, const std::uint8_t* src, T scale, T* dst) {
+  for (std::int64_t i = 0; i < n; ++i) dst[i] = scale * static_cast<T>(src[i]);
+}
+
+template <class T>
+void relu_forward(std::int64_t n, const T* src, T* dst) {
+  for (std::int64_t i = 0; i < n; ++i) dst[i] = src[i] < 0 ? T(0) : src[i];
+}
+
+template <class T>
+void relu_backward(std::int64_t n, const T* dst, const T* d_dst, T* d_src) {
+  for (std::int64_t i = 0; i < n; ++i) d_src[i] = dst[i] > 0 ? d_dst[i] : T(0);
+}
+
+/// Adds to d_bias.
+template <class T>
+void bias_gradient(std::int64_t rows, std::int64_t channels, const T* d_dst, T* d_bias) {
+  for (std::int64_t i = 0; i < rows * channels; ++i) d_bias[i % channels] += d_dst[i];
+}
+
+/// The random number that decides whether an element is dropped.
+inline std::uint32_t dropout_bits(const simd::DropoutArgs& args, std::int64_t element) {
+  const std::int64_t block = element / 64 * 16 + element % 16;
+  const std::int64_t word = element % 64 / 16;
+  return philox4x32({static_cast<std::uint32_t>(block), args.counter[0], args.counter[1],
+                     args.counter[2]},
+                    {args.key[0], args.key[1]})[static_cast<std::size_t>(word)];
+}
+
+template <class T>
+void dropout(const simd::DropoutArgs& args, std::int64_t first, std::int64_t n, const T* src,
+             T* dst) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    dst[i] = dropout_bits(args, first + i) < args.threshold ? T(0) : T(args.scale) * src[i];
+  }
+}
+
+template <class T>
+void softmax(std::int64_t rows, std::int64_t classes, const T* src, T* dst) {
+  for (std::int64_t row = 0; row < rows; ++row, src += classes, dst += classes) {
+    const T maximum = *std::max_element(src, src + classes);
+    T sum = 0;
+    for (std::int64_t i = 0; i < classes; ++i) sum += dst[i] = std::exp(src[i] - maximum);
+    for (std::int64_t i = 0; i < classes; ++i) dst[i] /= sum;
+  }
+}
+
+template <class T>
+void softmax_backward(std::int64_t rows, std::int64_t classes, const T* dst, const T* d_dst,
+                      T* d_src) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t first = row * classes;
+    T dot = 0;
+    for (std::int64_t i = first; i < first + classes; ++i) dot += dst[i] * d_dst[i];
+    for (std::int64_t i = first; i < first + classes; ++i) d_src[i] = dst[i] * (d_dst[i] - dot);
+  }
+}
+
+template <class T>
+void softmax_cross_entropy(std::int64_t rows, std::int64_t classes, const T* logits,
+                           const std::int32_t* labels, T gradient_scale, T* losses, T* d_logits) {
+  for (std::int64_t row = 0; row < rows; ++row, logits += classes, d_logits += classes) {
+    const T maximum = *std::max_element(logits, logits + classes);
+    T sum = 0;
+    for (std::int64_t i = 0; i < classes; ++i) sum += std::exp(logits[i] - maximum);
+    losses[row] = std::log(sum) + (maximum - logits[labels[row]]);
+    for (std::int64_t i = 0; i < classes; ++i) {
+      const T onehot = i == labels[row] ? T(1) : T(0);
+      d_logits[i] = gradient_scale * (std::exp(logits[i] - maximum) / sum - onehot);
+    }
+  }
+}
+
+/// Updates m, v and weights.
+template <class T>
+void adam_update(const simd::AdamArgs& args, std::int64_t n, const T* gradient, T* m, T* v,
+                 T* weights) {
+  const T beta1 = args.beta1;
+  const T beta2 = args.beta2;
+  for (std::int64_t i = 0; i < n; ++i) {
+    m[i] = beta1 * m[i] + (1 - beta1) * gradient[i];
+    v[i] = beta2 * v[i] + (1 - beta2) * gradient[i] * gradient[i];
+    weights[i] -= T(args.rate) * m[i] / (std::sqrt(v[i]) + T(args.epsilon));
+  }
+}
+
+/// Updates velocity and weights.
+template <class T>
+void sgd_update(T rate, T momentum, std::int64_t n, const T* gradient, T* velocity, T* weights) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    velocity[i] = momentum * velocity[i] - rate * gradient[i];
+    weights[i] += velocity[i];
+  }
+}
+
+}  // namespace tilewise::reference

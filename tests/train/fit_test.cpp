@@ -1,0 +1,162 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/error_matchers.hpp"
+#include "support/temp_dir.hpp"
+#include "tilewise/core/error.hpp"
+#include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/dense.hpp"
+#include "tilewise/layers/flatten.hpp"
+#include "tilewise/layers/sgd.hpp"
+#include "tilewise/train/fit.hpp"
+#include "tilewise/train/weights_file.hpp"
+
+namespace tilewise {
+namespace {
+
+using testing::throws_line;
+
+/// Images of one bright quarter, the class: a dense layer learns them.
+Dataset quarters(std::int64_t count) {
+  AlignedBuffer<std::uint8_t> images(count * 16);
+  std::vector<std::int32_t> labels;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t quarter = i * 5 % 7 % 4;
+    for (std::int64_t pixel = 0; pixel < 16; ++pixel) {
+      const bool bright = pixel / 8 * 2 + pixel % 4 / 2 == quarter;
+      images[i * 16 + pixel] = static_cast<std::uint8_t>((bright ? 200 : 0) + (i * 3 + pixel) % 40);
+    }
+    labels.push_back(static_cast<std::int32_t>(quarter));
+  }
+  return Dataset({4, 4, 1}, 4, std::move(images), std::move(labels));
+}
+
+Sequential classifier() {
+  Sequential network({4, 4, 1});
+  network.add(Flatten()).add(Dense({.units = 4, .activation = Activation::softmax}));
+  return network;
+}
+
+class Recorder final : public Callback {
+ public:
+  void on_epoch_begin(int epoch) override { events.push_back("begin " + std::to_string(epoch)); }
+  void on_step_end(const StepRecord& record) override {
+    events.push_back("step " + std::to_string(record.step) + "/" + std::to_string(record.steps));
+    ++steps;
+  }
+  void on_epoch_end(const EpochRecord& record) override {
+    events.push_back("end " + std::to_string(record.epoch));
+  }
+  bool should_stop() const override { return steps >= stop_after; }
+
+  std::vector<std::string> events;
+  int steps = 0;
+  int stop_after = 1000;
+};
+
+class FitTest : public ::testing::Test {
+ protected:
+  Dataset data_ = quarters(50);
+  Executor executor_{2};
+  Model model_{classifier(), executor_, {.max_batch = 20, .seed = 1}};
+  Adam adam_{{.learning_rate = 0.05}};
+};
+
+TEST_F(FitTest, Learns) {
+  const History history =
+      fit(model_, adam_, data_, {.epochs = 20, .batch_size = 20, .validation = data_});
+  ASSERT_EQ(history.epochs.size(), 20U);
+  EXPECT_FALSE(history.stopped);
+  EXPECT_EQ(history.epochs.back().epoch, 20);
+  EXPECT_LT(history.epochs.back().loss, history.epochs.front().loss);
+  EXPECT_EQ(history.epochs.back().val_accuracy, 1.0);
+  EXPECT_DOUBLE_EQ(history.epochs.back().learning_rate, 0.05);
+  EXPECT_GT(history.epochs.back().images_per_second, 0);
+  EXPECT_EQ(evaluate(model_, data_, 7).accuracy, 1.0);
+}
+
+TEST_F(FitTest, CallsBackInOrderAndTrainsThePartialBatch) {
+  Recorder recorder;
+  Callback* const callbacks[] = {&recorder};
+  fit(model_, adam_, data_, {.epochs = 1, .batch_size = 20, .callbacks = callbacks});
+  EXPECT_THAT(recorder.events,
+              ::testing::ElementsAre("begin 1", "step 1/3", "step 2/3", "step 3/3", "end 1"));
+  EXPECT_EQ(adam_.steps(), 3);
+}
+
+TEST_F(FitTest, StopsAfterTheStepUnderWay) {
+  Recorder recorder;
+  recorder.stop_after = 5;
+  Callback* const callbacks[] = {&recorder};
+  const History history =
+      fit(model_, adam_, data_, {.epochs = 9, .batch_size = 20, .callbacks = callbacks});
+  EXPECT_TRUE(history.stopped);
+  EXPECT_EQ(history.epochs.size(), 1U);
+  EXPECT_EQ(recorder.events.back(), "step 2/3");
+}
+
+TEST_F(FitTest, WithoutValidationThereAreNoSuchFigures) {
+  const History history = fit(model_, adam_, data_, {.epochs = 1, .batch_size = 20});
+  EXPECT_FALSE(history.epochs[0].val_loss.has_value());
+}
+
+TEST_F(FitTest, DivergenceNamesEpochAndStep) {
+  SGD wild({.learning_rate = 3e38});
+  EXPECT_THAT([&] { fit(model_, wild, data_, {.epochs = 3, .batch_size = 20}); },
+              throws_line<DivergedError>("epoch 1", "step"));
+}
+
+TEST_F(FitTest, ChecksItsArguments) {
+  EXPECT_THAT([&] { fit(model_, adam_, data_, {.batch_size = 21}); },
+              throws_line<ArgumentError>("21", "1 to 20"));
+  EXPECT_THAT([&] { fit(model_, adam_, data_, {.epochs = -1, .batch_size = 20}); },
+              throws_line<ArgumentError>("-1"));
+  const Dataset wide({2, 8, 1}, 4, AlignedBuffer<std::uint8_t>(16), {0});
+  EXPECT_THAT([&] { evaluate(model_, wide, 1); },
+              throws_line<ArgumentError>("(2, 8, 1)", "(4, 4, 1)"));
+  const Dataset many({4, 4, 1}, 5, AlignedBuffer<std::uint8_t>(16), {0});
+  EXPECT_THAT([&] { evaluate(model_, many, 1); }, throws_line<ArgumentError>("5", "4"));
+}
+
+TEST_F(FitTest, AssemblesScaledPixels) {
+  const std::vector<std::int32_t> indices = {7, 3};
+  assemble_batch(model_, data_, indices);
+  for (std::size_t i = 0; i < 32; ++i) {
+    const std::uint8_t byte = data_.image(indices[i / 16])[i % 16];
+    EXPECT_EQ(model_.input()[i], static_cast<float>(byte) * (1.0F / 255.0F));
+  }
+}
+
+TEST_F(FitTest, WeightsComeBackFromTheirFile) {
+  const testing::TempDir folder;
+  const auto path = folder.path() / "weights.safetensors";
+  fit(model_, adam_, data_, {.epochs = 2, .batch_size = 20});
+  save_weights(path, model_);
+  Model other(classifier(), executor_, {.max_batch = 20, .seed = 9});
+  load_weights(path, other);
+  for (std::size_t p = 0; p < other.parameters().size(); ++p) {
+    const Parameter& expected = model_.parameters()[p];
+    EXPECT_TRUE(std::equal(expected.value(), expected.value() + expected.size(),
+                           other.parameters()[p].value()));
+  }
+}
+
+TEST_F(FitTest, WeightsOfAnotherNetworkAreRefused) {
+  const testing::TempDir folder;
+  const auto path = folder.path() / "weights.safetensors";
+  save_weights(path, model_);
+  Sequential wider({4, 4, 1});
+  wider.add(Flatten()).add(Dense({.units = 5}));
+  Model model(wider, executor_, {.max_batch = 1});
+  EXPECT_THAT([&] { load_weights(path, model); },
+              throws_line<FileError>("dense/kernel", "(16, 4)", "(16, 5)"));
+  Sequential deeper = classifier();
+  deeper.add(Dense({.units = 4}));
+  Model deep(deeper, executor_, {.max_batch = 1});
+  EXPECT_THAT([&] { load_weights(path, deep); }, throws_line<FileError>("dense_1/kernel"));
+}
+
+}  // namespace
+}  // namespace tilewise

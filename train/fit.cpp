@@ -1,0 +1,207 @@
+#include "tilewise/train/fit.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+#include "tilewise/core/error.hpp"
+#include "tilewise/core/random.hpp"
+
+namespace tilewise {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Running means over samples.
+class MetricsSum {
+ public:
+  void add(const BatchResult& batch, std::int64_t images) {
+    loss_ += batch.loss_sum;
+    correct_ += batch.correct;
+    images_ += images;
+  }
+  Metrics mean() const {
+    const auto n = static_cast<double>(std::max<std::int64_t>(1, images_));
+    return {.loss = loss_ / n, .accuracy = static_cast<double>(correct_) / n};
+  }
+
+ private:
+  double loss_ = 0;
+  std::int64_t correct_ = 0;
+  std::int64_t images_ = 0;
+};
+
+/// The samples of `data` in some order, batch after batch.
+class BatchReader {
+ public:
+  BatchReader(const DatasetView& data, std::int64_t batch_size)
+      : data_(data),
+        batch_size_(batch_size),
+        order_(static_cast<std::size_t>(data.size())),
+        labels_(static_cast<std::size_t>(std::min(batch_size, data.size()))) {
+    std::iota(order_.begin(), order_.end(), 0);
+  }
+
+  std::int64_t batches() const { return (data_.size() + batch_size_ - 1) / batch_size_; }
+
+  void shuffle(const RandomStream& stream) { random_permutation(stream, order_); }
+
+  /// Puts batch `index` into the model's input; returns its labels, valid until the next call.
+  std::span<const std::int32_t> load(Model& model, std::int64_t index) {
+    const std::int64_t first = index * batch_size_;
+    const auto count = static_cast<std::size_t>(std::min(batch_size_, data_.size() - first));
+    const auto indices = std::span(order_).subspan(static_cast<std::size_t>(first), count);
+    assemble_batch(model, data_, indices);
+    for (std::size_t i = 0; i < count; ++i) labels_[i] = data_.label(indices[i]);
+    return std::span(labels_).first(count);
+  }
+
+ private:
+  DatasetView data_;
+  std::int64_t batch_size_;
+  std::vector<std::int32_t> order_;
+  std::vector<std::int32_t> labels_;
+};
+
+void check(const Model& model, const DatasetView& data, std::int64_t batch_size) {
+  if (data.image_shape() != model.network().input_shape()) {
+    throw ArgumentError("images of shape " + data.image_shape().to_string() +
+                        ", but the network takes " + model.network().input_shape().to_string());
+  }
+  if (data.classes() > model.classes()) {
+    throw ArgumentError("data of " + std::to_string(data.classes()) +
+                        " classes, but the network has " + std::to_string(model.classes()));
+  }
+  if (data.size() == 0) throw ArgumentError("no samples to work on");
+  if (batch_size < 1 || batch_size > model.max_batch()) {
+    throw ArgumentError("batch size " + std::to_string(batch_size) + ": the model takes 1 to " +
+                        std::to_string(model.max_batch()));
+  }
+}
+
+/// One call of fit().
+class Fit {
+ public:
+  Fit(Model& model, Optimizer& optimizer, const DatasetView& train, const FitOptions& options)
+      : model_(model),
+        optimizer_(optimizer),
+        train_(train),
+        options_(options),
+        reader_(train, options.batch_size) {}
+
+  History run() {
+    History history;
+    for (int epoch = 1; epoch <= options_.epochs && !should_stop(); ++epoch) {
+      for (Callback* callback : options_.callbacks) callback->on_epoch_begin(epoch);
+      const auto start = Clock::now();
+      EpochRecord record{.epoch = epoch, .learning_rate = optimizer_.learning_rate()};
+      if (!train_epoch(record)) break;
+      record.images_per_second = static_cast<double>(train_.size()) / seconds_since(start);
+      if (options_.validation) {
+        const Metrics validation = evaluate(model_, *options_.validation, options_.batch_size);
+        record.val_accuracy = validation.accuracy;
+        record.val_loss = validation.loss;
+      }
+      record.seconds = seconds_since(start);
+      history.epochs.push_back(record);
+      for (Callback* callback : options_.callbacks) callback->on_epoch_end(record);
+    }
+    history.stopped = should_stop();
+    return history;
+  }
+
+ private:
+  /// Returns whether the epoch came to its end.
+  bool train_epoch(EpochRecord& record) {
+    if (options_.shuffle) {
+      reader_.shuffle({.seed = options_.seed,
+                       .purpose = RandomPurpose::shuffle,
+                       .step = static_cast<std::uint32_t>(record.epoch)});
+    }
+    MetricsSum sum;
+    const std::int64_t steps = reader_.batches();
+    auto timed_from = Clock::now();
+    for (std::int64_t step = 1; step <= steps; ++step) {
+      const auto labels = reader_.load(model_, step - 1);
+      const BatchResult batch = model_.train_batch(labels, optimizer_);
+      if (!std::isfinite(batch.loss_sum)) {
+        throw DivergedError("training diverged: loss is " + std::to_string(batch.loss_sum) +
+                            " at epoch " + std::to_string(record.epoch) + ", step " +
+                            std::to_string(step));
+      }
+      sum.add(batch, static_cast<std::int64_t>(labels.size()));
+      // The first step meets cold caches and sleeping threads: leave it out of the mean, as Keras.
+      const auto timed_steps = static_cast<double>(std::max<std::int64_t>(1, step - 1));
+      const StepRecord progress{.epoch = record.epoch,
+                                .step = step,
+                                .steps = steps,
+                                .metrics = sum.mean(),
+                                .step_seconds = seconds_since(timed_from) / timed_steps};
+      if (step == 1) timed_from = Clock::now();
+      for (Callback* callback : options_.callbacks) callback->on_step_end(progress);
+      if (step < steps && should_stop()) return false;
+    }
+    record.accuracy = sum.mean().accuracy;
+    record.loss = sum.mean().loss;
+    return true;
+  }
+
+  bool should_stop() const {
+    return std::any_of(options_.callbacks.begin(), options_.callbacks.end(),
+                       [](const Callback* callback) { return callback->should_stop(); });
+  }
+
+  Model& model_;
+  Optimizer& optimizer_;
+  DatasetView train_;
+  FitOptions options_;
+  BatchReader reader_;
+};
+
+}  // namespace
+
+History fit(Model& model, Optimizer& optimizer, const DatasetView& train,
+            const FitOptions& options) {
+  if (options.epochs < 0) {
+    throw ArgumentError("epochs " + std::to_string(options.epochs) + " is negative");
+  }
+  check(model, train, options.batch_size);
+  if (options.validation) check(model, *options.validation, options.batch_size);
+  return Fit(model, optimizer, train, options).run();
+}
+
+Metrics evaluate(Model& model, const DatasetView& data, std::int64_t batch_size) {
+  check(model, data, batch_size);
+  BatchReader reader(data, batch_size);
+  MetricsSum sum;
+  for (std::int64_t batch = 0; batch < reader.batches(); ++batch) {
+    const auto labels = reader.load(model, batch);
+    sum.add(model.evaluate_batch(labels), static_cast<std::int64_t>(labels.size()));
+  }
+  return sum.mean();
+}
+
+void assemble_batch(Model& model, const DatasetView& data, std::span<const std::int32_t> indices) {
+  constexpr std::int64_t kImages = 16;
+  constexpr double kNanosecondsPerPixel = 0.3;
+  const std::int64_t pixels = data.image_shape().elements();
+  const auto images = static_cast<std::int64_t>(indices.size());
+  float* input = model.input().data();
+  model.executor().parallel_for(
+      (images + kImages - 1) / kImages, kNanosecondsPerPixel * static_cast<double>(images * pixels),
+      [&](std::int64_t chunk, int) {
+        const std::int64_t end = std::min(images, (chunk + 1) * kImages);
+        for (std::int64_t i = chunk * kImages; i < end; ++i) {
+          model.kernels().scale_bytes(pixels, data.image(indices[static_cast<std::size_t>(i)]),
+                                      1.0F / 255.0F, input + i * pixels);
+        }
+      });
+}
+
+}  // namespace tilewise

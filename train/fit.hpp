@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "tilewise/layers/model.hpp"
+#include "tilewise/layers/optimizer.hpp"
+#include "tilewise/train/dataset.hpp"
+#include "tilewise/train/history.hpp"
+
+namespace tilewise {
+
+/// Mean loss and share of right answers over some samples.
+struct Metrics {
+  double loss = 0;
+  double accuracy = 0;
+};
+
+/// Where training stands after a step.
+struct StepRecord {
+  int epoch = 0;              ///< from 1
+  std::int64_t step = 0;      ///< in this epoch, from 1
+  std::int64_t steps = 0;     ///< of this epoch
+  Metrics metrics;            ///< of this epoch so far
+  double step_seconds = 0;    ///< mean of this epoch's steps, without the first if there are more
+};
+
+/// Something to be told how training goes, and to stop it. Called on the thread that called fit().
+class Callback {
+ public:
+  virtual ~Callback() = default;
+  virtual void on_epoch_begin(int epoch) { static_cast<void>(epoch); }
+  virtual void on_step_end(const StepRecord& record) { static_cast<void>(record); }
+  virtual void on_epoch_end(const EpochRecord& record) { static_cast<void>(record); }
+  /// Asked after each step and each epoch; true ends training there.
+  virtual bool should_stop() const { return false; }
+};
+
+struct FitOptions {
+  int epochs = 1;
+  std::int64_t batch_size = 128;  ///< at most the model's max_batch
+  bool shuffle = true;            ///< a new order each epoch; which one depends on seed and epoch only
+  std::uint64_t seed = 0;
+  std::optional<DatasetView> validation = std::nullopt;
+  std::span<Callback* const> callbacks = {};
+};
+
+struct History {
+  std::vector<EpochRecord> epochs;  ///< those that were finished
+  bool stopped = false;             ///< whether a callback ended training
+};
+
+/// Trains `model` on all of `train`, options.epochs times, in batches; the last batch of an epoch may
+/// be smaller. Pixels are scaled from [0, 255] to [0, 1].
+/// Throws ArgumentError when the data does not suit the model or an option is out of range,
+/// DivergedError, naming epoch and step, when the loss is no longer finite.
+History fit(Model& model, Optimizer& optimizer, const DatasetView& train,
+            const FitOptions& options = {});
+
+/// Mean loss and accuracy over `data`, in batches of `batch_size`. Throws as fit() does.
+Metrics evaluate(Model& model, const DatasetView& data, std::int64_t batch_size = 128);
+
+/// Copies samples `indices` of `data`, scaled from [0, 255] to [0, 1], to the model's input.
+void assemble_batch(Model& model, const DatasetView& data, std::span<const std::int32_t> indices);
+
+}  // namespace tilewise
