@@ -33,6 +33,9 @@ if(type STREQUAL "STATIC_LIBRARY")
 else()
   set(TILEWISE_PC_REQUIRES "Requires.private: tbb zlib")
 endif()
+# Relative, because cmake --install may be given another prefix and packages are relocated.
+file(RELATIVE_PATH TILEWISE_PC_PREFIX
+  ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/tilewise.pc.in ${CMAKE_CURRENT_BINARY_DIR}/tilewise.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tilewise.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
