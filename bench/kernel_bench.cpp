@@ -82,7 +82,7 @@ struct Benches {
   static void max_pool_forward(benchmark::State& state) {
     const Values src = random_values(kFloats, 1);
     Values dst(kFloats / 4), expected(kFloats / 4);
-    std::vector<std::uint16_t> argmax(kFloats / 4);
+    std::vector<std::int32_t> argmax(kFloats / 4);
     reference::max_pool_forward(kPool, src.data(), expected.data(), argmax.data());
     k().max_pool_forward(kPool, src.data(), dst.data(), argmax.data());
     if (!verify(state, dst, expected)) return;
@@ -93,7 +93,7 @@ struct Benches {
   static void max_pool_backward(benchmark::State& state) {
     const Values src = random_values(kFloats, 1), d_dst = random_values(kFloats / 4, 2);
     Values dst(kFloats / 4), d_src(kFloats), expected(kFloats);
-    std::vector<std::uint16_t> argmax(kFloats / 4);
+    std::vector<std::int32_t> argmax(kFloats / 4);
     reference::max_pool_forward(kPool, src.data(), dst.data(), argmax.data());
     reference::max_pool_backward(kPool, d_dst.data(), argmax.data(), expected.data());
     k().max_pool_backward(kPool, d_dst.data(), argmax.data(), d_src.data());

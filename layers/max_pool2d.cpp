@@ -40,31 +40,37 @@ class MaxPool2DStep final : public Step {
   }
 
  private:
-  std::uint16_t* argmax(const Chunk& chunk, std::int64_t image) {
+  std::int32_t* argmax(const Chunk& chunk, std::int64_t image) {
     return argmax_.data() + (chunk.first + image) * dst_size();
   }
 
   const simd::KernelTable& kernels_;
   simd::MaxPoolGeometry geometry_;
   bool relu_;
-  AlignedBuffer<std::uint16_t> argmax_;
+  AlignedBuffer<std::int32_t> argmax_;
 };
 
 }  // namespace
 
 MaxPool2D::MaxPool2D(const MaxPool2DOptions& options) : options_(options) {}
 
+WindowAxis MaxPool2D::rows(const Shape& input) const {
+  return slide_window(input[0], options_.pool_size.height, strides().height, 1, options_.padding);
+}
+
+WindowAxis MaxPool2D::columns(const Shape& input) const {
+  return slide_window(input[1], options_.pool_size.width, strides().width, 1, options_.padding);
+}
+
 simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
   check_image_shape(input);
   const Extent2D& window = options_.pool_size;
-  const Extent2D stride = options_.strides.value_or(window);
-  const WindowAxis rows =
-      slide_window(input[0], window.height, stride.height, 1, options_.padding);
-  const WindowAxis columns =
-      slide_window(input[1], window.width, stride.width, 1, options_.padding);
-  if (window.height * window.width > UINT16_MAX + 1) {
+  const WindowAxis rows = this->rows(input);
+  const WindowAxis columns = this->columns(input);
+  // The kernels count taps in floats.
+  if (window.height * window.width > (std::int64_t{1} << 24)) {
     throw ShapeError("a window of " + std::to_string(window.height) + " x " +
-                     std::to_string(window.width) + " has more than 65536 elements");
+                     std::to_string(window.width) + " has more than 2^24 elements");
   }
   return {.ih = input[0],
           .iw = input[1],
@@ -73,8 +79,8 @@ simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
           .channels = input[2],
           .kh = window.height,
           .kw = window.width,
-          .stride_h = stride.height,
-          .stride_w = stride.width,
+          .stride_h = strides().height,
+          .stride_w = strides().width,
           .pad_top = rows.pad_before,
           .pad_left = columns.pad_before};
 }
@@ -84,9 +90,18 @@ Shape MaxPool2D::output_shape(const Shape& input) const {
   return {shape.oh, shape.ow, shape.channels};
 }
 
+Shape MaxPool2D::read_corner(const Shape& input, const Shape& dst) const {
+  return {rows(input).inputs_of(dst[0]), columns(input).inputs_of(dst[1]), input[2]};
+}
+
 void MaxPool2D::append_steps(const StepContext& context, Steps& steps) const {
   const bool relu = !steps.empty() && steps.back()->hand_over_relu();
-  steps.push_back(std::make_unique<MaxPool2DStep>(context, geometry(context.input), relu));
+  simd::MaxPoolGeometry corner = geometry(context.input);
+  corner.ih = context.src[0];
+  corner.iw = context.src[1];
+  corner.oh = context.dst[0];
+  corner.ow = context.dst[1];
+  steps.push_back(std::make_unique<MaxPool2DStep>(context, corner, relu));
 }
 
 }  // namespace tilewise

@@ -15,8 +15,9 @@ struct MaxPoolGeometry {
 };
 
 /// Where the random bits of a dropout come from: the key and the upper three words of the counter
-/// of Philox-4x32-10 (core/random.hpp). Element e takes word (e % 64) / 16 of the block whose lowest
-/// counter word is e / 64 * 16 + e % 16: sixteen blocks side by side fill a vector of any width.
+/// of Philox-4x32-10 (core/random.hpp). Of each 64 elements the first 32 take words 0 and 1 of sixteen
+/// blocks in turn, the others words 2 and 3: element e takes word (e % 64) / 32 * 2 + e % 2 of the block
+/// whose lowest counter word is e / 64 * 16 + e % 32 / 2.
 struct DropoutArgs {
   std::uint32_t key[2] = {};
   std::uint32_t counter[3] = {};
@@ -55,10 +56,10 @@ inline constexpr int kPeakChains = 12;
   /* dst = the window's maximum, argmax = its place kh * KW + kw in the window. The first of equal   \
      values wins. A NaN counts as largest, and of several the last. */                             \
   KERNEL(max_pool_forward, void,                                                                   \
-         (const MaxPoolGeometry& geometry, const float* src, float* dst, std::uint16_t* argmax))   \
+         (const MaxPoolGeometry& geometry, const float* src, float* dst, std::int32_t* argmax))   \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
-         (const MaxPoolGeometry& geometry, const float* d_dst, const std::uint16_t* argmax,        \
+         (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \
           float* d_src))                                                                           \
   /* dst[i] = dropped(first + i) ? 0 : scale * src[i]; see DropoutArgs */                          \
   KERNEL(dropout, void,                                                                            \

@@ -32,75 +32,77 @@ inline void for_each_window(const MaxPoolGeometry& g, Body body) {
 }
 
 // Places in a window are small integers: held as floats they share the vectors' width and masks.
-template <class Arch>
-inline void store_places(std::uint16_t* p, std::int64_t count, const Vec<Arch>& places) {
-  alignas(64) float lanes[kWidth<Arch>];
-  places.store_aligned(lanes);
-  if (count == kWidth<Arch>) {
-    for (std::int64_t i = 0; i < kWidth<Arch>; ++i) p[i] = static_cast<std::uint16_t>(lanes[i]);
-  } else {
-    for (std::int64_t i = 0; i < count; ++i) p[i] = static_cast<std::uint16_t>(lanes[i]);
-  }
-}
 
+// flatten: the bodies of these loops are large, and inlined they are compiled once for whole vectors
+// and once for the rest.
 template <class Arch>
-inline Vec<Arch> load_places(const std::uint16_t* p, std::int64_t count) {
-  alignas(64) float lanes[kWidth<Arch>];
-  if (count == kWidth<Arch>) {
-    for (std::int64_t i = 0; i < kWidth<Arch>; ++i) lanes[i] = static_cast<float>(p[i]);
-  } else {
-    for (std::int64_t i = 0; i < kWidth<Arch>; ++i) lanes[i] = i < count ? p[i] : 0.0F;
-  }
-  return Vec<Arch>::load_aligned(lanes);
-}
-
-template <class Arch>
-void max_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst,
-                      std::uint16_t* argmax) noexcept {
+[[gnu::flatten]] void max_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst,
+                                       std::int32_t* argmax) noexcept {
+  const Vec<Arch> one(1.0F);
+  const Vec<Arch> row_of_taps(static_cast<float>(g.kw));
   for_each_window<Arch>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
+    const float* corner =
+        src + ((rows.origin + rows.first) * g.iw + columns.origin + columns.first) * g.channels;
+    const Vec<Arch> first_tap(static_cast<float>(rows.first * g.kw + columns.first));
     for_each_vector<Arch>(g.channels, [&](std::int64_t c, std::int64_t count) {
       Vec<Arch> best(-std::numeric_limits<float>::infinity());
-      Vec<Arch> place(static_cast<float>(rows.first * g.kw + columns.first));
+      Vec<Arch> place = first_tap;
+      Vec<Arch> row_tap = first_tap;
+      const float* row = corner + c;
       for (std::int64_t i = rows.first; i < rows.last; ++i) {
-        const float* row = src + ((rows.origin + i) * g.iw + columns.origin) * g.channels + c;
+        Vec<Arch> tap = row_tap;
+        const float* p = row;
         for (std::int64_t j = columns.first; j < columns.last; ++j) {
-          const Vec<Arch> value = load_some<Arch>(row + j * g.channels, count);
+          const Vec<Arch> value = load_some<Arch>(p, count);
           const auto better = (value > best) | is_nan<Arch>(value);
           best = xsimd::select(better, value, best);
-          place = xsimd::select(better, Vec<Arch>(static_cast<float>(i * g.kw + j)), place);
+          place = xsimd::select(better, tap, place);
+          tap += one;
+          p += g.channels;
         }
+        row_tap += row_of_taps;
+        row += g.iw * g.channels;
       }
       store_some<Arch>(dst + o * g.channels + c, count, best);
-      store_places<Arch>(argmax + o * g.channels + c, count, place);
+      store_some<Arch>(argmax + o * g.channels + c, count, xsimd::to_int(place));
     });
   });
 }
 
 /// d_src at each place of each window: stored, or added where windows overlap.
 template <class Arch, bool overlap>
-inline void scatter_windows(const MaxPoolGeometry& g, const float* d_dst,
-                            const std::uint16_t* argmax, float* d_src) {
-  const Vec<Arch> zero(0.0F);
+[[gnu::flatten]] void scatter_windows(const MaxPoolGeometry& g, const float* d_dst,
+                                      const std::int32_t* argmax, float* d_src) noexcept {
+  const Vec<Arch> zero(0.0F), one(1.0F);
+  const Vec<Arch> row_of_taps(static_cast<float>(g.kw));
   for_each_window<Arch>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
+    float* corner =
+        d_src + ((rows.origin + rows.first) * g.iw + columns.origin + columns.first) * g.channels;
+    const Vec<Arch> first_tap(static_cast<float>(rows.first * g.kw + columns.first));
     for_each_vector<Arch>(g.channels, [&](std::int64_t c, std::int64_t count) {
       const Vec<Arch> gradient = load_some<Arch>(d_dst + o * g.channels + c, count);
-      const Vec<Arch> place = load_places<Arch>(argmax + o * g.channels + c, count);
+      const Vec<Arch> place = xsimd::to_float(load_some<Arch>(argmax + o * g.channels + c, count));
+      Vec<Arch> row_tap = first_tap;
+      float* row = corner + c;
       for (std::int64_t i = rows.first; i < rows.last; ++i) {
-        float* row = d_src + ((rows.origin + i) * g.iw + columns.origin) * g.channels + c;
+        Vec<Arch> tap = row_tap;
+        float* p = row;
         for (std::int64_t j = columns.first; j < columns.last; ++j) {
-          const auto here = place == Vec<Arch>(static_cast<float>(i * g.kw + j));
-          Vec<Arch> value = xsimd::select(here, gradient, zero);
-          float* p = row + j * g.channels;
+          Vec<Arch> value = xsimd::select(place == tap, gradient, zero);
           if constexpr (overlap) value += load_some<Arch>(p, count);
           store_some<Arch>(p, count, value);
+          tap += one;
+          p += g.channels;
         }
+        row_tap += row_of_taps;
+        row += g.iw * g.channels;
       }
     });
   });
 }
 
 template <class Arch>
-void max_pool_backward(const MaxPoolGeometry& g, const float* d_dst, const std::uint16_t* argmax,
+void max_pool_backward(const MaxPoolGeometry& g, const float* d_dst, const std::int32_t* argmax,
                        float* d_src) noexcept {
   const bool overlap = g.stride_h < g.kh || g.stride_w < g.kw;
   const bool tiled = g.stride_h == g.kh && g.stride_w == g.kw && g.pad_top == 0 &&

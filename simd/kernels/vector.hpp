@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <xsimd/xsimd.hpp>
 
@@ -30,18 +31,19 @@ inline Vec<Arch> load(const float* p) {
   return Vec<Arch>::load_unaligned(p);
 }
 
-/// The first `count` floats at p, 0 < count < width, the other lanes `fill`; reads nothing past them.
-template <class Arch>
-inline Vec<Arch> load_partial(const float* p, std::int64_t count, float fill = 0.0F) {
-  alignas(64) float lanes[kWidth<Arch>];
+/// The first `count` values at p, 0 < count < width, the other lanes `fill`; reads nothing past them.
+/// T is float or a 32-bit integer.
+template <class Arch, class T>
+inline xsimd::batch<T, Arch> load_partial(const T* p, std::int64_t count, T fill = T(0)) {
+  alignas(64) T lanes[kWidth<Arch>];
   for (std::int64_t i = 0; i < kWidth<Arch>; ++i) lanes[i] = i < count ? p[i] : fill;
-  return Vec<Arch>::load_aligned(lanes);
+  return xsimd::batch<T, Arch>::load_aligned(lanes);
 }
 
 /// Stores the first `count` lanes, 0 < count < width.
-template <class Arch>
-inline void store_partial(float* p, std::int64_t count, const Vec<Arch>& v) {
-  alignas(64) float lanes[kWidth<Arch>];
+template <class Arch, class T>
+inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>& v) {
+  alignas(64) T lanes[kWidth<Arch>];
   v.store_aligned(lanes);
   for (std::int64_t i = 0; i < count; ++i) p[i] = lanes[i];
 }
@@ -63,6 +65,22 @@ inline Vec<Arch> relu(const Vec<Arch>& v) {
 template <class Arch>
 inline auto is_nan(const Vec<Arch>& v) {
   return xsimd::isnan(v);
+}
+
+/// Products of the lower halves of 64-bit lanes, whole. xsimd has only products that keep the lower
+/// half.
+template <class Arch>
+inline xsimd::batch<std::uint64_t, Arch> multiply_lower_halves(
+    const xsimd::batch<std::uint64_t, Arch>& a, const xsimd::batch<std::uint64_t, Arch>& b) {
+#if defined(__AVX512F__)
+  return _mm512_mul_epu32(a, b);
+#elif defined(__AVX2__)
+  return _mm256_mul_epu32(a, b);
+#elif defined(__SSE2__)
+  return _mm_mul_epu32(a, b);
+#else
+  return vmull_u32(vmovn_u64(a), vmovn_u64(b));
+#endif
 }
 
 /// Sum and maximum of the lanes, in lane order.
@@ -93,12 +111,13 @@ inline void for_each_vector(std::int64_t n, Body body) {
 }
 
 /// Loads or stores `count` lanes; a full vector when count == width.
-template <class Arch>
-inline Vec<Arch> load_some(const float* p, std::int64_t count, float fill = 0.0F) {
-  return count == kWidth<Arch> ? load<Arch>(p) : load_partial<Arch>(p, count, fill);
+template <class Arch, class T>
+inline xsimd::batch<T, Arch> load_some(const T* p, std::int64_t count, T fill = T(0)) {
+  return count == kWidth<Arch> ? xsimd::batch<T, Arch>::load_unaligned(p)
+                               : load_partial<Arch>(p, count, fill);
 }
-template <class Arch>
-inline void store_some(float* p, std::int64_t count, const Vec<Arch>& v) {
+template <class Arch, class T>
+inline void store_some(T* p, std::int64_t count, const xsimd::batch<T, Arch>& v) {
   if (count == kWidth<Arch>) {
     v.store_unaligned(p);
   } else {

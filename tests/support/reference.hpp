@@ -92,7 +92,7 @@ void conv_backward_weights(const simd::ConvShape& shape, const T* src, const T* 
 /// The first of equal values wins. A NaN counts as largest, and of several the last.
 template <class T>
 void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,
-                      std::uint16_t* argmax) {
+                      std::int32_t* argmax) {
   for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
     const std::int64_t channel = o % g.channels;
     const std::int64_t top = o / g.channels / g.ow * g.stride_h - g.pad_top;
@@ -107,14 +107,14 @@ void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,
         if (found && !(value > dst[o]) && !std::isnan(value)) continue;
         found = true;
         dst[o] = value;
-        argmax[o] = static_cast<std::uint16_t>(kh * g.kw + kw);
+        argmax[o] = static_cast<std::int32_t>(kh * g.kw + kw);
       }
     }
   }
 }
 
 template <class T>
-void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const std::uint16_t* argmax,
+void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const std::int32_t* argmax,
                        T* d_src) {
   std::fill_n(d_src, g.ih * g.iw * g.channels, T(0));
   for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
@@ -153,8 +153,8 @@ void bias_gradient(std::int64_t rows, std::int64_t channels, const T* d_dst, T* 
 
 /// The random number that decides whether an element is dropped.
 inline std::uint32_t dropout_bits(const simd::DropoutArgs& args, std::int64_t element) {
-  const std::int64_t block = element / 64 * 16 + element % 16;
-  const std::int64_t word = element % 64 / 16;
+  const std::int64_t block = element / 64 * 16 + element % 32 / 2;
+  const std::int64_t word = element % 64 / 32 * 2 + element % 2;
   return philox4x32({static_cast<std::uint32_t>(block), args.counter[0], args.counter[1],
                      args.counter[2]},
                     {args.key[0], args.key[1]})[static_cast<std::size_t>(word)];
