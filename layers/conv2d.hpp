@@ -38,12 +38,17 @@ class Conv2D final : public Layer {
   double forward_flops(const Shape& input) const override {
     return 2 * conv_shape(input).multiply_adds();
   }
+  bool makes_corners() const override { return true; }
+  Shape read_corner(const Shape& input, const Shape& dst) const override;
   void append_steps(const StepContext& context, Steps& steps) const override;
 
   /// The convolution of one image of shape `input`, in the kernels' terms.
   simd::ConvShape conv_shape(const Shape& input) const;
 
  private:
+  WindowAxis rows(const Shape& input) const;
+  WindowAxis columns(const Shape& input) const;
+
   Conv2DOptions options_;
 };
 

@@ -38,6 +38,15 @@ class Layer {
   /// chunks of it.
   virtual bool takes_whole_batch() const { return false; }
 
+  /// Later layers may read only a corner of an image, rows and columns from 0 on: a 2x2 pooling of
+  /// 11 x 11 reads 10 x 10. Whether append_steps() can make a corner alone, StepContext::dst, and
+  /// which corner of the input it reads for that.
+  virtual bool makes_corners() const { return false; }
+  virtual Shape read_corner(const Shape& input, const Shape& dst) const {
+    static_cast<void>(dst);
+    return input;
+  }
+
   /// Appends the steps that execute the layer; none for a layer that only renames axes.
   virtual void append_steps(const StepContext& context, Steps& steps) const = 0;
 };

@@ -67,7 +67,22 @@ void Model::make_parameters() {
   }
 }
 
+/// What each layer makes of its output: a corner, if it can and the next one reads no more.
+std::vector<Shape> Model::made_outputs() const {
+  const auto& layers = network_.layers();
+  std::vector<Shape> made(layers.size());
+  Shape wanted = network_.output_shape();
+  for (std::size_t i = layers.size(); i-- > 0;) {
+    const Layer& layer = *layers[i].layer;
+    const bool corner = options_.skip_unread && layer.makes_corners();
+    made[i] = corner ? wanted : layers[i].output;
+    wanted = layer.read_corner(layers[i].input, made[i]);
+  }
+  return made;
+}
+
 void Model::make_steps() {
+  const std::vector<Shape> made = made_outputs();
   std::span<Parameter> parameters = parameters_;
   bool trainable = false;
   for (std::size_t i = 0; i < network_.layers().size(); ++i) {
@@ -80,6 +95,8 @@ void Model::make_steps() {
     entry.layer->append_steps({.kernels = *options_.kernels,
                                .threads = executor_.threads(),
                                .input = entry.input,
+                               .src = i == 0 ? entry.input : made[i - 1],
+                               .dst = made[i],
                                .max_batch = options_.max_batch,
                                .seed = options_.seed,
                                .layer_index = static_cast<std::uint32_t>(i),

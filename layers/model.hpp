@@ -15,6 +15,8 @@ namespace tilewise {
 struct ModelOptions {
   std::int64_t max_batch = 128;  ///< the largest batch it will see; memory is booked for it
   std::uint64_t seed = 0;        ///< of initial weights and dropout
+  /// Do not compute what no later layer reads; the results are the same.
+  bool skip_unread = true;
   const simd::KernelTable* kernels = &simd::default_kernels();
 };
 
@@ -79,6 +81,7 @@ class Model {
   };
 
   void make_parameters();
+  std::vector<Shape> made_outputs() const;
   void make_steps();
   void make_segments();
   void book_memory();

@@ -77,7 +77,9 @@ class Step {
 struct StepContext {
   const simd::KernelTable& kernels;
   int threads;
-  Shape input;  ///< of one image
+  Shape input;  ///< of one image, as the layer is described
+  Shape src;    ///< what of it is there, and what of the output is wanted: everything, or the corners
+  Shape dst;    ///< of Layer::read_corner()
   std::int64_t max_batch;
   std::uint64_t seed;
   std::uint32_t layer_index;

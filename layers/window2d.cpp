@@ -21,11 +21,11 @@ WindowAxis slide_window(std::int64_t input, std::int64_t window, std::int64_t st
       throw ShapeError("a window of " + std::to_string(reach) + " does not fit in " +
                        std::to_string(input));
     }
-    return {(input - reach) / stride + 1, 0, 0};
+    return {input, reach, stride, (input - reach) / stride + 1, 0, 0};
   }
   const std::int64_t output = (input + stride - 1) / stride;
   const std::int64_t pad = std::max<std::int64_t>(0, (output - 1) * stride + reach - input);
-  return {output, pad / 2, pad - pad / 2};
+  return {input, reach, stride, output, pad / 2, pad - pad / 2};
 }
 
 void check_image_shape(const Shape& input) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tilewise/core/shape.hpp"
@@ -24,9 +25,18 @@ enum class Padding : std::uint8_t {
 
 /// A window sliding along one axis.
 struct WindowAxis {
+  std::int64_t input;
+  std::int64_t reach;  ///< elements from the first to the last that a window stands on
+  std::int64_t stride;
   std::int64_t output;
   std::int64_t pad_before;
   std::int64_t pad_after;
+
+  /// Where the first `windows` windows end, perhaps beyond the input, and how much input they read.
+  std::int64_t end_of(std::int64_t windows) const {
+    return (windows - 1) * stride + reach - pad_before;
+  }
+  std::int64_t inputs_of(std::int64_t windows) const { return std::min(input, end_of(windows)); }
 };
 
 /// Where a window of `window` elements, `dilation` apart, stands along an axis of `input` elements.

@@ -12,7 +12,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
   const ConvShape& s = shape_;
   tile_ = choose_tile(kernels, s.kw / runs_per_row_ * s.ic, s.oc, s.oh() * s.ow());
   for (std::int64_t oh = 0; oh < s.oh(); ++oh) {
-    src_offsets_.push_back(oh * s.stride_h * s.padded_w() * s.ic);
+    src_offsets_.push_back(oh * s.stride_h * s.stored_w() * s.ic);
     d_dst_offsets_.push_back(oh * s.ow() * (packs_d_dst() ? tile_.columns : s.oc));
   }
 }
@@ -53,7 +53,7 @@ void ConvBackwardWeights::image(const float* src, const float* d_dst, float* d_w
     args.columns = std::min(tile_.columns, s.oc - oc);
     for (std::int64_t kh = 0; kh < s.kh; ++kh) {
       for (std::int64_t run = 0; run < runs_per_row_; ++run) {
-        args.a = padded + (kh * s.dilation_h * s.padded_w() + run * s.dilation_w) * s.ic;
+        args.a = padded + (kh * s.dilation_h * s.stored_w() + run * s.dilation_w) * s.ic;
         args.c = d_wei + (kh * runs_per_row_ + run) * rows * s.oc + oc;
         multiply_panel(kernels_, tile_, rows, args);
       }

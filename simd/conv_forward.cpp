@@ -16,7 +16,7 @@ ConvForward::ConvForward(const KernelTable& kernels, const ConvShape& shape)
   k_ = s.kw / runs_per_row * s.ic;
   for (std::int64_t kh = 0; kh < s.kh; ++kh) {
     for (std::int64_t run = 0; run < runs_per_row; ++run) {
-      src_offsets_.push_back((kh * s.dilation_h * s.padded_w() + run * s.dilation_w) * s.ic);
+      src_offsets_.push_back((kh * s.dilation_h * s.stored_w() + run * s.dilation_w) * s.ic);
       wei_offsets_.push_back((kh * runs_per_row + run) * k_ * tile_.columns);
     }
   }
@@ -53,7 +53,7 @@ void ConvForward::image(const float* src, const float* packed_wei, const float* 
     args.bias = bias + oc;
     args.columns = std::min(tile_.columns, s.oc - oc);
     for (std::int64_t oh = 0; oh < s.oh(); ++oh) {
-      args.a = padded + oh * s.stride_h * s.padded_w() * s.ic;
+      args.a = padded + oh * s.stride_h * s.stored_w() * s.ic;
       args.c = dst + oh * s.ow() * s.oc + oc;
       multiply_panel(kernels_, tile_, s.ow(), args);
     }

@@ -9,18 +9,20 @@
 namespace tilewise::simd {
 namespace {
 
-bool all_within(std::initializer_list<std::int64_t> values, std::int64_t least) {
-  return std::ranges::all_of(
-      values, [=](std::int64_t value) { return value >= least && value <= INT32_MAX; });
+bool within(std::int64_t value, std::int64_t least) {
+  return value >= least && value <= INT32_MAX;
 }
 
 bool has_valid_extents(const ConvShape& s) {
-  return all_within(
-      {s.ic, s.ih, s.iw, s.oc, s.kh, s.kw, s.stride_h, s.stride_w, s.dilation_h, s.dilation_w}, 1);
+  return std::ranges::all_of(std::initializer_list<std::int64_t>{s.ic, s.ih, s.iw, s.oc, s.kh, s.kw,
+                                                                 s.stride_h, s.stride_w,
+                                                                 s.dilation_h, s.dilation_w},
+                             [](std::int64_t extent) { return within(extent, 1); });
 }
 
 bool has_valid_padding(const ConvShape& s) {
-  return all_within({s.pad_top, s.pad_left, s.pad_bottom, s.pad_right}, 0);
+  return within(s.pad_top, 0) && within(s.pad_left, 0) && within(s.pad_bottom, 1 - s.ih) &&
+         within(s.pad_right, 1 - s.iw);
 }
 
 }  // namespace
@@ -30,18 +32,19 @@ void ConvShape::check() const {
     throw ShapeError("convolution " + to_string() + ": " + why);
   };
   if (!has_valid_extents(*this)) fail("extents must be from 1 to 2^31 - 1");
-  if (!has_valid_padding(*this)) fail("padding must be from 0 to 2^31 - 1");
+  if (!has_valid_padding(*this)) fail("padding must be from 0 to 2^31 - 1, or leave some of the image");
   if ((kh - 1) * dilation_h >= padded_h() || (kw - 1) * dilation_w >= padded_w()) {
     fail("the window is larger than the padded image");
   }
-  checked_product(checked_product(padded_h(), padded_w()), ic);
+  checked_product(checked_product(stored_h(), stored_w()), ic);
   checked_product(checked_product(oh(), ow()), oc);
   checked_product(checked_product(kh, kw), checked_product(ic, oc));
 }
 
 ConvShape ConvShape::joined() const {
   check();
-  const bool rows_matter = kh != 1 || kw != 1 || stride_h != 1 || stride_w != 1 || padded();
+  const bool rows_matter = kh != 1 || kw != 1 || stride_h != 1 || stride_w != 1 || padded() ||
+                           pad_bottom < 0 || pad_right < 0;
   if (rows_matter) return *this;
   ConvShape shape = *this;
   shape.iw = ih * iw;

@@ -7,7 +7,13 @@
 #include "support/tolerance.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/conv2d.hpp"
+#include "tilewise/layers/dense.hpp"
+#include "tilewise/layers/dropout.hpp"
+#include "tilewise/layers/flatten.hpp"
+#include "tilewise/layers/max_pool2d.hpp"
 #include "tilewise/layers/model.hpp"
+#include "tilewise/layers/relu.hpp"
 #include "tilewise/layers/sgd.hpp"
 #include "tilewise/train/networks.hpp"
 
@@ -53,6 +59,38 @@ TEST(DeterminismTest, SameBitsOnAnyNumberOfThreads) {
   for (const int threads : {2, 3, 8}) {
     Adam adam;
     EXPECT_TRUE(testing::same_bits(train_on(threads, adam), expected)) << threads << " threads";
+  }
+}
+
+/// Weights after some steps of training.
+std::vector<float> train_on(const Sequential& network, bool skip_unread) {
+  Executor executor(2);
+  Model model(network, executor, {.max_batch = 10, .seed = 3, .skip_unread = skip_unread});
+  Adam adam;
+  for (std::uint32_t step = 0; step < 5; ++step) {
+    fill_input(model, step);
+    model.train_batch(some_labels(10, step), adam);
+  }
+  return all_weights(model);
+}
+
+TEST(DeterminismTest, SkippingWhatNobodyReadsChangesNoBit) {
+  const auto head = [](Sequential& network) { network.add(Flatten()).add(Dense({.units = 10})); };
+  Sequential strided({17, 14, 2});
+  strided.add(Conv2D({.filters = 5, .padding = Padding::same, .activation = Activation::relu}))
+      .add(Conv2D({.filters = 18, .strides = 2, .padding = Padding::same}))
+      .add(ReLU())
+      .add(MaxPool2D({.pool_size = 2, .strides = 3}));
+  head(strided);
+  Sequential interrupted({13, 12, 3});
+  interrupted.add(Conv2D({.filters = 16, .kernel_size = 2}))
+      .add(Dropout(0.25))
+      .add(Conv2D({.filters = 7, .dilation_rate = 2, .activation = Activation::relu}))
+      .add(MaxPool2D({.pool_size = 3}));
+  head(interrupted);
+  for (const Sequential& network : {mnist_convnet(), strided, interrupted}) {
+    EXPECT_TRUE(testing::same_bits(train_on(network, true), train_on(network, false)))
+        << network.summary();
   }
 }
 

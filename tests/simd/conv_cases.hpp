@@ -57,6 +57,15 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       // padding on one side only
       {.ic = 10, .ih = 5, .iw = 6, .oc = 7, .kh = 3, .kw = 2, .pad_top = 2},
       {.ic = 3, .ih = 5, .iw = 6, .oc = 17, .kh = 3, .kw = 3, .pad_right = 4},
+      // the end of the image left out, alone, beside padding, and with a stride
+      {.ic = 3, .ih = 7, .iw = 9, .oc = 10, .kh = 3, .kw = 3, .pad_bottom = -1, .pad_right = -2},
+      {.ic = 17, .ih = 6, .iw = 5, .oc = 7, .pad_bottom = -2},
+      {.ic = 2, .ih = 8, .iw = 8, .oc = 33, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 2,
+       .pad_bottom = -3, .pad_right = -1},
+      {.ic = 5, .ih = 9, .iw = 8, .oc = 16, .kh = 3, .kw = 2, .stride_h = 2, .stride_w = 2,
+       .pad_bottom = -1, .pad_right = 1},
+      {.ic = 1, .ih = 9, .iw = 9, .oc = 3, .kh = 2, .kw = 2, .pad_left = 1, .pad_bottom = -7,
+       .pad_right = -8},
       // a stride longer than the window: pixels that no window sees
       {.ic = 7, .ih = 11, .iw = 11, .oc = 10, .kh = 2, .kw = 2, .stride_h = 3, .stride_w = 3},
       {.ic = 1, .ih = 9, .iw = 9, .oc = 1, .kh = 1, .kw = 1, .stride_h = 4, .stride_w = 5},

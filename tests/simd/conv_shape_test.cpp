@@ -79,16 +79,29 @@ TEST(ConvShape, check_rejects_extents_below_one) {
   }
 }
 
-TEST(ConvShape, check_rejects_negative_padding) {
+TEST(ConvShape, check_rejects_padding_out_of_range) {
   for (std::int64_t ConvShape::*pad : {&ConvShape::pad_top, &ConvShape::pad_left,
                                        &ConvShape::pad_bottom, &ConvShape::pad_right}) {
-    for (const std::int64_t value : {std::int64_t{-1}, std::int64_t{1} << 31,
+    for (const std::int64_t value : {std::int64_t{-5}, std::int64_t{1} << 31,
+                                     std::numeric_limits<std::int64_t>::min(),
                                      std::numeric_limits<std::int64_t>::max()}) {
       ConvShape bad{.ih = 5, .iw = 5};
       bad.*pad = value;
       EXPECT_THAT(error_of(bad), HasSubstr("padding must be from 0 to 2^31 - 1"));
     }
   }
+  EXPECT_NE(error_of({.ih = 5, .iw = 5, .pad_top = -1}), "no ShapeError");
+  EXPECT_NE(error_of({.ih = 5, .iw = 5, .pad_left = -1}), "no ShapeError");
+}
+
+TEST(ConvShape, negative_padding_leaves_the_end_of_the_image) {
+  const ConvShape shape{.ih = 7, .iw = 9, .kh = 3, .kw = 3, .pad_bottom = -1, .pad_right = -4};
+  EXPECT_EQ(error_of(shape), "no ShapeError");
+  EXPECT_EQ(shape.oh(), 4);
+  EXPECT_EQ(shape.ow(), 3);
+  EXPECT_FALSE(shape.padded());
+  EXPECT_EQ(shape.stored_h(), 7);
+  EXPECT_EQ(shape.stored_w(), 9);
 }
 
 TEST(ConvShape, check_rejects_windows_larger_than_the_padded_image) {
@@ -125,6 +138,7 @@ TEST(ConvShape, joins_nothing_else) {
       {.ih = 5, .iw = 7, .kh = 2},       {.ih = 5, .iw = 7, .kw = 2},
       {.ih = 5, .iw = 7, .stride_h = 2}, {.ih = 5, .iw = 7, .stride_w = 2},
       {.ih = 5, .iw = 7, .pad_top = 1},  {.ih = 5, .iw = 7, .pad_right = 1},
+      {.ih = 5, .iw = 7, .pad_right = -1}, {.ih = 5, .iw = 7, .pad_top = 1, .pad_bottom = -1},
   };
   for (const ConvShape& shape : shapes) {
     EXPECT_EQ(shape.joined().ih, 5) << shape.to_string();
@@ -144,15 +158,15 @@ TEST(ConvPadding, surrounds_the_image_with_zeros) {
       ASSERT_EQ(padded, src.data());
       continue;
     }
-    for (std::int64_t h = 0; h < shape.padded_h(); ++h) {
-      for (std::int64_t w = 0; w < shape.padded_w(); ++w) {
+    for (std::int64_t h = 0; h < shape.stored_h(); ++h) {
+      for (std::int64_t w = 0; w < shape.stored_w(); ++w) {
         for (std::int64_t c = 0; c < shape.ic; ++c) {
           const std::int64_t ih = h - shape.pad_top;
           const std::int64_t iw = w - shape.pad_left;
           const bool inside = ih >= 0 && ih < shape.ih && iw >= 0 && iw < shape.iw;
           const float expected =
               inside ? src.data()[(ih * shape.iw + iw) * shape.ic + c] : 0.0F;
-          ASSERT_EQ(padded[(h * shape.padded_w() + w) * shape.ic + c], expected);
+          ASSERT_EQ(padded[(h * shape.stored_w() + w) * shape.ic + c], expected);
         }
       }
     }
