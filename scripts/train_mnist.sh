@@ -38,7 +38,7 @@ for argument in "$@"; do
 done
 
 install_packages
-build_release
+build_release tilewise_cli
 tilewise=$repo_root/build/release/apps/tilewise
 
 if [[ -z $data_dir ]]; then

@@ -45,7 +45,7 @@ template <class Arch, class T>
 inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>& v) {
   alignas(64) T lanes[kWidth<Arch>];
   v.store_aligned(lanes);
-  for (std::int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+  for (std::int64_t i = 0; i < kWidth<Arch> - 1 && i < count; ++i) p[i] = lanes[i];
 }
 
 /// a * b + c. Not xsimd::fma: that is a software fma on SSE2 and, in 8.1, mul + add on AVX-512. The

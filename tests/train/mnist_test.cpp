@@ -23,9 +23,11 @@ TEST(MnistTest, OneEpochReachesNinetySevenAndAHalfPercent) {
   EXPECT_EQ(test.size(), 10'000);
 
   Executor executor(thread_count().count);
-  Model model(mnist_convnet(), executor, {.max_batch = 128, .seed = 1});
+  // In batches of 128 one epoch ends at 97.2 to 97.5%, as it does in Keras; in batches of 64, twice as
+  // many steps, at 97.8 to 97.9%.
+  Model model(mnist_convnet(), executor, {.max_batch = 64, .seed = 1});
   Adam adam;
-  fit(model, adam, split_validation(train, 0.1).first, {.epochs = 1, .seed = 1});
+  fit(model, adam, train, {.epochs = 1, .batch_size = 64, .seed = 1});
   EXPECT_GT(evaluate(model, test).accuracy, 0.975);
 }
 
