@@ -2,10 +2,12 @@
 # simd/arch/<isa>.cpp, is compiled with that instruction set's flags and always optimised, and is
 # the only code in the library that may use its instructions.
 
-# -ffp-contract: on AVX-512 xsimd 8.1 spells fma as mul + add. gcc contracts that by default, clang
-#   only with this option; the kernels count on one rounding either way.
+# -ffp-contract: inside xsimd 8.1, exp for one, an AVX-512 fma is mul + add. gcc fuses that by default,
+#   clang only with this option.
 # -fno-math-errno: keeps sqrt a single instruction.
-# -Wno-maybe-uninitialized: gcc 12's own AVX-512 intrinsics set it off (gcc bug 105593).
+# -Wno-uninitialized, -Wno-maybe-uninitialized: gcc 12's own AVX-512 intrinsics set them off (gcc bug
+#   105593), the first with sanitizers only.
+# -O1 with sanitizers: -O3 takes many minutes a unit, for code that is slow in any case.
 # xsimd is renamed per unit: its functions are plain inline, so without this the linker would keep
 #   one copy of each, perhaps the AVX-512 one, for every instruction set.
 function(tilewise_add_isa isa)
@@ -19,6 +21,9 @@ function(tilewise_add_isa isa)
   target_compile_definitions(${target} PRIVATE xsimd=xsimd_${isa})
   tilewise_compile_options(${target})
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  if(TILEWISE_SANITIZE)
+    target_compile_options(${target} PRIVATE -O1 -Wno-uninitialized)
+  endif()
   target_sources(tilewise PRIVATE $<TARGET_OBJECTS:${target}>)
   target_compile_definitions(tilewise PRIVATE TILEWISE_HAS_${isa})
 endfunction()

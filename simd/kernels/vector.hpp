@@ -48,11 +48,17 @@ inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>&
   for (std::int64_t i = 0; i < kWidth<Arch> - 1 && i < count; ++i) p[i] = lanes[i];
 }
 
-/// a * b + c. Not xsimd::fma: that is a software fma on SSE2 and, in 8.1, mul + add on AVX-512. The
-/// units are compiled with -ffp-contract=fast, which fuses this wherever an FMA exists.
+/// a * b + c, rounded once where the instruction set has an FMA. xsimd::fma is mul + add on AVX-512 in
+/// 8.1, and on SSE2 an fma in software.
 template <class Arch>
 inline Vec<Arch> madd(const Vec<Arch>& a, const Vec<Arch>& b, const Vec<Arch>& c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  return xsimd::fma(a, b, c);
+#else
   return a * b + c;
+#endif
 }
 
 /// max(0, v), and NaN for NaN: x86's max returns its second operand when either is NaN.
