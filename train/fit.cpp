@@ -69,6 +69,10 @@ class BatchReader {
   std::vector<std::int32_t> labels_;
 };
 
+std::int64_t resolve(const Model& model, std::optional<std::int64_t> batch_size) {
+  return batch_size.value_or(model.max_batch());
+}
+
 void check(const Model& model, const DatasetView& data, std::int64_t batch_size) {
   if (data.image_shape() != model.network().input_shape()) {
     throw ArgumentError("images of shape " + data.image_shape().to_string() +
@@ -93,7 +97,7 @@ class Fit {
         optimizer_(optimizer),
         train_(train),
         options_(options),
-        reader_(train, options.batch_size) {}
+        reader_(train, resolve(model, options.batch_size)) {}
 
   History run() {
     History history;
@@ -171,14 +175,16 @@ History fit(Model& model, Optimizer& optimizer, const DatasetView& train,
   if (options.epochs < 0) {
     throw ArgumentError("epochs " + std::to_string(options.epochs) + " is negative");
   }
-  check(model, train, options.batch_size);
-  if (options.validation) check(model, *options.validation, options.batch_size);
+  const std::int64_t batch_size = resolve(model, options.batch_size);
+  check(model, train, batch_size);
+  if (options.validation) check(model, *options.validation, batch_size);
   return Fit(model, optimizer, train, options).run();
 }
 
-Metrics evaluate(Model& model, const DatasetView& data, std::int64_t batch_size) {
-  check(model, data, batch_size);
-  BatchReader reader(data, batch_size);
+Metrics evaluate(Model& model, const DatasetView& data, std::optional<std::int64_t> batch_size) {
+  const std::int64_t size = resolve(model, batch_size);
+  check(model, data, size);
+  BatchReader reader(data, size);
   MetricsSum sum;
   for (std::int64_t batch = 0; batch < reader.batches(); ++batch) {
     const auto labels = reader.load(model, batch);

@@ -40,8 +40,8 @@ class Callback {
 
 struct FitOptions {
   int epochs = 1;
-  std::int64_t batch_size = 128;  ///< at most the model's max_batch
-  bool shuffle = true;            ///< a new order each epoch; which one depends on seed and epoch only
+  std::optional<std::int64_t> batch_size = std::nullopt;  ///< at most the model's max_batch, the default
+  bool shuffle = true;  ///< a new order each epoch; which one depends on seed and epoch only
   std::uint64_t seed = 0;
   std::optional<DatasetView> validation = std::nullopt;
   std::span<Callback* const> callbacks = {};
@@ -59,8 +59,10 @@ struct History {
 History fit(Model& model, Optimizer& optimizer, const DatasetView& train,
             const FitOptions& options = {});
 
-/// Mean loss and accuracy over `data`, in batches of `batch_size`. Throws as fit() does.
-Metrics evaluate(Model& model, const DatasetView& data, std::int64_t batch_size = 128);
+/// Mean loss and accuracy over `data`, in batches of `batch_size`, by default the model's max_batch.
+/// Throws as fit() does.
+Metrics evaluate(Model& model, const DatasetView& data,
+                 std::optional<std::int64_t> batch_size = std::nullopt);
 
 /// Copies samples `indices` of `data`, scaled from [0, 255] to [0, 1], to the model's input.
 void assemble_batch(Model& model, const DatasetView& data, std::span<const std::int32_t> indices);

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Usage: run_consumer.sh SOURCE_DIR BUILD_DIR WORK_DIR CXX
+# Usage: run_consumer.sh SOURCE_DIR BUILD_DIR WORK_DIR CXX GENERATOR
 #
 # Installs the build, builds the example program against the installed files, by find_package and by
 # pkg-config, and runs both on two images. Also checks that README.md shows this very program.
 
 set -euo pipefail
-source_dir=$1 build_dir=$2 work_dir=$3 cxx=$4
+source_dir=$1 build_dir=$2 work_dir=$3 cxx=$4 generator=$5
 here=$source_dir/tests/install
 
 example=$(sed -n '/\[example\]/,/\[example\]/{/\[example\]/!p}' "$here/consumer.cpp")
@@ -29,7 +29,7 @@ for part in train t10k; do
   printf '\0\0\010\001\0\0\0\002\003\007' >"$work_dir/data/$part-labels-idx1-ubyte"
 done
 
-cmake -S "$here" -B "$work_dir/cmake" -DCMAKE_PREFIX_PATH="$work_dir/prefix" \
+cmake -S "$here" -B "$work_dir/cmake" -G "$generator" -DCMAKE_PREFIX_PATH="$work_dir/prefix" \
   -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_BUILD_TYPE=Debug
 cmake --build "$work_dir/cmake"
 "$work_dir/cmake/consumer" "$work_dir/data"

@@ -27,7 +27,7 @@ TEST(MnistTest, OneEpochReachesNinetySevenAndAHalfPercent) {
   // many steps, at 97.8 to 97.9%.
   Model model(mnist_convnet(), executor, {.max_batch = 64, .seed = 1});
   Adam adam;
-  fit(model, adam, train, {.epochs = 1, .batch_size = 64, .seed = 1});
+  fit(model, adam, train, {.epochs = 1, .seed = 1});
   EXPECT_GT(evaluate(model, test).accuracy, 0.975);
 }
 
