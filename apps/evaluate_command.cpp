@@ -11,6 +11,7 @@
 #include "tilewise/train/weights_file.hpp"
 
 namespace tilewise::app {
+
 int evaluate(const EvaluateOptions& options) {
   Runtime runtime(options.threads);
   fmt::print("{}\n", runtime.description());
@@ -21,7 +22,7 @@ int evaluate(const EvaluateOptions& options) {
   load_weights(options.model, model);
 
   const auto start = std::chrono::steady_clock::now();
-  const Metrics metrics = tilewise::evaluate(model, test, model.max_batch());
+  const Metrics metrics = tilewise::evaluate(model, test);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   fmt::print("{} test images from {} at {:.0f} images/s\n", test.size(), options.data_dir,
              static_cast<double>(test.size()) / seconds.count());

@@ -96,7 +96,8 @@ int run(int argc, char** argv) {
       "Environment:\n"
       "  TILEWISE_NUM_THREADS  number of threads, unless --threads says otherwise; then\n"
       "                        OMP_NUM_THREADS; then what affinity and cgroup quota allow\n"
-      "  TILEWISE_ISA          instruction set to use instead of the best: sse2, avx2, avx512\n"
+      "  TILEWISE_ISA          instruction set to use instead of the best: sse2, avx2, avx512,\n"
+      "                        or neon; it must be one that this machine has\n"
       "Exit status:\n"
       "  0 success, 1 failure, 2 wrong usage, 3 training diverged, 130 or 143 stopped by a signal");
   TrainOptions train_options;

@@ -74,6 +74,14 @@ Verbosity default_verbosity() {
 ProgressBar::ProgressBar(Verbosity verbosity, int epochs)
     : verbosity_(verbosity), epochs_(epochs), utf8_(terminal_speaks_utf8()) {}
 
+ProgressBar::~ProgressBar() { finish_line(); }
+
+void ProgressBar::finish_line() {
+  if (line_open_) fmt::print("\n");
+  line_open_ = false;
+  std::fflush(stdout);
+}
+
 void ProgressBar::on_epoch_begin(int epoch) {
   if (verbosity_ == Verbosity::bar) fmt::print("Epoch {}/{}\n", epoch, epochs_);
   last_drawn_ = 0;
@@ -103,6 +111,7 @@ void ProgressBar::on_epoch_end(const EpochRecord& record) {
   if (verbosity_ == Verbosity::bar) {
     // The last word on the epoch may wrap: it is not redrawn.
     fmt::print("\r\033[K{}/{} {} {}\n", last_.steps, last_.steps, bar(1, 1), text);
+    line_open_ = false;
   } else {
     fmt::print("Epoch {}/{} - {}\n", record.epoch, epochs_, text);
   }
@@ -124,6 +133,7 @@ std::string ProgressBar::bar(std::int64_t step, std::int64_t steps) const {
 
 void ProgressBar::redraw(const std::string& line) {
   fmt::print("\r\033[K{}", clip(line, terminal_width() - 1));
+  line_open_ = true;
   std::fflush(stdout);
 }
 

@@ -21,6 +21,12 @@ Verbosity default_verbosity();
 class ProgressBar final : public Callback {
  public:
   ProgressBar(Verbosity verbosity, int epochs);
+  ~ProgressBar() override;
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  /// Ends the line of an epoch that was broken off; what is printed next begins its own.
+  void finish_line();
 
   void on_epoch_begin(int epoch) override;
   void on_step_end(const StepRecord& record) override;
@@ -34,7 +40,8 @@ class ProgressBar final : public Callback {
   int epochs_;
   bool utf8_;
   StepRecord last_;
-  double last_drawn_ = 0;  ///< seconds, on the steady clock
+  double last_drawn_ = 0;   ///< seconds, on the steady clock
+  bool line_open_ = false;  ///< the cursor stands behind a bar
 };
 
 }  // namespace tilewise::app

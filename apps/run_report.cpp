@@ -11,8 +11,8 @@ namespace tilewise::app {
 std::string RunReport::speed_line() const {
   const double flops = images_per_second * flops_per_image;
   return fmt::format(
-      "Training ran at {:.0f} images/s, {:.0f} GFLOP/s: {:.0f}% of the {:.0f} GFLOP/s FMA peak of {} "
-      "thread{}",
+      "Training ran at {:.0f} images/s, nominal {:.0f} GFLOP/s: {:.0f}% of the {:.0f} GFLOP/s FMA "
+      "peak of {} thread{}",
       images_per_second, flops / 1e9, 100 * flops / fma_peak_flops, fma_peak_flops / 1e9, threads,
       threads == 1 ? "" : "s");
 }
@@ -32,7 +32,7 @@ void write_report(const std::filesystem::path& path, const RunReport& report) {
                      {"threads", report.threads}};
   json["finished_epochs"] = report.finished_epochs;
   json["images_per_second"] = report.images_per_second;
-  json["training_gflops"] = report.images_per_second * report.flops_per_image / 1e9;
+  json["nominal_gflops"] = report.images_per_second * report.flops_per_image / 1e9;
   json["fma_peak_gflops"] = report.fma_peak_flops / 1e9;
   if (report.test) {
     json["test"] = {{"accuracy", report.test->accuracy}, {"loss", report.test->loss}};

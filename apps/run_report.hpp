@@ -18,11 +18,11 @@ struct RunReport {
   double learning_rate = 0;
   std::size_t finished_epochs = 0;
   double images_per_second = 0;  ///< training images over the time spent training
-  double flops_per_image = 0;    ///< Sequential::training_flops()
+  double flops_per_image = 0;    ///< nominal: Sequential::training_flops()
   double fma_peak_flops = 0;     ///< a second, all threads together, measured during the run
   std::optional<Metrics> test = std::nullopt;
 
-  /// "Training ran at 60000 images/s, 855 GFLOP/s: 90% of the FMA peak of ..."
+  /// "Training ran at 60000 images/s, nominal 855 GFLOP/s: 90% of the 950 GFLOP/s FMA peak of ..."
   std::string speed_line() const;
 };
 

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
@@ -121,7 +122,8 @@ int train(const TrainOptions& options) {
   }
   if (talk) {
     fmt::print("{}{} training, {} validation and {} test images from {}\n",
-               model.network().summary(), training.size(), validation.size(), test.size(),
+               model.network().summary(), training.size(),
+               fit_options.validation ? fit_options.validation->size() : 0, test.size(),
                options.data_dir);
     std::fflush(stdout);
   }
@@ -132,7 +134,8 @@ int train(const TrainOptions& options) {
   Callback* const callbacks[] = {&progress, &log, &stop_signal};
   fit_options.callbacks = callbacks;
   const History history = fit(model, *optimizer, training, fit_options);
-  if (history.stopped && talk) fmt::print("\nStopped by a signal.\n");
+  progress.finish_line();
+  if (history.stopped && talk) fmt::print("Stopped by a signal.\n");
 
   RunReport report{.runtime = runtime.description(),
                    .options = options,
@@ -142,7 +145,10 @@ int train(const TrainOptions& options) {
                    .images_per_second = training_speed(history),
                    .flops_per_image = model.network().training_flops(),
                    .fma_peak_flops = log.peak()};
-  if (!history.stopped) report.test = tilewise::evaluate(model, test, model.max_batch());
+  if (!history.stopped) report.test = tilewise::evaluate(model, test);
+  if (report.test && !std::isfinite(report.test->loss)) {
+    throw DivergedError(fmt::format("training diverged: test loss is {}", report.test->loss));
+  }
   if (folder) {
     save_weights(folder->weights(), model, {{"network", "mnist_convnet"}});
     write_report(folder->report(), report);

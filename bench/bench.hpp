@@ -1,7 +1,7 @@
 #pragma once
 
 // What the benchmark programs share: each case checks its result against a reference before it is
-// timed, and reports useful work and its share of the FMA peak measured in the same run.
+// timed (where rounding differs from the reference's, the tests do), and reports useful work and its share of the FMA peak measured in the same run.
 
 #include <benchmark/benchmark.h>
 

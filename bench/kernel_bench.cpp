@@ -86,7 +86,7 @@ struct Benches {
     reference::max_pool_forward(kPool, src.data(), expected.data(), argmax.data());
     k().max_pool_forward(kPool, src.data(), dst.data(), argmax.data());
     if (!verify(state, dst, expected)) return;
-    time_bytes(state, 4 * kFloats + 6 * kFloats / 4,
+    time_bytes(state, 4 * kFloats + 8 * kFloats / 4,
                [&] { k().max_pool_forward(kPool, src.data(), dst.data(), argmax.data()); });
   }
 
@@ -98,7 +98,7 @@ struct Benches {
     reference::max_pool_backward(kPool, d_dst.data(), argmax.data(), expected.data());
     k().max_pool_backward(kPool, d_dst.data(), argmax.data(), d_src.data());
     if (!verify(state, d_src, expected)) return;
-    time_bytes(state, 4 * kFloats + 6 * kFloats / 4,
+    time_bytes(state, 4 * kFloats + 8 * kFloats / 4,
                [&] { k().max_pool_backward(kPool, d_dst.data(), argmax.data(), d_src.data()); });
   }
 

@@ -6,9 +6,7 @@ include(CMakePackageConfigHelpers)
 set(TILEWISE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Tilewise)
 
 install(TARGETS tilewise EXPORT TilewiseTargets
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # simd/kernels holds the vector code, which only the units in simd/arch may include.
 install(DIRECTORY core simd layers train DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tilewise
   FILES_MATCHING PATTERN "*.hpp"
@@ -26,13 +24,6 @@ install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/TilewiseConfigVersion.cmake
   DESTINATION ${TILEWISE_CMAKE_DIR})
 
-# A static library's own dependencies are the user's to link too.
-get_target_property(type tilewise TYPE)
-if(type STREQUAL "STATIC_LIBRARY")
-  set(TILEWISE_PC_REQUIRES "Requires: tbb zlib")
-else()
-  set(TILEWISE_PC_REQUIRES "Requires.private: tbb zlib")
-endif()
 # Relative, because cmake --install may be given another prefix and packages are relocated.
 file(RELATIVE_PATH TILEWISE_PC_PREFIX
   ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})

@@ -26,4 +26,5 @@ function(tilewise_add_isa isa)
   endif()
   target_sources(tilewise PRIVATE $<TARGET_OBJECTS:${target}>)
   target_compile_definitions(tilewise PRIVATE TILEWISE_HAS_${isa})
+  set_property(GLOBAL APPEND PROPERTY TILEWISE_ISAS ${isa})  # the tests run under each
 endfunction()

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tilewise/core/error.hpp"
+#include "tilewise/core/float_mode.hpp"
 #include "tilewise/layers/categorical_crossentropy.hpp"
 #include "tilewise/layers/softmax.hpp"
 
@@ -105,8 +106,9 @@ void Model::make_steps() {
     parameters = parameters.subspan(count);
   }
   if (!trainable) first_trainable_ = steps_.size();
-  const bool ends_in_softmax =
-      !steps_.empty() && dynamic_cast<const SoftmaxStep*>(steps_.back().get()) != nullptr;
+  // A softmax over fewer values than the whole output is not the loss's.
+  const auto* last = steps_.empty() ? nullptr : dynamic_cast<SoftmaxStep*>(steps_.back().get());
+  const bool ends_in_softmax = last != nullptr && last->classes() == classes();
   logit_steps_ = steps_.size() - (ends_in_softmax ? 1 : 0);
 }
 
@@ -156,7 +158,8 @@ void Model::book_memory() {
 
 BatchResult Model::train_batch(std::span<const std::int32_t> labels, Optimizer& optimizer) {
   check_labels(labels);
-  if (!optimizer.attached()) optimizer.attach(parameters_);
+  optimizer.attach(parameters_);
+  const FlushDenormals flush;  // also for the steps that run outside the executor's loops
   const auto images = static_cast<std::int64_t>(labels.size());
   training_ = true;
   iteration_ = static_cast<std::uint32_t>(optimizer.steps());
@@ -170,6 +173,7 @@ BatchResult Model::train_batch(std::span<const std::int32_t> labels, Optimizer& 
 
 BatchResult Model::evaluate_batch(std::span<const std::int32_t> labels) {
   check_labels(labels);
+  const FlushDenormals flush;
   training_ = false;
   prepare(false);
   forward(static_cast<std::int64_t>(labels.size()), logit_steps_);
@@ -178,6 +182,7 @@ BatchResult Model::evaluate_batch(std::span<const std::int32_t> labels) {
 
 std::span<const float> Model::predict_batch(std::int64_t images) {
   check_batch(images);
+  const FlushDenormals flush;
   training_ = false;
   prepare(false);
   forward(images, steps_.size());

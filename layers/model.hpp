@@ -32,9 +32,9 @@ struct BatchResult {
 /// Trained with softmax and categorical cross-entropy: the network's output is one row of logits an
 /// image, or of probabilities if it ends in a softmax.
 ///
-/// A batch is cut into chunks of images by its size alone. Chunks run through as many consecutive
-/// steps as possible on one thread, and their gradients are added in a fixed tree: the same seed,
-/// data and batch size give the same bits on any number of threads.
+/// A batch is cut into chunks of images, whose size max_batch decides. Chunks run through as many
+/// consecutive steps as possible on one thread, and their gradients are added in a fixed tree: the
+/// same seed, data, batches and max_batch give the same bits on any number of threads.
 class Model {
  public:
   /// Initialises the weights from options.seed. `executor` must outlive the model.

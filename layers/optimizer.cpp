@@ -1,5 +1,6 @@
 #include "tilewise/layers/optimizer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -15,9 +16,13 @@ void Optimizer::set_learning_rate(double rate) {
 }
 
 void Optimizer::attach(std::span<const Parameter> parameters) {
-  allocate_state(parameters);
-  steps_ = 0;
-  attached_ = true;
+  if (steps_ == 0) {
+    sizes_.clear();
+    for (const Parameter& parameter : parameters) sizes_.push_back(parameter.size());
+    allocate_state(parameters);
+  } else if (!std::ranges::equal(parameters, sizes_, {}, &Parameter::size)) {
+    throw ArgumentError("an optimizer that has trained one network cannot go on with another");
+  }
 }
 
 void Optimizer::begin_step() {

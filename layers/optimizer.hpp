@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "tilewise/layers/parameter.hpp"
 #include "tilewise/simd/kernel_table.hpp"
@@ -21,10 +22,10 @@ class Optimizer {
   /// Steps taken so far.
   std::int64_t steps() const { return steps_; }
 
-  /// Makes room for the state of `parameters`, zeroed, and starts counting from zero. A model calls
-  /// it before the first step.
+  /// Before the first step, makes room for the state of `parameters`, zeroed; afterwards checks that
+  /// they are still of the same sizes. A model calls it before each step.
+  /// Throws ArgumentError when they are not: an optimizer serves one network.
   void attach(std::span<const Parameter> parameters);
-  bool attached() const { return attached_; }
 
   /// Counts one more step and works out its factors. Then update() is called for disjoint ranges
   /// that cover every parameter, on any threads, in any order.
@@ -41,7 +42,7 @@ class Optimizer {
  private:
   double learning_rate_ = 0;
   std::int64_t steps_ = 0;
-  bool attached_ = false;
+  std::vector<std::int64_t> sizes_;  ///< of the parameters; empty before the first step
 };
 
 }  // namespace tilewise

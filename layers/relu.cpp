@@ -26,7 +26,7 @@ class ReluStep final : public Step {
 }  // namespace
 
 void ReLU::append_steps(const StepContext& context, Steps& steps) const {
-  steps.push_back(make_relu_step(context.kernels, context.dst.elements()));
+  steps.push_back(make_relu_step(context.kernels, context.input.elements()));
 }
 
 std::unique_ptr<Step> make_relu_step(const simd::KernelTable& kernels, std::int64_t size) {

@@ -10,8 +10,6 @@ class ReLU final : public Layer {
   std::string_view type() const override { return "ReLU"; }
   std::string_view name_stem() const override { return "re_lu"; }
   Shape output_shape(const Shape& input) const override { return input; }
-  bool makes_corners() const override { return true; }
-  Shape read_corner(const Shape&, const Shape& dst) const override { return dst; }
   void append_steps(const StepContext& context, Steps& steps) const override;
 };
 

@@ -42,7 +42,8 @@ class Sequential {
 
   /// Floating-point operations of one sample (see Layer::forward_flops), in one forward pass and in
   /// one training step: each layer with parameters has three passes of equal cost (forward,
-  /// gradient of the weights, gradient of the input), the first of them two.
+  /// gradient of the weights, gradient of the input), the first of them two. Nominal: of the network
+  /// as described, whatever a Model can skip.
   double forward_flops() const;
   double training_flops() const;
 

@@ -22,6 +22,8 @@ class SoftmaxStep final : public Step {
  public:
   SoftmaxStep(const simd::KernelTable& kernels, const Shape& shape);
 
+  std::int64_t classes() const { return classes_; }
+
   bool backward_reads_src() const override { return false; }
   void forward(const Chunk& chunk, const float* src, float* dst) override;
   void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,

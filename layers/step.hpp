@@ -78,8 +78,8 @@ struct StepContext {
   const simd::KernelTable& kernels;
   int threads;
   Shape input;  ///< of one image, as the layer is described
-  Shape src;    ///< what of it is there, and what of the output is wanted: everything, or the corners
-  Shape dst;    ///< of Layer::read_corner()
+  Shape src;    ///< the part of it that is there: all, or a corner (Layer::makes_corners())
+  Shape dst;    ///< the part of the output that is wanted, likewise
   std::int64_t max_batch;
   std::uint64_t seed;
   std::uint32_t layer_index;

@@ -19,7 +19,9 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 data_dir=
+data_dir_given=false
 output=
+output_given=false
 dry_run=false
 defaults=()
 previous=
@@ -31,11 +33,16 @@ for argument in "$@"; do
   previous=$argument
   case $argument in
     --help | -h) print_help; exit 0 ;;
-    --output=*) output=${argument#*=} ;;
-    --data-dir=*) data_dir=${argument#*=} ;;
+    --output) output_given=true ;;
+    --output=*) output=${argument#*=}; output_given=true ;;
+    --data-dir) data_dir_given=true ;;
+    --data-dir=*) data_dir=${argument#*=}; data_dir_given=true ;;
     --dry-run) dry_run=true ;;
   esac
 done
+
+[[ $output_given == false || -n $output ]] || usage_error "--output needs a folder"
+[[ $data_dir_given == false || -n $data_dir ]] || usage_error "--data-dir needs a folder"
 
 install_packages
 build_release tilewise_cli

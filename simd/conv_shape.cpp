@@ -32,7 +32,7 @@ void ConvShape::check() const {
     throw ShapeError("convolution " + to_string() + ": " + why);
   };
   if (!has_valid_extents(*this)) fail("extents must be from 1 to 2^31 - 1");
-  if (!has_valid_padding(*this)) fail("padding must be from 0 to 2^31 - 1, or leave some of the image");
+  if (!has_valid_padding(*this)) fail("padding must be from 0 to 2^31 - 1; at the bottom and right it may cut off all but one");
   if ((kh - 1) * dilation_h >= padded_h() || (kw - 1) * dilation_w >= padded_w()) {
     fail("the window is larger than the padded image");
   }

@@ -41,8 +41,7 @@ bool has_avx512() {
 #endif
 [[maybe_unused]] bool always() { return true; }
 
-// Best first. An instruction set is added with a line here, one in isa.hpp, one in
-// simd/CMakeLists.txt, and a file in simd/arch.
+// Best first. docs/architecture.md tells what else an instruction set takes.
 constexpr Implementation kImplementations[] = {
 #if defined(TILEWISE_HAS_avx512)
     {Isa::avx512, &avx512_kernels, has_avx512},

@@ -89,6 +89,13 @@ void check(const Model& model, const DatasetView& data, std::int64_t batch_size)
   }
 }
 
+/// Throws DivergedError unless `value` is a finite number.
+void check_finite(const char* what, double value, const std::string& where) {
+  if (std::isfinite(value)) return;
+  throw DivergedError("training diverged: " + std::string(what) + " is " +
+                      (std::isnan(value) ? "not a number " : "infinite ") + where);
+}
+
 /// One call of fit().
 class Fit {
  public:
@@ -107,8 +114,10 @@ class Fit {
       EpochRecord record{.epoch = epoch, .learning_rate = optimizer_.learning_rate()};
       if (!train_epoch(record)) break;
       record.images_per_second = static_cast<double>(train_.size()) / seconds_since(start);
+      check_weights(epoch);
       if (options_.validation) {
         const Metrics validation = evaluate(model_, *options_.validation, options_.batch_size);
+        check_finite("validation loss", validation.loss, "after epoch " + std::to_string(epoch));
         record.val_accuracy = validation.accuracy;
         record.val_loss = validation.loss;
       }
@@ -134,10 +143,9 @@ class Fit {
     for (std::int64_t step = 1; step <= steps; ++step) {
       const auto labels = reader_.load(model_, step - 1);
       const BatchResult batch = model_.train_batch(labels, optimizer_);
-      if (!std::isfinite(batch.loss_sum)) {
-        throw DivergedError("training diverged: loss is " + std::to_string(batch.loss_sum) +
-                            " at epoch " + std::to_string(record.epoch) + ", step " +
-                            std::to_string(step));
+      if (!std::isfinite(batch.loss_sum)) {  // asked here too: the text is costly
+        check_finite("loss", batch.loss_sum,
+                     "at epoch " + std::to_string(record.epoch) + ", step " + std::to_string(step));
       }
       sum.add(batch, static_cast<std::int64_t>(labels.size()));
       // The first step meets cold caches and sleeping threads: leave it out of the mean, as Keras.
@@ -154,6 +162,17 @@ class Fit {
     record.accuracy = sum.mean().accuracy;
     record.loss = sum.mean().loss;
     return true;
+  }
+
+  /// The last step of an epoch can ruin what no loss has seen yet.
+  void check_weights(int epoch) const {
+    for (const Parameter& parameter : model_.parameters()) {
+      for (std::int64_t i = 0; i < parameter.size(); ++i) {
+        if (std::isfinite(parameter.value()[i])) continue;
+        check_finite(parameter.name().c_str(), static_cast<double>(parameter.value()[i]),
+                     "after epoch " + std::to_string(epoch));
+      }
+    }
   }
 
   bool should_stop() const {

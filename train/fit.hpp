@@ -55,7 +55,8 @@ struct History {
 /// Trains `model` on all of `train`, options.epochs times, in batches; the last batch of an epoch may
 /// be smaller. Pixels are scaled from [0, 255] to [0, 1].
 /// Throws ArgumentError when the data does not suit the model or an option is out of range,
-/// DivergedError, naming epoch and step, when the loss is no longer finite.
+/// DivergedError, naming epoch and step, when a loss or, at the end of an epoch, a weight is no longer
+/// finite.
 History fit(Model& model, Optimizer& optimizer, const DatasetView& train,
             const FitOptions& options = {});
 

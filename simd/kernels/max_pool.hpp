@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "tilewise/simd/kernel_table.hpp"
 #include "tilewise/simd/kernels/vector.hpp"
 

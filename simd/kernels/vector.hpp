@@ -107,8 +107,8 @@ inline float max_lanes(const Vec<Arch>& v) {
   return best;
 }
 
-/// Calls body(offset, full) for each vector of [0, n): full vectors first, then one rest.
-/// body(std::int64_t offset, std::int64_t count), count == width except perhaps the last time.
+/// Calls body(offset, count) for each vector of [0, n): count is the width, except perhaps the last
+/// time.
 template <class Arch, class Body>
 inline void for_each_vector(std::int64_t n, Body body) {
   std::int64_t i = 0;

@@ -35,6 +35,7 @@ cmake --build "$work_dir/cmake"
 "$work_dir/cmake/consumer" "$work_dir/data"
 
 pkgconfig_dir=$(dirname -- "$(find "$work_dir/prefix" -name tilewise.pc)")
-read -ra flags <<<"$(PKG_CONFIG_PATH=$pkgconfig_dir pkg-config --cflags --libs tilewise)"
+# pkg-config escapes spaces for a shell.
+eval "flags=($(PKG_CONFIG_PATH=$pkgconfig_dir pkg-config --cflags --libs tilewise))"
 "$cxx" -std=c++20 "$here/consumer.cpp" -o "$work_dir/pkgconfig-consumer" "${flags[@]}"
 "$work_dir/pkgconfig-consumer" "$work_dir/data"

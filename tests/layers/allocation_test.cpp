@@ -12,7 +12,11 @@
 #include "tilewise/layers/model.hpp"
 #include "tilewise/train/networks.hpp"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature)
+#define __has_feature(feature) 0  // clang's way to say it
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define TILEWISE_COUNTS_ALLOCATIONS 0  // sanitizers bring an allocator of their own
 #else
 #define TILEWISE_COUNTS_ALLOCATIONS 1

@@ -43,9 +43,10 @@ std::vector<float> all_weights(const Model& model) {
 }
 
 /// Weights after 50 steps with batches of several sizes.
-std::vector<float> train_on(int threads, Optimizer& optimizer) {
+std::vector<float> train_on(int threads, const Sequential& network) {
   Executor executor(threads);
-  Model model(mnist_convnet(), executor, {.max_batch = 24, .seed = 3});
+  Model model(network, executor, {.max_batch = 24, .seed = 3});
+  Adam optimizer;
   for (std::uint32_t step = 0; step < 50; ++step) {
     fill_input(model, step % 5);
     model.train_batch(some_labels(step % 10 == 9 ? 13 : 24, step), optimizer);
@@ -54,11 +55,18 @@ std::vector<float> train_on(int threads, Optimizer& optimizer) {
 }
 
 TEST(DeterminismTest, SameBitsOnAnyNumberOfThreads) {
-  Adam reference;
-  const std::vector<float> expected = train_on(1, reference);
-  for (const int threads : {2, 3, 8}) {
-    Adam adam;
-    EXPECT_TRUE(testing::same_bits(train_on(threads, adam), expected)) << threads << " threads";
+  // In the first the convolutions are spread over threads, in the second the matrix products.
+  Sequential wide({28, 28, 1});
+  wide.add(Flatten())
+      .add(Dense({.units = 300, .activation = Activation::relu}))
+      .add(Dense({.units = 10, .activation = Activation::softmax}));
+  for (const Sequential& network : {mnist_convnet(), wide}) {
+    const std::vector<float> expected = train_on(1, network);
+    for (const int threads : {2, 3, 8}) {
+      EXPECT_TRUE(testing::same_bits(train_on(threads, network), expected))
+          << threads << " threads\n"
+          << network.summary();
+    }
   }
 }
 
@@ -88,7 +96,15 @@ TEST(DeterminismTest, SkippingWhatNobodyReadsChangesNoBit) {
       .add(Conv2D({.filters = 7, .dilation_rate = 2, .activation = Activation::relu}))
       .add(MaxPool2D({.pool_size = 3}));
   head(interrupted);
-  for (const Sequential& network : {mnist_convnet(), strided, interrupted}) {
+  // Layers before an odd pooling that cannot make a part of their output.
+  Sequential first({11, 11, 3});
+  first.add(ReLU()).add(MaxPool2D());
+  head(first);
+  Sequential pointwise({11, 11, 3});
+  pointwise.add(Dense({.units = 8})).add(Dropout(0.5)).add(ReLU()).add(MaxPool2D());
+  head(pointwise);
+  for (const Sequential& network :
+       {mnist_convnet(), strided, interrupted, first, pointwise}) {
     EXPECT_TRUE(testing::same_bits(train_on(network, true), train_on(network, false)))
         << network.summary();
   }
@@ -143,6 +159,34 @@ TEST(ModelTest, LearnsOneBatchByHeart) {
     }
     EXPECT_EQ(model.evaluate_batch(labels).correct, 16) << (use_adam ? "adam" : "sgd");
   }
+}
+
+TEST(ModelTest, RefusesTheOptimizerOfAnotherNetwork) {
+  Executor executor(1);
+  Model model(mnist_convnet(), executor, {.max_batch = 2});
+  Sequential smaller({28, 28, 1});
+  smaller.add(Flatten()).add(Dense({.units = 10}));
+  Model other(smaller, executor, {.max_batch = 2});
+  Adam adam;
+  model.train_batch(some_labels(2, 0), adam);
+  EXPECT_THAT([&] { other.train_batch(some_labels(2, 0), adam); },
+              throws_line<ArgumentError>("optimizer", "another"));
+  Adam fresh;
+  EXPECT_NO_THROW(other.train_batch(some_labels(2, 0), fresh));
+}
+
+// The loss takes the place of a softmax only where both are over the same values.
+TEST(ModelTest, ASoftmaxOverPartsOfTheOutputStaysWhatItIs) {
+  Sequential network({2, 2, 3});
+  network.add(Dense({.units = 4, .activation = Activation::softmax})).add(Flatten());
+  Executor executor(1);
+  Model model(network, executor, {.max_batch = 1, .seed = 1});
+  fill_input(model, 1);
+  const auto output = model.predict_batch(1);
+  double sum = 0;
+  for (const float value : output) sum += std::exp(static_cast<double>(value));
+  const double expected = std::log(sum) - static_cast<double>(output[5]);
+  EXPECT_NEAR(model.evaluate_batch(std::vector<std::int32_t>{5}).loss_sum, expected, 1e-5);
 }
 
 TEST(ModelTest, RefusesBadBatches) {
