@@ -107,7 +107,7 @@ int train(const TrainOptions& options) {
                .kernels = &runtime.kernels()});
 
   DatasetView test = test_data;
-  FitOptions fit_options{.epochs = options.epochs, .batch_size = model.max_batch(), .seed = options.seed};
+  FitOptions fit_options{.epochs = options.epochs, .seed = options.seed};
   if (validation.size() > 0) fit_options.validation = validation;
   std::optional<RunFolder> folder;
   std::optional<CsvLog> csv;

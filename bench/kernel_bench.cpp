@@ -13,7 +13,8 @@ using testing::random_values;
 
 constexpr std::int64_t kFloats = 26 * 26 * 32;  // one image of the first activation
 constexpr simd::MaxPoolGeometry kPool{
-    .ih = 26, .iw = 26, .oh = 13, .ow = 13, .channels = 32, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2};
+    .ih = 26, .iw = 26, .oh = 13, .ow = 13, .channels = 32,
+    .kh = 2,  .kw = 2,  .stride_h = 2,      .stride_w = 2};
 
 /// Times `body` and reports the bytes that it reads and writes.
 template <class Body>

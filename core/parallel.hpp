@@ -54,8 +54,8 @@ class Executor {
   /// that overlap in time share it. Denormals are flushed to zero during each call.
   ///
   /// `nanoseconds` estimates what the whole loop takes one thread; below kSerialBelow, or with one
-  /// thread or one chunk, it runs in order on the calling thread as worker 0. Must not be nested. An exception from
-  /// `body` stops the loop and is rethrown here.
+  /// thread or one chunk, it runs in order on the calling thread as worker 0. Must not be nested. An
+  /// exception from `body` stops the loop and is rethrown here.
   void parallel_for(std::int64_t chunks, double nanoseconds,
                     FunctionRef<void(std::int64_t chunk, int worker)> body);
 

@@ -145,7 +145,8 @@ void Model::book_memory() {
     }
     for (std::size_t i = segment.first; i < segment.last; ++i) {
       const bool inside = i + 1 < segment.last;
-      const bool kept = !inside || steps_[i]->backward_reads_dst() || steps_[i + 1]->backward_reads_src();
+      const bool kept =
+          !inside || steps_[i]->backward_reads_dst() || steps_[i + 1]->backward_reads_src();
       activations_.push_back(kept ? Tensor(Shape{batch, steps_[i]->dst_size()}) : Tensor());
       if (inside) {
         chunk_buffer_floats_ = std::max(chunk_buffer_floats_,

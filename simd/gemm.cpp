@@ -131,7 +131,8 @@ void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
       const std::int64_t kc = std::min(blocking.kc, args.k - pc);
       const bool first = pc == 0;
 
-      executor.parallel_for(n_blocks, kPackNanoseconds * static_cast<double>(kc * nc), [&](std::int64_t block, int) {
+      const double pack_time = kPackNanoseconds * static_cast<double>(kc * nc);
+      executor.parallel_for(n_blocks, pack_time, [&](std::int64_t block, int) {
         const std::int64_t from = block * blocking.nb;
         pack_panels(tile, kc, std::min(blocking.nb, nc - from), args.alpha,
                     b.data + pc * b.row_stride + (jc + from) * b.column_stride, b.row_stride,
