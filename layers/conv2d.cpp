@@ -90,20 +90,13 @@ Conv2D::Conv2D(const Conv2DOptions& options) : options_(options) {
   }
 }
 
-WindowAxis Conv2D::rows(const Shape& input) const {
-  return slide_window(input[0], options_.kernel_size.height, options_.strides.height,
-                      options_.dilation_rate.height, options_.padding);
-}
-
-WindowAxis Conv2D::columns(const Shape& input) const {
-  return slide_window(input[1], options_.kernel_size.width, options_.strides.width,
-                      options_.dilation_rate.width, options_.padding);
+Window2D Conv2D::window(const Shape& input) const {
+  return slide_window(input, options_.kernel_size, options_.strides, options_.dilation_rate,
+                      options_.padding);
 }
 
 simd::ConvShape Conv2D::conv_shape(const Shape& input) const {
-  check_image_shape(input);
-  const WindowAxis rows = this->rows(input);
-  const WindowAxis columns = this->columns(input);
+  const auto [rows, columns] = window(input);
   const simd::ConvShape shape{.ic = input[2],
                               .ih = input[0],
                               .iw = input[1],
@@ -133,17 +126,14 @@ std::vector<ParameterSpec> Conv2D::parameters(const Shape& input) const {
           {"bias", {options_.filters}, Initializer::zeros}};
 }
 
-Shape Conv2D::read_corner(const Shape& input, const Shape& dst) const {
-  return {rows(input).inputs_of(dst[0]), columns(input).inputs_of(dst[1]), input[2]};
-}
-
 void Conv2D::append_steps(const StepContext& context, Steps& steps) const {
+  const auto [rows, columns] = window(context.input);
   simd::ConvShape shape = conv_shape(context.input);
   shape.ih = context.src[0];
   shape.iw = context.src[1];
   // The padding that ends with the last wanted window; negative when there is more image than that.
-  shape.pad_bottom = rows(context.input).end_of(context.dst[0]) - shape.ih;
-  shape.pad_right = columns(context.input).end_of(context.dst[1]) - shape.iw;
+  shape.pad_bottom = rows.end_of(context.dst[0]) - shape.ih;
+  shape.pad_right = columns.end_of(context.dst[1]) - shape.iw;
   const bool relu = options_.activation == Activation::relu;
   steps.push_back(std::make_unique<Conv2DStep>(context, shape, relu));
   if (!relu) append_activation(options_.activation, context.kernels, context.dst, steps);

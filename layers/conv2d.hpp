@@ -39,15 +39,16 @@ class Conv2D final : public Layer {
     return 2 * conv_shape(input).multiply_adds();
   }
   bool makes_corners() const override { return true; }
-  Shape read_corner(const Shape& input, const Shape& dst) const override;
+  Shape read_corner(const Shape& input, const Shape& dst) const override {
+    return window(input).read_corner(input, dst);
+  }
   void append_steps(const StepContext& context, Steps& steps) const override;
 
   /// The convolution of one image of shape `input`, in the kernels' terms.
   simd::ConvShape conv_shape(const Shape& input) const;
 
  private:
-  WindowAxis rows(const Shape& input) const;
-  WindowAxis columns(const Shape& input) const;
+  Window2D window(const Shape& input) const;
 
   Conv2DOptions options_;
 };

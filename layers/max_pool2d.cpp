@@ -54,31 +54,25 @@ class MaxPool2DStep final : public Step {
 
 MaxPool2D::MaxPool2D(const MaxPool2DOptions& options) : options_(options) {}
 
-WindowAxis MaxPool2D::rows(const Shape& input) const {
-  return slide_window(input[0], options_.pool_size.height, strides().height, 1, options_.padding);
-}
-
-WindowAxis MaxPool2D::columns(const Shape& input) const {
-  return slide_window(input[1], options_.pool_size.width, strides().width, 1, options_.padding);
+Window2D MaxPool2D::window(const Shape& input) const {
+  return slide_window(input, options_.pool_size, strides(), 1, options_.padding);
 }
 
 simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
-  check_image_shape(input);
-  const Extent2D& window = options_.pool_size;
-  const WindowAxis rows = this->rows(input);
-  const WindowAxis columns = this->columns(input);
+  const auto [rows, columns] = window(input);
+  const Extent2D& size = options_.pool_size;
   // The kernels count taps in floats.
-  if (window.height * window.width > (std::int64_t{1} << 24)) {
-    throw ShapeError("a window of " + std::to_string(window.height) + " x " +
-                     std::to_string(window.width) + " has more than 2^24 elements");
+  if (size.height * size.width > (std::int64_t{1} << 24)) {
+    throw ShapeError("a window of " + std::to_string(size.height) + " x " +
+                     std::to_string(size.width) + " has more than 2^24 elements");
   }
   return {.ih = input[0],
           .iw = input[1],
           .oh = rows.output,
           .ow = columns.output,
           .channels = input[2],
-          .kh = window.height,
-          .kw = window.width,
+          .kh = size.height,
+          .kw = size.width,
           .stride_h = strides().height,
           .stride_w = strides().width,
           .pad_top = rows.pad_before,
@@ -88,10 +82,6 @@ simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
 Shape MaxPool2D::output_shape(const Shape& input) const {
   const simd::MaxPoolGeometry shape = geometry(input);
   return {shape.oh, shape.ow, shape.channels};
-}
-
-Shape MaxPool2D::read_corner(const Shape& input, const Shape& dst) const {
-  return {rows(input).inputs_of(dst[0]), columns(input).inputs_of(dst[1]), input[2]};
 }
 
 void MaxPool2D::append_steps(const StepContext& context, Steps& steps) const {

@@ -27,15 +27,16 @@ class MaxPool2D final : public Layer {
   std::string_view name_stem() const override { return "max_pooling2d"; }
   Shape output_shape(const Shape& input) const override;
   bool makes_corners() const override { return true; }
-  Shape read_corner(const Shape& input, const Shape& dst) const override;
+  Shape read_corner(const Shape& input, const Shape& dst) const override {
+    return window(input).read_corner(input, dst);
+  }
   void append_steps(const StepContext& context, Steps& steps) const override;
 
   /// Throws ShapeError also for a window of more than 2^24 elements.
   simd::MaxPoolGeometry geometry(const Shape& input) const;
 
  private:
-  WindowAxis rows(const Shape& input) const;
-  WindowAxis columns(const Shape& input) const;
+  Window2D window(const Shape& input) const;
   Extent2D strides() const { return options_.strides.value_or(options_.pool_size); }
 
   MaxPool2DOptions options_;

@@ -44,7 +44,21 @@ struct WindowAxis {
 WindowAxis slide_window(std::int64_t input, std::int64_t window, std::int64_t stride,
                         std::int64_t dilation, Padding padding);
 
-/// `input` as (h, w, c), all positive. Throws ShapeError otherwise.
-void check_image_shape(const Shape& input);
+/// A window sliding over an image.
+struct Window2D {
+  WindowAxis rows;
+  WindowAxis columns;
+
+  /// The corner of `input`, (h, w, c), that the windows of the first dst[0] rows and dst[1] columns of
+  /// outputs read.
+  Shape read_corner(const Shape& input, const Shape& dst) const {
+    return {rows.inputs_of(dst[0]), columns.inputs_of(dst[1]), input[2]};
+  }
+};
+
+/// slide_window() along both axes of an image. Throws ShapeError also when `input` is not (h, w, c),
+/// all positive.
+Window2D slide_window(const Shape& input, Extent2D window, Extent2D stride, Extent2D dilation,
+                      Padding padding);
 
 }  // namespace tilewise
