@@ -23,7 +23,7 @@ TEST(MnistTest, OneEpochReachesNinetySevenAndAHalfPercent) {
   EXPECT_EQ(test.size(), 10'000);
 
   Executor executor(thread_count().count);
-  // In batches of 128 one epoch ends at 97.2 to 97.5%, as it does in Keras; in batches of 64, twice as
+  // Over several seeds, in batches of 128 one epoch ends at 97.2 to 97.5%; in batches of 64, twice as
   // many steps, at 97.8 to 97.9%.
   Model model(mnist_convnet(), executor, {.max_batch = 64, .seed = 1});
   Adam adam;
