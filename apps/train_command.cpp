@@ -147,7 +147,7 @@ int train(const TrainOptions& options) {
                    .fma_peak_flops = log.peak()};
   if (!history.stopped) report.test = tilewise::evaluate(model, test);
   if (report.test && !std::isfinite(report.test->loss)) {
-    throw DivergedError(fmt::format("training diverged: test loss is {}", report.test->loss));
+    throw DivergedError("training diverged: test loss is not finite");
   }
   if (folder) {
     save_weights(folder->weights(), model, {{"network", "mnist_convnet"}});

@@ -14,10 +14,9 @@ bool within(std::int64_t value, std::int64_t least) {
 }
 
 bool has_valid_extents(const ConvShape& s) {
-  return std::ranges::all_of(std::initializer_list<std::int64_t>{s.ic, s.ih, s.iw, s.oc, s.kh, s.kw,
-                                                                 s.stride_h, s.stride_w,
-                                                                 s.dilation_h, s.dilation_w},
-                             [](std::int64_t extent) { return within(extent, 1); });
+  const auto extents = {s.ic,       s.ih,       s.iw,         s.oc,        s.kh, s.kw,
+                        s.stride_h, s.stride_w, s.dilation_h, s.dilation_w};
+  return std::ranges::all_of(extents, [](std::int64_t extent) { return within(extent, 1); });
 }
 
 bool has_valid_padding(const ConvShape& s) {
@@ -32,7 +31,9 @@ void ConvShape::check() const {
     throw ShapeError("convolution " + to_string() + ": " + why);
   };
   if (!has_valid_extents(*this)) fail("extents must be from 1 to 2^31 - 1");
-  if (!has_valid_padding(*this)) fail("padding must be from 0 to 2^31 - 1; at the bottom and right it may cut off all but one");
+  if (!has_valid_padding(*this)) {
+    fail("padding must be from 0 to 2^31 - 1; at the bottom and right it may cut off all but one");
+  }
   if ((kh - 1) * dilation_h >= padded_h() || (kw - 1) * dilation_w >= padded_w()) {
     fail("the window is larger than the padded image");
   }

@@ -89,10 +89,8 @@ void check(const Model& model, const DatasetView& data, std::int64_t batch_size)
   }
 }
 
-/// Throws DivergedError unless `value` is a finite number.
-void check_finite(const char* what, double value, const std::string& where) {
-  if (std::isfinite(value)) return;
-  throw DivergedError("training diverged: " + std::string(what) + " is " +
+[[noreturn]] void throw_diverged(const std::string& what, double value, const std::string& where) {
+  throw DivergedError("training diverged: " + what + " is " +
                       (std::isnan(value) ? "not a number " : "infinite ") + where);
 }
 
@@ -117,7 +115,9 @@ class Fit {
       check_weights(epoch);
       if (options_.validation) {
         const Metrics validation = evaluate(model_, *options_.validation, options_.batch_size);
-        check_finite("validation loss", validation.loss, "after epoch " + std::to_string(epoch));
+        if (!std::isfinite(validation.loss)) {
+          throw_diverged("validation loss", validation.loss, "after epoch " + std::to_string(epoch));
+        }
         record.val_accuracy = validation.accuracy;
         record.val_loss = validation.loss;
       }
@@ -143,9 +143,9 @@ class Fit {
     for (std::int64_t step = 1; step <= steps; ++step) {
       const auto labels = reader_.load(model_, step - 1);
       const BatchResult batch = model_.train_batch(labels, optimizer_);
-      if (!std::isfinite(batch.loss_sum)) {  // asked here too: the text is costly
-        check_finite("loss", batch.loss_sum,
-                     "at epoch " + std::to_string(record.epoch) + ", step " + std::to_string(step));
+      if (!std::isfinite(batch.loss_sum)) {
+        throw_diverged("loss", batch.loss_sum, "at epoch " + std::to_string(record.epoch) +
+                                                   ", step " + std::to_string(step));
       }
       sum.add(batch, static_cast<std::int64_t>(labels.size()));
       // The first step meets cold caches and sleeping threads: leave it out of the mean, as Keras.
@@ -168,9 +168,10 @@ class Fit {
   void check_weights(int epoch) const {
     for (const Parameter& parameter : model_.parameters()) {
       for (std::int64_t i = 0; i < parameter.size(); ++i) {
-        if (std::isfinite(parameter.value()[i])) continue;
-        check_finite(parameter.name().c_str(), static_cast<double>(parameter.value()[i]),
-                     "after epoch " + std::to_string(epoch));
+        const auto weight = static_cast<double>(parameter.value()[i]);
+        if (!std::isfinite(weight)) {
+          throw_diverged(parameter.name(), weight, "after epoch " + std::to_string(epoch));
+        }
       }
     }
   }
