@@ -1,80 +1,123 @@
-// tilewise_bench: Google Benchmark's options, and
-//   --conv_shapes=FILE --gemm_shapes=FILE   lists to run instead of those in bench/shapes
-//   --threads=N                             measure 1 and N threads instead of what the machine allows
+// tilewise_bench: Tilewise's kernels, and those of the libraries it was configured with, on lists of
+// shapes. Takes Google Benchmark's options, too.
 
-#include <cstdlib>
-#include <exception>
+#include <benchmark/benchmark.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
-#include <string_view>
+#include <string>
+#include <vector>
 
-#include "bench/bench.hpp"
+#include "bench/reporter.hpp"
+#include "bench/runner.hpp"
+#include "bench/shape_list.hpp"
 #include "tilewise/core/thread_count.hpp"
-#include "tilewise/simd/fma_peak.hpp"
 
 namespace tilewise::bench {
-
-std::vector<int> thread_counts(int threads) {
-  return threads == 1 ? std::vector<int>{1} : std::vector<int>{1, threads};
-}
-
-void report_flops(benchmark::State& state, Executor& executor, double flops) {
-  const double peak = simd::measure_fma_peak(simd::default_kernels(), executor);
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(flops / 1e9, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["of_peak"] =
-      benchmark::Counter(flops / peak, benchmark::Counter::kIsIterationInvariantRate);
-}
-
-bool verify(benchmark::State& state, std::span<const float> actual, std::span<const float> expected) {
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    if (actual[i] != expected[i]) {
-      state.SkipWithError(("wrong result at element " + std::to_string(i)).c_str());
-      return false;
-    }
-  }
-  return true;
-}
-
 namespace {
 
-/// Takes "--name=value" out of the arguments; returns the value, or `otherwise` if it is not there.
-std::string take_option(std::vector<char*>& arguments, std::string_view name, std::string otherwise) {
-  for (auto argument = arguments.begin(); argument != arguments.end(); ++argument) {
-    const std::string_view text = *argument;
-    if (text.substr(0, name.size()) == name && text.substr(name.size(), 1) == "=") {
-      otherwise = text.substr(name.size() + 1);
-      arguments.erase(argument);
-      break;
-    }
-  }
-  return otherwise;
+struct Options {
+  std::vector<std::string> shapes = {TILEWISE_SHAPES_DIR "/conv.txt", TILEWISE_SHAPES_DIR "/gemm.txt",
+                                     TILEWISE_SHAPES_DIR "/memory.txt"};
+  std::vector<int> threads;
+  std::string out;
+};
+
+std::string compiler() {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#else
+  return "gcc " __VERSION__;
+#endif
 }
 
-int run(int argc, char** argv) {
-  std::vector<char*> arguments(argv, argv + argc);
-  const std::string folder = TILEWISE_SHAPES_DIR;
-  const std::string conv = take_option(arguments, "--conv_shapes", folder + "/conv.txt");
-  const std::string gemm = take_option(arguments, "--gemm_shapes", folder + "/gemm.txt");
-  const int threads = thread_count(std::atoi(take_option(arguments, "--threads", "0").c_str())).count;
-  int count = static_cast<int>(arguments.size());
-  benchmark::Initialize(&count, arguments.data());
-  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
+std::vector<std::unique_ptr<Library>> libraries() {
+  std::vector<std::unique_ptr<Library>> result;
+  result.push_back(tilewise_library());
+#if defined(TILEWISE_BENCH_ONEDNN)
+  result.push_back(onednn_library());
+#endif
+#if defined(TILEWISE_BENCH_BLAS)
+  result.push_back(blas_library());
+#endif
+  return result;
+}
+
+bool lists_only(const std::vector<std::string>& arguments) {
+  return std::ranges::any_of(arguments, [](const std::string& argument) {
+    return argument == "--benchmark_list_tests" || argument == "--benchmark_list_tests=true";
+  });
+}
+
+/// Returns the exit code.
+int run(const Options& options, std::vector<std::string> arguments) {
+  const bool list_only = lists_only(arguments);
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  int count = static_cast<int>(pointers.size());
+  pointers.push_back(nullptr);
+  benchmark::Initialize(&count, pointers.data());
+  if (benchmark::ReportUnrecognizedArguments(count, pointers.data())) return 2;
+
+  std::vector<Shape> shapes;
+  for (const std::string& path : options.shapes) {
+    std::ranges::move(read_shapes(path), std::back_inserter(shapes));
+  }
+  std::vector<int> threads = options.threads;
+  if (threads.empty()) threads = {1, thread_count(0).count};
+  std::ranges::sort(threads);
+  threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
+
   benchmark::AddCustomContext("instruction_set",
                               std::string(simd::isa_name(simd::default_kernels().isa)));
-  register_gemm(gemm, threads);
-  register_conv(conv, threads);
-  register_kernels();
-  benchmark::RunSpecifiedBenchmarks();
+  benchmark::AddCustomContext("compiler", compiler());
+  auto contenders = libraries();
+  for (const auto& library : contenders) {
+    benchmark::AddCustomContext(library->name() + "_version", library->version());
+  }
+  Reporter reporter(options.out);
+  Runner runner(std::move(contenders), std::move(threads), reporter, list_only);
+  for (const Shape& shape : shapes) {
+    for (const Case& c : cases_of(shape)) runner.run(c);
+  }
+  reporter.close();
   benchmark::Shutdown();
-  return 0;
+  if (list_only) return 0;
+  if (runner.runs() == 0) std::cerr << "tilewise_bench: no case matches the filter\n";
+  return runner.failures() > 0 || runner.runs() == 0 ? 1 : 0;
 }
 
 }  // namespace
 }  // namespace tilewise::bench
 
 int main(int argc, char** argv) {
+  using namespace tilewise::bench;
+  Options options;
+  CLI::App app("Times Tilewise's kernels on lists of shapes");
+  app.allow_extras();
+  app.add_option("--shapes", options.shapes,
+                 "Lists of shapes, in the grammar of bench/shape_list.hpp; default: those in bench/shapes")
+      ->allow_extra_args(false);
+  app.add_option("--threads", options.threads, "Numbers of threads; default: 1 and what the machine has")
+      ->check(CLI::Range(1, 4096))
+      ->delimiter(',');
+  app.add_option("--benchmark_out", options.out, "Write all results to this file, as JSON");
+  app.footer(
+      "Other options are Google Benchmark's:\n"
+      "  --benchmark_filter=REGEX  --benchmark_repetitions=N  --benchmark_min_time=SECONDS\n"
+      "  --benchmark_list_tests  ...\n"
+      "Example:\n"
+      "  tilewise_bench --benchmark_filter='conv_forward/.*n128ic32' --benchmark_repetitions=9\n"
+      "Exits with 1 if a result is wrong, no case matches or a file cannot be read or written, with 2\n"
+      "if used wrongly.");
+  CLI11_PARSE(app, argc, argv);
   try {
-    return tilewise::bench::run(argc, argv);
+    std::vector<std::string> arguments = app.remaining();
+    arguments.insert(arguments.begin(), argv[0]);
+    // Repetitions of a case's contenders are interleaved unless asked not to.
+    arguments.insert(arguments.begin() + 1, "--benchmark_enable_random_interleaving=true");
+    return run(options, std::move(arguments));
   } catch (const std::exception& error) {
     std::cerr << "tilewise_bench: " << error.what() << "\n";
     return 1;

@@ -1,30 +1,25 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "tilewise/simd/conv_shape.hpp"
-#include "tilewise/simd/gemm.hpp"
+#include "bench/case.hpp"
 
 namespace tilewise::bench {
 
-struct ConvCase {
-  std::string name;  ///< the line it was read from
-  std::int64_t batch = 1;
-  simd::ConvShape shape;
-};
-
-struct GemmCase {
-  std::string name;  ///< "NN/128x10x1600"
-  simd::Transpose transpose_a = simd::Transpose::no;
-  simd::Transpose transpose_b = simd::Transpose::no;
-  std::int64_t m = 0, n = 0, k = 0;
-};
-
-/// Read shape lists in the grammar that the files in bench/shapes explain: one case a line, '#'
-/// starts a comment. Throw FileError, naming file and line, for anything else.
-std::vector<ConvCase> read_conv_cases(const std::string& path);
-std::vector<GemmCase> read_gemm_cases(const std::string& path);
+/// Reads a list of shapes, one a line; '#' starts a comment. The numbers are free, but positive:
+///
+///   gemm NN 64x128x256           C (m x n) = A (m x k) B (k x n); NT, TN: B, A stored transposed
+///   conv n32ic64ih16iw16oc128kh3kw3s2p1
+///                                oneDNN's names; s and sh, sw: stride (1); p and pt, pl, pb, pr:
+///                                padding (0); d and dh, dw: dilation (1: adjacent taps)
+///   max_pool n128c32ih26iw26kh2kw2
+///                                s, sh, sw: stride (the window's); p, pt, pl, pb, pr: padding (0)
+///   vector 65536                 what works on arrays: add, ReLU, dropout, optimizers
+///   matrix 128x10                what works on rows: softmax, loss, bias gradient
+///   batch 128x784                images x pixels
+///
+/// Throws FileError, naming file and line, for anything else.
+std::vector<Shape> read_shapes(const std::string& path);
 
 }  // namespace tilewise::bench

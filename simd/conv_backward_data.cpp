@@ -80,4 +80,11 @@ void ConvBackwardData::image(const float* d_dst, const float* packed_wei, float*
   }
 }
 
+void ConvBackwardData::batch(Executor& executor, std::int64_t images, const float* d_dst,
+                        const float* packed_wei, float* d_src, Workspace) const {
+  executor.parallel_for(images, 0.02 * shape_.multiply_adds() * static_cast<double>(images), [&](std::int64_t i, int) {
+    image(d_dst + i * shape_.dst_size(), packed_wei, d_src + i * shape_.src_size());
+  });
+}
+
 }  // namespace tilewise::simd

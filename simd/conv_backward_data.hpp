@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "tilewise/core/parallel.hpp"
+#include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
@@ -29,6 +31,10 @@ class ConvBackwardData {
 
   /// d_src of one image, overwritten.
   void image(const float* d_dst, const float* packed_wei, float* d_src) const;
+
+  std::int64_t workspace_floats(int) const { return 0; }
+  void batch(Executor& executor, std::int64_t images, const float* d_dst, const float* packed_wei,
+             float* d_src, Workspace workspace) const;
 
  private:
   /// The part of a row of output pixels that meets the image through filter column kw.

@@ -61,4 +61,23 @@ void ConvBackwardWeights::image(const float* src, const float* d_dst, float* d_w
   }
 }
 
+std::int64_t ConvBackwardWeights::workspace_floats(std::int64_t images, int threads) const {
+  return ceil_div(images, 8) * round_up_to_line(shape_.wei_size()) + threads * scratch_floats();
+}
+void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const float* src, const float* d_dst,
+                        float* d_wei, Workspace workspace) const {
+  float* scratch = workspace.take(executor.threads() * scratch_floats());
+  const std::int64_t chunks = ceil_div(images, 8);
+  const std::int64_t size = round_up_to_line(shape_.wei_size());
+  float* sums = workspace.take(chunks * size);
+  executor.parallel_for(chunks, 0.02 * shape_.multiply_adds() * static_cast<double>(images), [&](std::int64_t chunk, int worker) {
+    std::fill_n(sums + chunk * size, size, 0.0F);
+    for (std::int64_t i = chunk * 8; i < std::min(images, chunk * 8 + 8); ++i)
+    image(src + i * shape_.src_size(), d_dst + i * shape_.dst_size(), sums + chunk * size,
+          Workspace(scratch + worker * scratch_floats(), scratch_floats()));
+  });
+  for (std::int64_t chunk = 1; chunk < chunks; ++chunk) kernels_.add(size, sums + chunk * size, sums);
+  std::copy_n(sums, shape_.wei_size(), d_wei);
+}
+
 }  // namespace tilewise::simd

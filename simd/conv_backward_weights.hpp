@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
@@ -27,6 +28,10 @@ class ConvBackwardWeights {
 
   /// Adds one image's gradient to d_wei (kh, kw, ic, oc).
   void image(const float* src, const float* d_dst, float* d_wei, Workspace scratch) const;
+
+  std::int64_t workspace_floats(std::int64_t images, int threads) const;
+  void batch(Executor& executor, std::int64_t images, const float* src, const float* d_dst,
+             float* d_wei, Workspace workspace) const;
 
  private:
   bool packs_d_dst() const;

@@ -60,4 +60,14 @@ void ConvForward::image(const float* src, const float* packed_wei, const float* 
   }
 }
 
+void ConvForward::batch(Executor& executor, std::int64_t images, const float* src,
+                        const float* packed_wei, const float* bias, float floor, float* dst,
+                        Workspace workspace) const {
+  float* scratch = workspace.take(workspace_floats(executor.threads()));
+  executor.parallel_for(images, 0.02 * shape_.multiply_adds() * static_cast<double>(images), [&](std::int64_t i, int worker) {
+    image(src + i * shape_.src_size(), packed_wei, bias, floor, dst + i * shape_.dst_size(),
+          Workspace(scratch + worker * scratch_floats(), scratch_floats()));
+  });
+}
+
 }  // namespace tilewise::simd

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
@@ -29,6 +30,10 @@ class ConvForward {
   /// dst = max(floor, convolution + bias) for one image. A floor of 0 is ReLU, of -infinity nothing.
   void image(const float* src, const float* packed_wei, const float* bias, float floor, float* dst,
              Workspace scratch) const;
+
+  std::int64_t workspace_floats(int threads) const { return threads * scratch_floats(); }
+  void batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
+             const float* bias, float floor, float* dst, Workspace workspace) const;
 
  private:
   const KernelTable& kernels_;

@@ -1,0 +1,211 @@
+#include "bench/case.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "support/random_data.hpp"
+#include "support/reference.hpp"
+
+namespace tilewise::bench {
+namespace {
+
+using testing::Pattern;
+
+constexpr double kFloat = sizeof(float);
+/// Exponentials and square roots differ from the C library's in the last bits, and overlapping windows
+/// may be summed in any order.
+constexpr double kRounding = 1e-5;
+
+double floats(std::initializer_list<std::int64_t> sizes) {
+  double sum = 0;
+  for (const std::int64_t size : sizes) sum += static_cast<double>(size);
+  return kFloat * sum;
+}
+
+std::vector<Case> cases(const Shape& shape, const GemmProblem& p) {
+  const double memory = floats({p.m * p.k, p.k * p.n, p.m * p.n});
+  const double work = 2.0 * static_cast<double>(p.m * p.n) * static_cast<double>(p.k);
+  return {{.operation = "gemm", .shape = shape, .flops = work, .operand_bytes = memory}};
+}
+
+std::vector<Case> cases(const Shape& shape, const ConvProblem& p) {
+  const simd::ConvShape& s = p.shape;
+  const double memory = floats({p.batch * s.src_size(), s.wei_size(), p.batch * s.dst_size()});
+  const double work = 2.0 * s.multiply_adds() * static_cast<double>(p.batch);
+  std::vector<Case> result;
+  for (const char* operation : {"conv_forward", "conv_backward_data", "conv_backward_weights"}) {
+    result.push_back(
+        {.operation = operation, .shape = shape, .flops = work, .operand_bytes = memory});
+  }
+  return result;
+}
+
+Case memory_case(const char* operation, const Shape& shape, double bytes, double tolerance = 0) {
+  return {.operation = operation,
+          .shape = shape,
+          .bytes = bytes,
+          .operand_bytes = bytes,
+          .tolerance = tolerance};
+}
+
+std::vector<Case> cases(const Shape& shape, const MaxPoolProblem& p) {
+  const double bytes = floats({p.src_size(), p.dst_size(), p.dst_size()});  // values and arg-max
+  return {memory_case("max_pool_forward", shape, bytes),
+          memory_case("max_pool_backward", shape, bytes, kRounding)};
+}
+
+std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
+  const double array = floats({p.n});
+  return {memory_case("add", shape, 3 * array),
+          memory_case("relu_forward", shape, 2 * array),
+          memory_case("relu_backward", shape, 3 * array),
+          memory_case("dropout", shape, 2 * array),
+          memory_case("adam_update", shape, 7 * array, kRounding),
+          memory_case("sgd_update", shape, 5 * array, kRounding)};
+}
+
+std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
+  const double array = floats({p.size()});
+  return {memory_case("bias_gradient", shape, array),
+          memory_case("softmax", shape, 2 * array, kRounding),
+          memory_case("softmax_backward", shape, 3 * array, kRounding),
+          memory_case("softmax_cross_entropy", shape, 2 * array, kRounding)};
+}
+
+std::vector<Case> cases(const Shape& shape, const BatchProblem& p) {
+  const double pixels = static_cast<double>(p.images * p.pixels);
+  return {memory_case("batch_assembly", shape, 5 * pixels)};
+}
+
+std::vector<float> expected(const Case& c, const GemmProblem& p) {
+  std::vector<float> result(static_cast<std::size_t>(p.m * p.n));
+  reference::gemm(p.args(), operand(c, 0, p.m * p.k).data(), operand(c, 1, p.k * p.n).data(),
+                  result.data());
+  return result;
+}
+
+std::vector<float> expected(const Case& c, const ConvProblem& p) {
+  const simd::ConvShape& s = p.shape;
+  const std::vector<float> src = operand(c, 0, p.batch * s.src_size());
+  const std::vector<float> wei = operand(c, 1, s.wei_size());
+  const std::vector<float> bias = operand(c, 2, s.oc);
+  const std::vector<float> dst = operand(c, 3, p.batch * s.dst_size());
+  const bool forward = c.operation == "conv_forward";
+  const bool to_weights = c.operation == "conv_backward_weights";
+  std::vector<float> result(forward ? dst.size() : to_weights ? wei.size() : src.size());
+  constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+  for (std::int64_t i = 0; i < p.batch; ++i) {
+    const float* const image = src.data() + i * s.src_size();
+    const float* const gradient = dst.data() + i * s.dst_size();
+    if (forward) {
+      reference::conv_forward(s, image, wei.data(), bias.data(), kNoFloor,
+                              result.data() + i * s.dst_size());
+    } else if (to_weights) {
+      reference::conv_backward_weights(s, image, gradient, result.data());
+    } else {
+      reference::conv_backward_data(s, gradient, wei.data(), result.data() + i * s.src_size());
+    }
+  }
+  return result;
+}
+
+std::vector<float> expected(const Case& c, const MaxPoolProblem& p) {
+  const simd::MaxPoolGeometry& g = p.geometry;
+  const std::int64_t src_size = p.src_size() / p.batch;
+  const std::int64_t dst_size = p.dst_size() / p.batch;
+  const std::vector<float> src = operand(c, 0, p.src_size());
+  const std::vector<float> d_dst = operand(c, 1, p.dst_size());
+  std::vector<float> dst(d_dst.size()), d_src(src.size());
+  std::vector<std::int32_t> argmax(d_dst.size());
+  for (std::int64_t i = 0; i < p.batch; ++i) {
+    const std::int64_t at = i * dst_size;
+    reference::max_pool_forward(g, src.data() + i * src_size, dst.data() + at, argmax.data() + at);
+    reference::max_pool_backward(g, d_dst.data() + at, argmax.data() + at,
+                                 d_src.data() + i * src_size);
+  }
+  return c.operation == "max_pool_forward" ? dst : d_src;
+}
+
+std::vector<float> expected(const Case& c, const VectorProblem& p) {
+  const std::int64_t n = p.n;
+  const std::vector<float> a = operand(c, 0, n);
+  const std::vector<float> b = operand(c, 1, n);
+  std::vector<float> result(a.size());
+  if (c.operation == "add") {
+    reference::add(n, a.data(), result.data());  // to zeros
+  } else if (c.operation == "relu_forward") {
+    reference::relu_forward(n, a.data(), result.data());
+  } else if (c.operation == "relu_backward") {
+    reference::relu_backward(n, a.data(), b.data(), result.data());
+  } else if (c.operation == "dropout") {
+    reference::dropout(kDropout, 0, n, a.data(), result.data());
+  } else if (c.operation == "adam_update") {
+    std::vector<float> m(a.size()), v(a.size());
+    reference::adam_update(kAdam, n, a.data(), m.data(), v.data(), result.data());
+  } else {
+    std::vector<float> velocity(a.size());
+    reference::sgd_update(kSgdRate, kSgdMomentum, n, a.data(), velocity.data(), result.data());
+  }
+  return result;
+}
+
+std::vector<float> expected(const Case& c, const MatrixProblem& p) {
+  const auto [rows, columns] = p;
+  const std::vector<float> a = operand(c, 0, p.size());
+  const std::vector<float> b = operand(c, 1, p.size());
+  std::vector<float> result(a.size());
+  if (c.operation == "bias_gradient") {
+    result.assign(static_cast<std::size_t>(columns), 0.0F);
+    reference::bias_gradient(rows, columns, a.data(), result.data());
+  } else if (c.operation == "softmax") {
+    reference::softmax(rows, columns, a.data(), result.data());
+  } else if (c.operation == "softmax_backward") {
+    reference::softmax_backward(rows, columns, a.data(), b.data(), result.data());
+  } else {
+    const std::vector<std::int32_t> labels(static_cast<std::size_t>(rows), 0);
+    std::vector<float> losses(labels.size());
+    reference::softmax_cross_entropy(rows, columns, a.data(), labels.data(), 1.0F, losses.data(),
+                                     result.data());
+  }
+  return result;
+}
+
+std::vector<float> expected(const Case&, const BatchProblem& p) {
+  std::vector<float> result;
+  for (std::int64_t i = 0; i < p.images; ++i) {
+    for (std::int64_t j = 0; j < p.pixels; ++j) {
+      result.push_back(static_cast<float>(BatchProblem::pixel(p.image(i), j)) * (1.0F / 255.0F));
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+simd::GemmArgs GemmProblem::args() const {
+  return {.transpose_a = transpose_a,
+          .transpose_b = transpose_b,
+          .m = m,
+          .n = n,
+          .k = k,
+          .lda = transpose_a == simd::Transpose::no ? k : m,
+          .ldb = transpose_b == simd::Transpose::no ? n : k,
+          .ldc = n};
+}
+
+std::vector<Case> cases_of(const Shape& shape) {
+  return std::visit([&](const auto& problem) { return cases(shape, problem); }, shape.problem);
+}
+
+std::vector<float> operand(const Case& c, int which, std::int64_t size) {
+  const bool sums = c.flops > 0 || c.operation == "bias_gradient";
+  // Of equal values in a window libraries may choose another, so pooling gets values that differ.
+  return testing::random_values(size, static_cast<std::uint32_t>(which + 1),
+                                sums ? Pattern::integers : Pattern::uniform);
+}
+
+std::vector<float> expected_result(const Case& c) {
+  return std::visit([&](const auto& problem) { return expected(c, problem); }, c.shape.problem);
+}
+
+}  // namespace tilewise::bench

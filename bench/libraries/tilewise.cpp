@@ -1,0 +1,42 @@
+#include "bench/libraries/tilewise.hpp"
+
+#include <algorithm>
+
+namespace tilewise::bench {
+namespace {
+
+class Tilewise final : public Library {
+ public:
+  Tilewise() : operations_(memory_operations()) {
+    operations_["gemm"] = gemm;
+    operations_["conv_forward"] = conv_forward;
+    operations_["conv_backward_data"] = conv_backward_data;
+    operations_["conv_backward_weights"] = conv_backward_weights;
+  }
+
+  std::string name() const override { return "tilewise"; }
+  std::string version() const override { return TILEWISE_VERSION; }
+  bool has(const std::string& operation) const override { return operations_.contains(operation); }
+  std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
+    return operations_.at(c.operation)(c, executor);
+  }
+
+ private:
+  std::map<std::string, Prepare> operations_;
+};
+
+}  // namespace
+
+Buffer operand_buffer(const Case& c, int which, std::int64_t size) {
+  Buffer buffer(size);
+  std::ranges::copy(operand(c, which, size), buffer.data());
+  return buffer;
+}
+
+std::vector<float> copy(const Buffer& buffer) {
+  return {buffer.data(), buffer.data() + buffer.size()};
+}
+
+std::unique_ptr<Library> tilewise_library() { return std::make_unique<Tilewise>(); }
+
+}  // namespace tilewise::bench

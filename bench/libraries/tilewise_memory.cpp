@@ -1,0 +1,266 @@
+// The kernels that move memory rather than multiply.
+
+#include <algorithm>
+
+#include "bench/bandwidth.hpp"
+#include "bench/libraries/tilewise.hpp"
+
+namespace tilewise::bench {
+namespace {
+
+class MaxPool final : public Contender {
+ public:
+  MaxPool(const Case& c, Executor& executor)
+      : executor_(executor),
+        forward_(c.operation == "max_pool_forward"),
+        problem_(std::get<MaxPoolProblem>(c.shape.problem)),
+        bytes_(c.bytes),
+        src_(operand_buffer(c, 0, problem_.src_size())),
+        d_dst_(operand_buffer(c, 1, problem_.dst_size())),
+        dst_(problem_.dst_size()),
+        d_src_(problem_.src_size()),
+        argmax_(problem_.dst_size()) {
+    forward();
+  }
+
+  void run() override { forward_ ? forward() : backward(); }
+  std::vector<float> result() override { return copy(forward_ ? dst_ : d_src_); }
+
+ private:
+  /// Calls body(place of the image in src, place in dst) for each image.
+  template <class Body>
+  void for_each_image(Body body) {
+    executor_.parallel_for(problem_.batch, 0.05 * bytes_, [&](std::int64_t i, int) {
+      body(i * (problem_.src_size() / problem_.batch), i * (problem_.dst_size() / problem_.batch));
+    });
+  }
+  void forward() {
+    for_each_image([&](std::int64_t src, std::int64_t dst) {
+      kernels().max_pool_forward(problem_.geometry, src_.data() + src, dst_.data() + dst,
+                                 argmax_.data() + dst);
+    });
+  }
+  void backward() {
+    for_each_image([&](std::int64_t src, std::int64_t dst) {
+      kernels().max_pool_backward(problem_.geometry, d_dst_.data() + dst, argmax_.data() + dst,
+                                  d_src_.data() + src);
+    });
+  }
+
+  Executor& executor_;
+  bool forward_;
+  MaxPoolProblem problem_;
+  double bytes_;
+  Buffer src_, d_dst_, dst_, d_src_;
+  AlignedBuffer<std::int32_t> argmax_;
+};
+
+/// What kernels work on that take vectors, or matrices row by row. Operands a and b are given, the
+/// rest starts as 0.
+struct Arrays {
+  Arrays(const Case& c, Executor& on, const MatrixProblem& size)
+      : executor(on),
+        rows(size.rows),
+        columns(size.columns),
+        bytes(c.bytes),
+        a(operand_buffer(c, 0, size.size())),
+        b(operand_buffer(c, 1, size.size())),
+        m(size.size()),
+        v(size.size()),
+        out(size.size()),
+        labels(rows) {}
+
+  Executor& executor;
+  std::int64_t rows, columns;
+  double bytes;
+  Buffer a, b, m, v, out;
+  AlignedBuffer<std::int32_t> labels;
+};
+
+/// Calls body(first element, rows) for pieces of the arrays, on all threads.
+template <class Body>
+void for_each_piece(Arrays& x, Body body) {
+  const std::int64_t rows = std::max<std::int64_t>(1, kPiece / x.columns);
+  x.executor.parallel_for((x.rows + rows - 1) / rows, 0.05 * x.bytes, [&](std::int64_t piece, int) {
+    const std::int64_t first = piece * rows;
+    body(first * x.columns, std::min(rows, x.rows - first));
+  });
+}
+
+void add(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().add(n, x.a.data() + at, x.out.data() + at);
+  });
+}
+
+void relu_forward(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().relu_forward(n, x.a.data() + at, x.out.data() + at);
+  });
+}
+
+void relu_backward(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().relu_backward(n, x.a.data() + at, x.b.data() + at, x.out.data() + at);
+  });
+}
+
+void dropout(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().dropout(kDropout, at, n, x.a.data() + at, x.out.data() + at);
+  });
+}
+
+void adam_update(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().adam_update(kAdam, n, x.a.data() + at, x.m.data() + at, x.v.data() + at,
+                          x.out.data() + at);
+  });
+}
+
+void sgd_update(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().sgd_update(kSgdRate, kSgdMomentum, n, x.a.data() + at, x.v.data() + at,
+                         x.out.data() + at);
+  });
+}
+
+void softmax(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
+    kernels().softmax(rows, x.columns, x.a.data() + at, x.out.data() + at);
+  });
+}
+
+void softmax_backward(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
+    kernels().softmax_backward(rows, x.columns, x.a.data() + at, x.b.data() + at, x.out.data() + at);
+  });
+}
+
+void softmax_cross_entropy(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
+    const std::int64_t row = at / x.columns;
+    kernels().softmax_cross_entropy(rows, x.columns, x.a.data() + at, x.labels.data() + row, 1.0F,
+                                    x.v.data() + row, x.out.data() + at);
+  });
+}
+
+class ArrayKernel final : public Contender {
+ public:
+  using Kernel = void (*)(Arrays& arrays);
+  ArrayKernel(const Case& c, Executor& executor, const MatrixProblem& size, Kernel kernel)
+      : kernel_(kernel), arrays_(c, executor, size) {}
+
+  void run() override { kernel_(arrays_); }
+  std::vector<float> result() override { return copy(arrays_.out); }
+
+ private:
+  Kernel kernel_;
+  Arrays arrays_;
+};
+
+template <ArrayKernel::Kernel kernel>
+std::unique_ptr<Contender> prepare_vector(const Case& c, Executor& executor) {
+  const MatrixProblem size{.rows = std::get<VectorProblem>(c.shape.problem).n, .columns = 1};
+  return std::make_unique<ArrayKernel>(c, executor, size, kernel);
+}
+
+template <ArrayKernel::Kernel kernel>
+std::unique_ptr<Contender> prepare_matrix(const Case& c, Executor& executor) {
+  return std::make_unique<ArrayKernel>(c, executor, std::get<MatrixProblem>(c.shape.problem), kernel);
+}
+
+/// On one thread, as layers call it: of one image.
+class BiasGradient final : public Contender {
+ public:
+  BiasGradient(const Case& c, Executor&)
+      : problem_(std::get<MatrixProblem>(c.shape.problem)),
+        d_dst_(operand_buffer(c, 0, problem_.size())),
+        d_bias_(problem_.columns) {}
+
+  void run() override {
+    kernels().bias_gradient(problem_.rows, problem_.columns, d_dst_.data(), d_bias_.data());
+  }
+  std::vector<float> result() override { return copy(d_bias_); }
+
+ private:
+  MatrixProblem problem_;
+  Buffer d_dst_, d_bias_;
+};
+
+class BatchAssembly final : public Contender {
+ public:
+  BatchAssembly(const Case& c, Executor& executor)
+      : executor_(executor),
+        bytes_(c.bytes),
+        problem_(std::get<BatchProblem>(c.shape.problem)),
+        dataset_(BatchProblem::kDatasetImages * problem_.pixels),
+        batch_(problem_.images * problem_.pixels) {
+    for (std::int64_t i = 0; i < dataset_.size(); ++i) {
+      dataset_[i] = BatchProblem::pixel(i / problem_.pixels, i % problem_.pixels);
+    }
+  }
+
+  void run() override {
+    executor_.parallel_for(problem_.images, 0.05 * bytes_, [&](std::int64_t i, int) {
+      kernels().scale_bytes(problem_.pixels,
+                            dataset_.data() + BatchProblem::image(i) * problem_.pixels,
+                            1.0F / 255.0F, batch_.data() + i * problem_.pixels);
+    });
+  }
+  std::vector<float> result() override { return copy(batch_); }
+
+ private:
+  Executor& executor_;
+  double bytes_;
+  BatchProblem problem_;
+  AlignedBuffer<std::uint8_t> dataset_;
+  Buffer batch_;
+};
+
+template <class T>
+std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) {
+  return std::make_unique<T>(c, executor);
+}
+
+/// The operation that times each kernel; without one for every kernel this does not compile.
+struct OperationOf {
+  static constexpr const char* add = "add";
+  static constexpr const char* scale_bytes = "batch_assembly";
+  static constexpr const char* relu_forward = "relu_forward";
+  static constexpr const char* relu_backward = "relu_backward";
+  static constexpr const char* bias_gradient = "bias_gradient";
+  static constexpr const char* max_pool_forward = "max_pool_forward";
+  static constexpr const char* max_pool_backward = "max_pool_backward";
+  static constexpr const char* dropout = "dropout";
+  static constexpr const char* softmax = "softmax";
+  static constexpr const char* softmax_backward = "softmax_backward";
+  static constexpr const char* softmax_cross_entropy = "softmax_cross_entropy";
+  static constexpr const char* adam_update = "adam_update";
+  static constexpr const char* sgd_update = "sgd_update";
+  static constexpr const char* fma_peak = nullptr;  // measured beside every case
+};
+#define TILEWISE_CHECK(name, result, parameters) static_assert(&OperationOf::name != nullptr);
+TILEWISE_KERNELS(TILEWISE_CHECK)
+#undef TILEWISE_CHECK
+
+}  // namespace
+
+std::map<std::string, Prepare> memory_operations() {
+  using Of = OperationOf;
+  return {{Of::add, prepare_vector<add>},
+          {Of::relu_forward, prepare_vector<relu_forward>},
+          {Of::relu_backward, prepare_vector<relu_backward>},
+          {Of::dropout, prepare_vector<dropout>},
+          {Of::adam_update, prepare_vector<adam_update>},
+          {Of::sgd_update, prepare_vector<sgd_update>},
+          {Of::softmax, prepare_matrix<softmax>},
+          {Of::softmax_backward, prepare_matrix<softmax_backward>},
+          {Of::softmax_cross_entropy, prepare_matrix<softmax_cross_entropy>},
+          {Of::bias_gradient, prepare<BiasGradient>},
+          {Of::max_pool_forward, prepare<MaxPool>},
+          {Of::max_pool_backward, prepare<MaxPool>},
+          {Of::scale_bytes, prepare<BatchAssembly>}};
+}
+
+}  // namespace tilewise::bench

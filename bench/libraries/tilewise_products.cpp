@@ -1,0 +1,129 @@
+#include <limits>
+
+#include "bench/libraries/tilewise.hpp"
+#include "tilewise/simd/conv_backward_data.hpp"
+#include "tilewise/simd/conv_backward_weights.hpp"
+#include "tilewise/simd/conv_forward.hpp"
+#include "tilewise/simd/gemm.hpp"
+
+namespace tilewise::bench {
+namespace {
+
+double to_bytes(std::int64_t floats) { return sizeof(float) * static_cast<double>(floats); }
+
+class Gemm final : public Contender {
+ public:
+  Gemm(const Case& c, Executor& executor)
+      : executor_(executor), args_(std::get<GemmProblem>(c.shape.problem).args()) {
+    const auto& p = std::get<GemmProblem>(c.shape.problem);
+    a_ = operand_buffer(c, 0, p.m * p.k);
+    b_ = operand_buffer(c, 1, p.k * p.n);
+    c_ = Buffer(p.m * p.n);
+    workspace_ = Buffer(simd::gemm_workspace(kernels(), executor.threads(), p.m, p.n, p.k));
+    args_.a = a_.data();
+    args_.b = b_.data();
+    args_.c = c_.data();
+  }
+
+  void run() override {
+    simd::gemm(kernels(), executor_, args_, Workspace(workspace_.data(), workspace_.size()));
+  }
+  std::vector<float> result() override { return copy(c_); }
+  double workspace_bytes() const override { return to_bytes(workspace_.size()); }
+
+ private:
+  Executor& executor_;
+  simd::GemmArgs args_;
+  Buffer a_, b_, c_, workspace_;
+};
+
+/// What the three passes of a convolution share.
+class Conv : public Contender {
+ public:
+  Conv(const Case& c, Executor& executor)
+      : executor_(executor),
+        batch_(std::get<ConvProblem>(c.shape.problem).batch),
+        shape_(std::get<ConvProblem>(c.shape.problem).shape),
+        src_(operand_buffer(c, 0, batch_ * shape_.src_size())),
+        wei_(operand_buffer(c, 1, shape_.wei_size())),
+        bias_(operand_buffer(c, 2, shape_.oc)),
+        dst_(operand_buffer(c, 3, batch_ * shape_.dst_size())) {}
+
+  double workspace_bytes() const override { return to_bytes(packed_.size() + memory_.size()); }
+
+ protected:
+  Workspace workspace() { return {memory_.data(), memory_.size()}; }
+
+  Executor& executor_;
+  std::int64_t batch_;
+  simd::ConvShape shape_;
+  Buffer src_, wei_, bias_, dst_, packed_, memory_;
+};
+
+// Filters are packed beforehand, as the reorders of other libraries are left out of their time.
+
+class ConvForward final : public Conv {
+ public:
+  ConvForward(const Case& c, Executor& executor) : Conv(c, executor), conv_(kernels(), shape_) {
+    packed_ = Buffer(conv_.packed_floats());
+    memory_ = Buffer(conv_.workspace_floats(executor.threads()));
+    conv_.pack(wei_.data(), packed_.data());
+  }
+  void run() override {
+    constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+    conv_.batch(executor_, batch_, src_.data(), packed_.data(), bias_.data(), kNoFloor, dst_.data(),
+                workspace());
+  }
+  std::vector<float> result() override { return copy(dst_); }
+
+ private:
+  simd::ConvForward conv_;
+};
+
+class ConvBackwardData final : public Conv {
+ public:
+  ConvBackwardData(const Case& c, Executor& executor) : Conv(c, executor), conv_(kernels(), shape_) {
+    packed_ = Buffer(conv_.packed_floats());
+    memory_ = Buffer(conv_.workspace_floats(executor.threads()));
+    conv_.pack(wei_.data(), packed_.data());
+  }
+  void run() override {
+    conv_.batch(executor_, batch_, dst_.data(), packed_.data(), src_.data(), workspace());
+  }
+  std::vector<float> result() override { return copy(src_); }
+
+ private:
+  simd::ConvBackwardData conv_;
+};
+
+class ConvBackwardWeights final : public Conv {
+ public:
+  ConvBackwardWeights(const Case& c, Executor& executor)
+      : Conv(c, executor), conv_(kernels(), shape_) {
+    memory_ = Buffer(conv_.workspace_floats(batch_, executor.threads()));
+  }
+  void run() override {
+    conv_.batch(executor_, batch_, src_.data(), dst_.data(), wei_.data(), workspace());
+  }
+  std::vector<float> result() override { return copy(wei_); }
+
+ private:
+  simd::ConvBackwardWeights conv_;
+};
+
+}  // namespace
+
+std::unique_ptr<Contender> gemm(const Case& c, Executor& executor) {
+  return std::make_unique<Gemm>(c, executor);
+}
+std::unique_ptr<Contender> conv_forward(const Case& c, Executor& executor) {
+  return std::make_unique<ConvForward>(c, executor);
+}
+std::unique_ptr<Contender> conv_backward_data(const Case& c, Executor& executor) {
+  return std::make_unique<ConvBackwardData>(c, executor);
+}
+std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& executor) {
+  return std::make_unique<ConvBackwardWeights>(c, executor);
+}
+
+}  // namespace tilewise::bench

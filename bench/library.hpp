@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bench/case.hpp"
+#include "tilewise/core/parallel.hpp"
+
+namespace tilewise::bench {
+
+/// One library's way of doing a case, holding operands in the layouts that this library likes best.
+class Contender {
+ public:
+  Contender() = default;
+  Contender(const Contender&) = delete;
+  Contender& operator=(const Contender&) = delete;
+  virtual ~Contender() = default;
+
+  virtual void run() = 0;
+
+  /// What the last run() computed, as Tilewise lays it out.
+  virtual std::vector<float> result() = 0;
+
+  /// Memory that run() needs besides the operands.
+  virtual double workspace_bytes() const { return 0; }
+};
+
+class Library {
+ public:
+  Library() = default;
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+  virtual ~Library() = default;
+
+  virtual std::string name() const = 0;
+  virtual std::string version() const = 0;
+
+  virtual bool has(const std::string& operation) const = 0;
+
+  /// A contender that runs on as many threads as `executor` has. The library has the operation, and
+  /// `executor` outlives the contender.
+  virtual std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const = 0;
+};
+
+std::unique_ptr<Library> tilewise_library();
+std::unique_ptr<Library> onednn_library();
+std::unique_ptr<Library> blas_library();  ///< the one that implements cblas.h here
+
+}  // namespace tilewise::bench
