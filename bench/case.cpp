@@ -66,7 +66,10 @@ std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
 
 std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
   const double array = floats({p.size()});
-  return {memory_case("bias_gradient", shape, array),
+  return {memory_case("copy_matrix", shape, 2 * array),
+          memory_case("transpose", shape, 2 * array),
+          memory_case("add_windows", shape, 3 * array),
+          memory_case("bias_gradient", shape, array),
           memory_case("softmax", shape, 2 * array, kRounding),
           memory_case("softmax_backward", shape, 3 * array, kRounding),
           memory_case("softmax_cross_entropy", shape, 2 * array, kRounding)};
@@ -154,7 +157,13 @@ std::vector<float> expected(const Case& c, const MatrixProblem& p) {
   const std::vector<float> a = operand(c, 0, p.size());
   const std::vector<float> b = operand(c, 1, p.size());
   std::vector<float> result(a.size());
-  if (c.operation == "bias_gradient") {
+  if (c.operation == "copy_matrix") {
+    reference::copy_matrix(rows, columns, a.data(), columns, result.data(), columns, 0);
+  } else if (c.operation == "transpose") {
+    reference::transpose(rows, columns, a.data(), columns, result.data(), rows, 0);
+  } else if (c.operation == "add_windows") {
+    reference::add_windows(rows, 1, columns, a.data(), columns, result.data(), columns, 0);
+  } else if (c.operation == "bias_gradient") {
     result.assign(static_cast<std::size_t>(columns), 0.0F);
     reference::bias_gradient(rows, columns, a.data(), result.data());
   } else if (c.operation == "softmax") {

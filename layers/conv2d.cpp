@@ -30,7 +30,8 @@ class Conv2DStep final : public Step {
         packed_backward_(backward_data_.packed_floats()) {}
 
   std::int64_t scratch_floats() const override {
-    return std::max(forward_.scratch_floats(), backward_weights_.scratch_floats());
+    return std::max({forward_.scratch_floats(), backward_data_.scratch_floats(),
+                     backward_weights_.scratch_floats()});
   }
 
   double nanoseconds() const override { return Step::nanoseconds() + 0.02 * shape_.multiply_adds(); }
@@ -64,7 +65,7 @@ class Conv2DStep final : public Step {
       kernels_.bias_gradient(shape_.oh() * shape_.ow(), shape_.oc, d_image, d_bias);
       backward_weights_.image(src + i * src_size(), d_image, d_kernel, chunk.scratch);
       if (d_src != nullptr) {
-        backward_data_.image(d_image, packed_backward_.data(), d_src + i * src_size());
+        backward_data_.image(d_image, packed_backward_.data(), d_src + i * src_size(), chunk.scratch);
       }
     }
   }

@@ -3,30 +3,42 @@
 #include <algorithm>
 #include <limits>
 
+#include "tilewise/core/workspace.hpp"
+
 namespace tilewise::simd {
 namespace {
 
-// GEMM's cache constants. The panel of B (kc x tile.columns) is read once for every tile of A above
-// it and should stay in L1; the block of A (mc x kc) is read once for every panel of B and should
-// stay in L2; the packed B (kc x nc) is shared and should stay in L3.
+// GEMM's constants. A panel of B (kc x tile.columns) is read once for every tile of A and should stay
+// in L1; a block of A (mc x kc) is read once for every panel of B and should stay in L2, with the
+// block of B (kc x nb) that its panels are from.
 //   kc = 256: 256 x 32 columns x 4 bytes = 32 KB of B on AVX-512, two thirds of a 48 KB L1; 16 KB of
 //             a 32 KB L1 on AVX2.
-//   mc = 112: 112 x 256 x 4 bytes = 112 KB of A, under half of a 256 KB L2, and whole tiles of 14
-//             rows.
-//   nc = 3072: 3 MB of packed B.
-//   nb = 256: enough tasks for many cores from one block of rows, each still tens of microseconds.
+//   mc = 84: 84 x 256 x 4 bytes = 84 KB of A, and whole tiles of both 14 and 6 rows.
+//   nb = 256: 256 KB of B; with A two thirds of a 512 KB L2. A is packed once for as many columns.
+//   task_rows = 504: B is packed once for as many rows.
 constexpr std::int64_t kKc = 256;
-constexpr std::int64_t kMc = 112;
-constexpr std::int64_t kNc = 3072;
+constexpr std::int64_t kMc = 84;
 constexpr std::int64_t kNb = 256;
+constexpr std::int64_t kTaskRows = 6 * kMc;
+// There should be a few tasks a thread, for balance, but none of less than this many multiply-adds (a
+// few microseconds).
+constexpr std::int64_t kTasksPerThread = 4;
+constexpr double kTaskWork = 200'000;
+// With so few tiles of rows packing B costs as much as it saves.
+constexpr std::int64_t kUnpackedTiles = 2;
+
+/// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the
+/// same few places in L1.
+std::int64_t a_row_floats_of(std::int64_t kc) { return round_up(kc, 16) + 16; }
 
 /// Cycles of one tile in the model that blocking.hpp states.
 double tile_cycles(std::int64_t rows, std::int64_t vectors, std::int64_t k) {
   constexpr double kLatency = 4;
-  constexpr double kTileCost = 30;
+  constexpr double kTileCost = 20;
   const auto r = static_cast<double>(rows);
   const auto v = static_cast<double>(vectors);
-  const double step = std::max({r * v / 2, (r + v) / 2, kLatency});
+  // Multiply-adds, loads, latency; and all instructions, three of which are the loop's.
+  const double step = std::max({r * v / 2, (r + v) / 2, kLatency, (r * v + r + v + 3) / 4});
   return static_cast<double>(k) * step + r * v + kTileCost;
 }
 
@@ -59,25 +71,52 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
   return best;
 }
 
-GemmBlocking choose_gemm_blocking(const KernelTable& kernels, std::int64_t m, std::int64_t n,
-                                  std::int64_t k) {
+GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& shape, int threads) {
   // An empty product gets the blocking of a product of one.
-  m = std::max<std::int64_t>(m, 1);
-  n = std::max<std::int64_t>(n, 1);
-  k = std::max<std::int64_t>(k, 1);
-  GemmBlocking blocking;
+  const std::int64_t m = std::max<std::int64_t>(shape.m, 1);
+  const std::int64_t n = std::max<std::int64_t>(shape.n, 1);
+  const std::int64_t k = std::max<std::int64_t>(shape.k, 1);
+  const TileShape tile = choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), std::min(k, kKc));
+  const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
+
+  // Tasks no larger than the caches like, then smaller ones until there are enough; the longer side is
+  // halved first.
+  std::int64_t row_blocks = ceil_div(m, kTaskRows);
+  std::int64_t panel_blocks = ceil_div(n, kNb);
+  const double work = static_cast<double>(m * n) * static_cast<double>(k);
+  const std::int64_t tasks = threads == 1 ? 1
+                                          : std::min(kTasksPerThread * threads,
+                                                     static_cast<std::int64_t>(work / kTaskWork));
+  while (row_blocks * panel_blocks < tasks) {
+    const std::int64_t tall = ceil_div(tiles, row_blocks), wide = ceil_div(panels, panel_blocks);
+    if (std::max(tall, wide) < 2) break;
+    (tall > wide ? row_blocks : panel_blocks) *= 2;
+  }
+
+  GemmBlocking blocking{.tile = tile,
+                        .rows = EvenSplit(m, ceil_div(m, row_blocks)),
+                        .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
+  const bool b_in_l1 = k * n * 4 <= 16 * 1024;
+  blocking.pack_b = shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1);
+  blocking.pack_a = blocking.panels.size(0) > 3;
   blocking.kc = EvenSplit(k, kKc).size(0);
-  blocking.tile = choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), blocking.kc);
-  blocking.mc = EvenSplit(m, kMc).size(0);
-  blocking.nb = round_up(std::min(n, kNb), blocking.tile.columns);
-  blocking.nc = round_up(std::min(n, kNc), blocking.nb);
+  blocking.mc = EvenSplit(blocking.rows.size(0), kMc).size(0);
   return blocking;
 }
 
-GemmBounds gemm_bounds(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
+std::int64_t GemmBlocking::a_row_floats() const { return a_row_floats_of(kc); }
+
+std::int64_t GemmBlocking::a_floats() const { return pack_a ? mc * a_row_floats() : 0; }
+
+std::int64_t GemmBlocking::b_floats() const {
+  return round_up_to_line(kc * panels.size(0) * tile.columns);
+}
+
+std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::int64_t n,
+                              std::int64_t k) {
   const std::int64_t kc = std::min(k, kKc);
-  const std::int64_t nb = std::min(n, kNb) + kMaxTileVectors * kernels.vector_floats;
-  return {.b_floats = kc * (std::min(n, kNc) + nb), .a_floats = std::min(m, kMc) * kc};
+  const std::int64_t columns = std::min(n, kNb) + kMaxTileVectors * kernels.vector_floats;
+  return std::min(m, kMc) * a_row_floats_of(kc) + round_up_to_line(kc * columns);
 }
 
 }  // namespace tilewise::simd

@@ -27,26 +27,44 @@ struct TileShape {
 };
 
 /// The tile that should multiply (m x k) by (k x n) fastest, by a small model of the core: two
-/// multiply-adds and two loads a cycle, four cycles from one multiply-add to the next on the same
-/// accumulator, and a fixed cost a tile. Ties go to the narrower tile, whose panel of B is smaller.
+/// multiply-adds, two loads and four instructions a cycle, four cycles from one multiply-add to the next
+/// on the same accumulator, and a fixed cost a tile. Ties go to the narrower tile, whose panel of B is smaller.
 TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k);
 
-/// How the GEMM loops are cut: B in panels of kc rows, A in blocks of mc x kc, tasks of mc x nb.
-/// Depends on the problem and the instruction set, never on the number of threads.
+/// Whether a matrix lies in memory as it is or transposed.
+enum class Transpose : std::uint8_t { no, yes };
+
+/// A product C (m x n) = op(A) op(B), as far as blocking cares.
+struct GemmShape {
+  Transpose transpose_b = Transpose::no;
+  std::int64_t m = 0, n = 0, k = 0;
+};
+
+/// How the GEMM loops are cut. Each task computes a block of C (task_rows x panels): it goes through k
+/// in steps of kc, packs its part of B, and for every mc rows packs A and multiplies.
+///
+/// An element of C is summed in the order of k, in registers for kc terms at a time. kc depends on k
+/// alone; the rest may go by m, n and even the number of threads, for it decides who computes an element
+/// and when, not how.
 struct GemmBlocking {
   TileShape tile;
-  std::int64_t mc = 0, kc = 0, nc = 0;
-  std::int64_t nb = 0;  ///< columns of one task, a multiple of tile.columns
-};
-GemmBlocking choose_gemm_blocking(const KernelTable& kernels, std::int64_t m, std::int64_t n,
-                                  std::int64_t k);
+  EvenSplit rows;    ///< of C, in blocks of rows, one a task
+  EvenSplit panels;  ///< of C and B, tile.columns wide, in blocks of panels, one a task
+  std::int64_t mc = 0, kc = 0;
+  bool pack_a = false;
+  bool pack_b = false;
 
-/// Upper bounds of kc * nc and of mc * kc over all blockings of products no larger than m x n x k. The
-/// blockings themselves do not grow evenly with the problem: 112 rows are one block, 128 are two of 64.
-struct GemmBounds {
-  std::int64_t b_floats = 0, a_floats = 0;
+  /// From one row of a packed block of A to the next.
+  std::int64_t a_row_floats() const;
+  /// Sizes of a thread's packed blocks of A and B, whole cache lines.
+  std::int64_t a_floats() const;
+  std::int64_t b_floats() const;
 };
-GemmBounds gemm_bounds(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k);
+GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& shape, int threads);
+
+/// Upper bound of a_floats() + b_floats() over all products no larger than m x n x k.
+std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::int64_t n,
+                              std::int64_t k);
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }

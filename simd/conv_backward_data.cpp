@@ -6,19 +6,45 @@
 
 namespace tilewise::simd {
 
-ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& shape)
-    : kernels_(kernels), shape_(shape.joined()) {
-  const ConvShape& s = shape_;
-  tile_ = choose_tile(kernels, s.ow(), s.ic, s.kh * s.oc);
+namespace {
 
+/// Output pixels whose windows are computed in one go when spreading: they should stay in L1.
+constexpr std::int64_t kSpreadPixels = 32;
+
+}  // namespace
+
+ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& shape)
+    : kernels_(kernels),
+      shape_(shape.joined()),
+      spreads_(shape_.ic < kernels.vector_floats && shape_.kh * shape_.kw > 1 &&
+               shape_.dilation_w == 1),
+      bands_(backward_data_bands(shape_)) {
+  spreads_ ? prepare_spreading() : prepare_gathering();
+}
+
+void ConvBackwardData::prepare_spreading() {
+  const ConvShape& s = shape_;
+  tile_ = choose_tile(kernels_, std::min(s.ow(), kSpreadPixels), s.kh * s.kw * s.ic, s.oc);
+  // Windows reach over the edges of a band, and are computed for both sides: few and tall bands.
+  bands_ = pixel_bands(s.ih, s.iw, std::max<std::int64_t>(8 * s.kh * s.dilation_h, s.ih / 8) * s.iw);
+}
+
+void ConvBackwardData::prepare_gathering() {
+  const ConvShape& s = shape_;
+  tile_ = choose_tile(kernels_, std::min(s.ow(), bands_.columns.size(0)), s.ic, s.kh * s.oc);
   for (std::int64_t kw = 0; kw < s.kw; ++kw) {
     // iw = ow * stride_w + shift must be in [0, s.iw)
     const std::int64_t shift = kw * s.dilation_w - s.pad_left;
     const std::int64_t first = shift >= 0 ? 0 : ceil_div(-shift, s.stride_w);
     const std::int64_t end =
         shift >= s.iw ? 0 : std::min(s.ow(), (s.iw - 1 - shift) / s.stride_w + 1);
-    columns_.push_back({first, std::max<std::int64_t>(0, end - first), first * s.stride_w + shift});
+    if (end > first) columns_.push_back({kw, first, end - first, first * s.stride_w + shift});
   }
+  // A pass that reaches every pixel comes first: it stores where the others add.
+  const auto covers = [&](const Column& c) { return s.stride_w == 1 && c.count == s.iw; };
+  const auto covering = std::ranges::find_if(columns_, covers);
+  first_covers_ = covering != columns_.end();
+  if (first_covers_) std::iter_swap(columns_.begin(), covering);
   for (std::int64_t ih = 0; ih < s.ih; ++ih) {
     row_first_.push_back(static_cast<std::int64_t>(d_dst_offsets_.size()));
     for (std::int64_t kh = 0; kh < s.kh; ++kh) {
@@ -32,58 +58,190 @@ ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& 
 }
 
 std::int64_t ConvBackwardData::packed_floats() const {
-  return shape_.kh * shape_.kw * simd::packed_floats(tile_, shape_.oc, shape_.ic);
+  const ConvShape& s = shape_;
+  return spreads_ ? simd::packed_floats(tile_, s.oc, s.kh * s.kw * s.ic)
+                  : s.kh * s.kw * simd::packed_floats(tile_, s.oc, s.ic);
 }
 
-// packed(panel, kw, kh, oc, j) = wei(kh, kw, panel * tile.columns + j, oc)
+std::int64_t ConvBackwardData::scratch_floats() const {
+  return spreads_ ? round_up_to_line(std::min(kSpreadPixels, shape_.ow()) * shape_.kh * shape_.kw *
+                                     shape_.ic)
+                  : 0;
+}
+
+// Gathered: packed(panel, kw, kh, oc, j) = wei(kh, kw, panel * tile.columns + j, oc)
+// Spread:   packed(panel, oc, j)         = wei(panel * tile.columns + j, oc), of the joined kh, kw, ic
 void ConvBackwardData::pack(const float* wei, float* packed) const {
   const ConvShape& s = shape_;
+  if (spreads_) {
+    pack_panels(kernels_, tile_, s.oc, s.kh * s.kw * s.ic, Transpose::yes, wei, s.oc, packed);
+    return;
+  }
   for (std::int64_t ic = 0; ic < s.ic; ic += tile_.columns) {
     const std::int64_t columns = std::min(tile_.columns, s.ic - ic);
     for (std::int64_t kw = 0; kw < s.kw; ++kw) {
       for (std::int64_t kh = 0; kh < s.kh; ++kh, packed += s.oc * tile_.columns) {
-        pack_panels(tile_, s.oc, columns, 1.0F, wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc, 1, s.oc,
-                    packed);
+        pack_panels(kernels_, tile_, s.oc, columns, Transpose::yes,
+                    wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc, s.oc, packed);
       }
     }
   }
 }
 
-void ConvBackwardData::image(const float* d_dst, const float* packed_wei, float* d_src) const {
+void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float* d_src,
+                              const Band& band, std::int64_t first_ic, std::int64_t end_ic) const {
   const ConvShape& s = shape_;
-  std::fill_n(d_src, s.src_size(), 0.0F);
+  const auto [first_row, end_row, first_iw, end_iw] = band;
+  const auto pairs = [&](std::int64_t ih) {
+    const auto row = static_cast<std::size_t>(ih);
+    return row_first_[row + 1] - row_first_[row];
+  };
+  for (std::int64_t ih = first_row; ih < end_row; ++ih) {
+    if (first_covers_ && pairs(ih) > 0) continue;
+    for (std::int64_t iw = first_iw; iw < end_iw; ++iw) {
+      std::fill(d_src + (ih * s.iw + iw) * s.ic + first_ic, d_src + (ih * s.iw + iw) * s.ic + end_ic,
+                0.0F);
+    }
+  }
+
   TileArgs args{.k = s.oc,
                 .a_row_stride = s.oc,
                 .a_k_stride = 1,
                 .ldb = tile_.columns,
-                .ldc = s.stride_w * s.ic,
-                .epilogue = Epilogue::add};
+                .ldc = s.stride_w * s.ic};
   const std::int64_t slab = s.kh * s.oc * tile_.columns;
   // Filter columns outside, rows inside: one slab of filters (kh x oc x columns) stays in L1.
-  for (std::int64_t ic = 0; ic < s.ic; ic += tile_.columns) {
+  for (std::int64_t ic = first_ic; ic < end_ic; ic += tile_.columns) {
     args.columns = std::min(tile_.columns, s.ic - ic);
+    args.epilogue = first_covers_ ? Epilogue::store : Epilogue::add;
     for (const Column& column : columns_) {
-      args.b = packed_wei;
-      packed_wei += slab;
-      if (column.count == 0) continue;
-      args.a = d_dst + column.first_ow * s.oc;
-      for (std::int64_t ih = 0; ih < s.ih; ++ih) {
-        const auto row = static_cast<std::size_t>(ih);
-        args.pairs = row_first_[row + 1] - row_first_[row];
+      // Pixels first_iw <= column.first_iw + j stride_w < end_iw of the band
+      const auto pixels_before = [&, column](std::int64_t iw) {
+        return std::clamp<std::int64_t>(ceil_div(iw - column.first_iw, s.stride_w), 0, column.count);
+      };
+      const std::int64_t first = pixels_before(first_iw);
+      const std::int64_t count = pixels_before(end_iw) - first;
+      args.a = d_dst + (column.first_ow + first) * s.oc;
+      args.b = packed_wei + (ic / tile_.columns * s.kw + column.kw) * slab;
+      for (std::int64_t ih = first_row; ih < end_row && count > 0; ++ih) {
+        args.pairs = pairs(ih);
         if (args.pairs == 0) continue;
-        args.a_offsets = d_dst_offsets_.data() + row_first_[row];
-        args.b_offsets = wei_offsets_.data() + row_first_[row];
-        args.c = d_src + (ih * s.iw + column.first_iw) * s.ic + ic;
-        multiply_panel(kernels_, tile_, column.count, args);
+        args.a_offsets = d_dst_offsets_.data() + row_first_[static_cast<std::size_t>(ih)];
+        args.b_offsets = wei_offsets_.data() + row_first_[static_cast<std::size_t>(ih)];
+        args.c = d_src + (ih * s.iw + column.first_iw + first * s.stride_w) * s.ic + ic;
+        multiply_panel(kernels_, tile_, count, args);
       }
+      args.epilogue = Epilogue::add;
     }
   }
 }
 
+void ConvBackwardData::spread(const float* d_dst, const float* packed_wei, float* d_src,
+                              const Band& band, Workspace scratch) const {
+  const ConvShape& s = shape_;
+  const std::int64_t window = s.kh * s.kw * s.ic;
+  float* const windows = scratch.take(std::min(kSpreadPixels, s.ow()) * window);
+  std::fill(d_src + band.first_row * s.iw * s.ic, d_src + band.end_row * s.iw * s.ic, 0.0F);
+  constexpr std::int64_t kNoOffset = 0;
+  TileArgs args{.a_offsets = &kNoOffset,
+                .b_offsets = &kNoOffset,
+                .pairs = 1,
+                .k = s.oc,
+                .a_row_stride = s.oc,
+                .a_k_stride = 1,
+                .ldb = tile_.columns,
+                .ldc = window};
+  // The rows of output whose windows reach into the band.
+  const std::int64_t reach = (s.kh - 1) * s.dilation_h;
+  const std::int64_t first_oh =
+      std::max<std::int64_t>(0, ceil_div(band.first_row + s.pad_top - reach, s.stride_h));
+  const std::int64_t end_oh = std::min(s.oh(), (band.end_row - 1 + s.pad_top) / s.stride_h + 1);
+  for (std::int64_t oh = first_oh; oh < end_oh; ++oh) {
+    for (std::int64_t ow = 0; ow < s.ow(); ow += kSpreadPixels) {
+      const std::int64_t count = std::min(kSpreadPixels, s.ow() - ow);
+      args.a = d_dst + (oh * s.ow() + ow) * s.oc;
+      for (std::int64_t n = 0; n < window; n += tile_.columns) {
+        args.b = packed_wei + n * s.oc;
+        args.c = windows + n;
+        args.columns = std::min(tile_.columns, window - n);
+        multiply_panel(kernels_, tile_, count, args);
+      }
+      add_windows(windows, oh, ow, count, band, d_src);
+    }
+  }
+}
+
+void ConvBackwardData::add_windows(const float* windows, std::int64_t oh, std::int64_t first,
+                                   std::int64_t count, const Band& band, float* d_src) const {
+  const ConvShape& s = shape_;
+  const std::int64_t row = s.kw * s.ic, window = s.kh * row;
+  // Filter rows [first_kh, end_kh) meet the band.
+  const std::int64_t top = oh * s.stride_h - s.pad_top;
+  const std::int64_t first_kh =
+      std::max<std::int64_t>(0, ceil_div(band.first_row - top, s.dilation_h));
+  const std::int64_t end_kh = std::min(s.kh, ceil_div(band.end_row - top, s.dilation_h));
+  if (first_kh >= end_kh) return;
+  const auto left = [&](std::int64_t ow) { return ow * s.stride_w - s.pad_left; };
+  // Windows that lie within the image's width go in one call, those that cross its edges tap by tap.
+  const std::int64_t end = first + count;
+  const std::int64_t first_inside = std::clamp(ceil_div(s.pad_left, s.stride_w), first, end);
+  const std::int64_t end_inside = std::clamp<std::int64_t>(
+      s.iw < s.kw ? 0 : (s.iw - s.kw + s.pad_left) / s.stride_w + 1, first_inside, end);
+  const auto add_clipped = [&](std::int64_t ow) {
+    for (std::int64_t kh = first_kh; kh < end_kh; ++kh) {
+      const std::int64_t first_kw = std::clamp<std::int64_t>(-left(ow), 0, s.kw);
+      const std::int64_t end_kw = std::clamp<std::int64_t>(s.iw - left(ow), first_kw, s.kw);
+      const float* const in = windows + (ow - first) * window + kh * row;
+      float* const out = d_src + (top + kh * s.dilation_h) * s.iw * s.ic;
+      for (std::int64_t i = first_kw * s.ic; i < end_kw * s.ic; ++i) out[left(ow) * s.ic + i] += in[i];
+    }
+  };
+  for (std::int64_t ow = first; ow < first_inside; ++ow) add_clipped(ow);
+  kernels_.add_windows(end_inside - first_inside, end_kh - first_kh, row,
+                       windows + (first_inside - first) * window + first_kh * row, window,
+                       d_src + ((top + first_kh * s.dilation_h) * s.iw + left(first_inside)) * s.ic,
+                       s.stride_w * s.ic, s.dilation_h * s.iw * s.ic);
+  for (std::int64_t ow = end_inside; ow < end; ++ow) add_clipped(ow);
+}
+
+ConvBackwardData::Band ConvBackwardData::band(std::int64_t i) const {
+  const std::int64_t row = bands_.rows.begin(i / bands_.columns.pieces);
+  const std::int64_t column = bands_.columns.begin(i % bands_.columns.pieces);
+  return {row, row + bands_.rows.size(i / bands_.columns.pieces), column,
+          column + bands_.columns.size(i % bands_.columns.pieces)};
+}
+
+void ConvBackwardData::run(const float* d_dst, const float* packed_wei, float* d_src, const Band& band,
+                           std::int64_t first_ic, std::int64_t end_ic, Workspace scratch) const {
+  if (spreads_) {
+    spread(d_dst, packed_wei, d_src, band, scratch);
+  } else {
+    gather(d_dst, packed_wei, d_src, band, first_ic, end_ic);
+  }
+}
+
+void ConvBackwardData::image(const float* d_dst, const float* packed_wei, float* d_src,
+                             Workspace scratch) const {
+  for (std::int64_t i = 0; i < bands_.pieces(); ++i) {
+    run(d_dst, packed_wei, d_src, band(i), 0, shape_.ic, scratch);
+  }
+}
+
 void ConvBackwardData::batch(Executor& executor, std::int64_t images, const float* d_dst,
-                        const float* packed_wei, float* d_src, Workspace) const {
-  executor.parallel_for(images, 0.02 * shape_.multiply_adds() * static_cast<double>(images), [&](std::int64_t i, int) {
-    image(d_dst + i * shape_.dst_size(), packed_wei, d_src + i * shape_.src_size());
+                             const float* packed_wei, float* d_src, Workspace workspace) const {
+  const std::int64_t scratch = scratch_floats();
+  float* const memory = workspace.take(executor.threads() * scratch);
+  const std::int64_t panels = spreads_ ? 1 : ceil_div(shape_.ic, tile_.columns);
+  const ConvTasks tasks(executor.threads(), images, bands_.pieces(), panels, shape_.multiply_adds());
+  executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
+    const ConvTasks::Task task = tasks[i];
+    for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
+      const std::int64_t n = b / bands_.pieces();
+      run(d_dst + n * shape_.dst_size(), packed_wei, d_src + n * shape_.src_size(),
+          band(b % bands_.pieces()), task.first_panel * tile_.columns,
+          std::min(shape_.ic, task.end_panel * tile_.columns),
+          Workspace(memory + worker * scratch, scratch));
+    }
   });
 }
 

@@ -5,7 +5,7 @@
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
-#include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
@@ -17,35 +17,61 @@ namespace tilewise::simd {
 ///   d_src(ih, iw, ic) = sum over kh, kw, oc of d_dst(oh, ow, oc) * wei(kh, kw, ic, oc)
 ///
 /// over the taps for which ih = oh * stride_h + kh * dilation_h - pad_top has an oh, and likewise iw.
-/// Each filter column kw adds one product to a row of d_src, shifted by kw and spread by the stride,
-/// so that no work is spent on padding or on the gaps of a stride.
+///
+/// Done in one of two ways, by which the vectors are fuller:
+/// - gathered: each filter column kw adds one product (pixels x (kh, oc)) to a row of d_src, shifted by
+///   kw and spread by the stride, so that no work is spent on padding or on the gaps of a stride;
+/// - spread, where channels do not fill a vector: a product (pixels of d_dst x oc) times
+///   (oc x (kh, kw, ic)) gives what each pixel of d_dst adds to its window, and is added there.
 class ConvBackwardData {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
   ConvBackwardData(const KernelTable& kernels, const ConvShape& shape);
 
-  std::int64_t packed_floats() const;  ///< of the packed, transposed filters
+  std::int64_t packed_floats() const;   ///< of the packed, transposed filters
+  std::int64_t scratch_floats() const;  ///< of each thread's workspace
 
-  /// Packs the filters (kh, kw, ic, oc), transposed, as image() wants them.
+  /// Packs the filters (kh, kw, ic, oc), transposed, as image() and batch() want them.
   void pack(const float* wei, float* packed) const;
 
   /// d_src of one image, overwritten.
-  void image(const float* d_dst, const float* packed_wei, float* d_src) const;
+  void image(const float* d_dst, const float* packed_wei, float* d_src, Workspace scratch) const;
 
-  std::int64_t workspace_floats(int) const { return 0; }
+  /// The same for `images` of them on all threads; the workspace holds scratch_floats() for each.
   void batch(Executor& executor, std::int64_t images, const float* d_dst, const float* packed_wei,
              float* d_src, Workspace workspace) const;
 
  private:
   /// The part of a row of output pixels that meets the image through filter column kw.
   struct Column {
-    std::int64_t first_ow, count, first_iw;
+    std::int64_t kw, first_ow, count, first_iw;
   };
+  /// Pixels of d_src.
+  struct Band {
+    std::int64_t first_row, end_row, first_column, end_column;
+  };
+  void prepare_gathering();
+  void prepare_spreading();
+  Band band(std::int64_t i) const;
+  /// One band of one image, channels [first_ic, end_ic).
+  void run(const float* d_dst, const float* packed_wei, float* d_src, const Band& band,
+           std::int64_t first_ic, std::int64_t end_ic, Workspace scratch) const;
+  void gather(const float* d_dst, const float* packed_wei, float* d_src, const Band& band,
+              std::int64_t first_ic, std::int64_t end_ic) const;
+  void spread(const float* d_dst, const float* packed_wei, float* d_src, const Band& band,
+              Workspace scratch) const;
+  /// Adds the windows of output pixels [first, first + count) of row oh to the rows of the band.
+  void add_windows(const float* windows, std::int64_t oh, std::int64_t first, std::int64_t count,
+                   const Band& band, float* d_src) const;
 
   const KernelTable& kernels_;
   ConvShape shape_;
+  bool spreads_;
+  PixelBands bands_;
   TileShape tile_;
-  std::vector<Column> columns_;  ///< one a kw
+
+  std::vector<Column> columns_;  ///< one a kw that meets the image at all
+  bool first_covers_ = false;    ///< whether the first of them reaches every pixel of a row
   /// Pairs (row of d_dst, filter row) of source row ih: [row_first_[ih], row_first_[ih + 1]).
   std::vector<std::int64_t> row_first_, d_dst_offsets_, wei_offsets_;
 };

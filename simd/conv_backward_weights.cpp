@@ -6,78 +6,212 @@
 #include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
+namespace {
+
+/// Transposing the pixels costs about as much as multiplying them by one vector; read in place, those of
+/// many channels are far apart.
+bool wants_channels_first(const ConvShape& s) { return s.ic >= 16 && s.oc * s.kh * s.kw >= 512; }
+
+/// A panel of d_dst is used once for every tile of channels of a filter row. Packing pays if those are
+/// several, and has to be where vectors would reach past the end of d_dst.
+bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s) {
+  constexpr std::int64_t kFewChannels = 24;
+  return s.kw * s.ic > kFewChannels || s.oc % kernels.vector_floats != 0;
+}
+
+}  // namespace
 
 ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape)
-    : kernels_(kernels), shape_(shape.joined()), runs_per_row_(shape_.dilation_w == 1 ? 1 : shape_.kw) {
+    : kernels_(kernels),
+      shape_(shape.joined()),
+      packs_d_dst_(wants_packed_d_dst(kernels, shape_)),
+      bands_(backward_weights_bands(shape_, packs_d_dst_)),
+      channels_first_(wants_channels_first(shape_)) {
   const ConvShape& s = shape_;
-  tile_ = choose_tile(kernels, s.kw / runs_per_row_ * s.ic, s.oc, s.oh() * s.ow());
-  for (std::int64_t oh = 0; oh < s.oh(); ++oh) {
-    src_offsets_.push_back(oh * s.stride_h * s.stored_w() * s.ic);
-    d_dst_offsets_.push_back(oh * s.ow() * (packs_d_dst() ? tile_.columns : s.oc));
+  const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
+  const std::int64_t pixels = rows * columns;
+  max_group_ = channels_first_ && bands_.pieces() == 1
+                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, packs_d_dst_) / pixels)
+                   : 1;
+  src_rows_ = (rows - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1;
+  if (channels_first_) {
+    taps_ = 1;
+    src_copies_ = s.stride_w == 1 ? 1 : s.kw;
+    src_row_ = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
+  } else {
+    taps_ = s.dilation_w == 1 ? s.kw : 1;
+    src_copies_ = 0;
+    src_row_ = s.stored_w() * s.ic;
+  }
+  tile_ = choose_tile(kernels, taps_ * s.ic, s.oc, max_group_ * pixels);
+  for (std::int64_t i = 0; i < max_group_; ++i) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      src_offsets_.push_back((i * src_rows_ + row * s.stride_h) * src_row_);
+      d_dst_offsets_.push_back(packs_d_dst_ ? i * packed_floats(tile_, pixels, s.oc) +
+                                                  row * columns * tile_.columns
+                                            : i * s.dst_size() + row * s.ow() * s.oc);
+    }
   }
 }
 
-/// The micro-kernel reads whole vectors of d_dst: odd channel counts need a zero-padded copy.
-bool ConvBackwardWeights::packs_d_dst() const { return shape_.oc % kernels_.vector_floats != 0; }
-
-std::int64_t ConvBackwardWeights::scratch_floats() const {
-  return padded_image_floats(shape_) +
-         (packs_d_dst()
-              ? round_up_to_line(packed_floats(tile_, shape_.oh() * shape_.ow(), shape_.oc))
-              : 0);
+std::int64_t ConvBackwardWeights::plane_floats(std::int64_t group) const {
+  return round_up(group * src_rows_ * src_row_, 16) + 16;
 }
 
-void ConvBackwardWeights::image(const float* src, const float* d_dst, float* d_wei,
-                                Workspace scratch) const {
+std::int64_t ConvBackwardWeights::scratch_floats(std::int64_t group) const {
+  const std::int64_t pixels = bands_.rows.size(0) * bands_.columns.size(0);
+  return padded_rows_floats(shape_, bands_.rows.size(0)) +
+         round_up_to_line(src_copies_ * shape_.ic * plane_floats(group)) +
+         (packs_d_dst_ ? round_up_to_line(group * packed_floats(tile_, pixels, shape_.oc)) : 0);
+}
+
+const float* ConvBackwardWeights::set_src(const float* src, const Segment& segment,
+                                          Workspace& scratch) const {
   const ConvShape& s = shape_;
-  const std::int64_t pixels = s.oh() * s.ow();
-  const float* padded = padded_image(s, src, scratch);
-  const bool packed = packs_d_dst();
-  if (packed) {
-    float* panels = scratch.take(packed_floats(tile_, pixels, s.oc));
-    pack_panels(tile_, pixels, s.oc, 1.0F, d_dst, s.oc, 1, panels);
+  const std::int64_t band_row = segment.band / bands_.columns.pieces;
+  const std::int64_t band_column = segment.band % bands_.columns.pieces;
+  const std::int64_t rows = bands_.rows.size(band_row);
+  const std::int64_t seen = (rows - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1;
+  const std::int64_t first_column = bands_.columns.begin(band_column) * s.stride_w;
+  const std::int64_t columns = bands_.columns.size(band_column);
+  const std::int64_t plane = plane_floats(segment.images);
+  float* const planes = channels_first_ ? scratch.take(src_copies_ * s.ic * plane) : nullptr;
+  for (std::int64_t i = 0; i < segment.images; ++i) {
+    Workspace rest = scratch;
+    const float* const pixels =
+        padded_rows(s, src + (segment.first_image + i) * s.src_size(), bands_.rows.begin(band_row), rows,
+                    rest) +
+        first_column * s.ic;
+    if (!channels_first_) return pixels;
+    for (std::int64_t copy = 0; copy < src_copies_; ++copy) {
+      float* const out = planes + copy * s.ic * plane + i * src_rows_ * src_row_;
+      const float* const from = pixels + copy * s.dilation_w * s.ic;
+      const std::int64_t width = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
+      for (std::int64_t row = 0; row < seen; ++row) {
+        kernels_.transpose(width, s.ic, from + row * s.stored_w() * s.ic, s.stride_w * s.ic,
+                           out + row * src_row_, plane, 0);
+      }
+    }
+  }
+  return planes;
+}
+
+void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const Segment& segment,
+                                     std::int64_t first_oc, std::int64_t end_oc, Epilogue epilogue,
+                                     float* d_wei, Workspace scratch) const {
+  const ConvShape& s = shape_;
+  const std::int64_t band_row = segment.band / bands_.columns.pieces;
+  const std::int64_t band_column = segment.band % bands_.columns.pieces;
+  const std::int64_t rows = bands_.rows.size(band_row);
+  const std::int64_t columns = bands_.columns.size(band_column);
+  const std::int64_t first_pixel = bands_.rows.begin(band_row) * s.ow() + bands_.columns.begin(band_column);
+
+  d_dst += segment.first_image * s.dst_size() + first_pixel * s.oc + first_oc;
+  if (packs_d_dst_) {
+    const std::int64_t image_floats =
+        packed_floats(tile_, bands_.rows.size(0) * bands_.columns.size(0), s.oc);
+    float* const panels = scratch.take(segment.images * image_floats);
+    for (std::int64_t i = 0; i < segment.images; ++i) {
+      pack_panels(kernels_, tile_, rows * columns, end_oc - first_oc, Transpose::no,
+                  d_dst + i * s.dst_size(), s.oc, panels + i * image_floats);
+    }
     d_dst = panels;
   }
+  const float* const pixels = set_src(src, segment, scratch);
+  const std::int64_t plane = plane_floats(segment.images);
   TileArgs args{.a_offsets = src_offsets_.data(),
                 .b_offsets = d_dst_offsets_.data(),
-                .pairs = s.oh(),
-                .k = s.ow(),
-                .a_row_stride = 1,
-                .a_k_stride = s.stride_w * s.ic,
-                .ldb = packed ? tile_.columns : s.oc,
+                .pairs = segment.images * rows,
+                .k = columns,
+                .a_row_stride = channels_first_ ? plane : 1,
+                .a_k_stride = channels_first_ ? 1 : s.stride_w * s.ic,
+                .ldb = packs_d_dst_ ? tile_.columns : s.oc,
                 .ldc = s.oc,
-                .epilogue = Epilogue::add};
-  const std::int64_t rows = s.kw / runs_per_row_ * s.ic;
-  for (std::int64_t oc = 0; oc < s.oc; oc += tile_.columns) {
-    args.b = d_dst + oc * (packed ? pixels : 1);
+                .epilogue = epilogue};
+  const std::int64_t channels = taps_ * s.ic;
+  for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
+    args.b = d_dst + (oc - first_oc) * (packs_d_dst_ ? rows * columns : 1);
     args.columns = std::min(tile_.columns, s.oc - oc);
     for (std::int64_t kh = 0; kh < s.kh; ++kh) {
-      for (std::int64_t run = 0; run < runs_per_row_; ++run) {
-        args.a = padded + (kh * s.dilation_h * s.stored_w() + run * s.dilation_w) * s.ic;
-        args.c = d_wei + (kh * runs_per_row_ + run) * rows * s.oc + oc;
-        multiply_panel(kernels_, tile_, rows, args);
+      for (std::int64_t kw = 0; kw < s.kw; kw += taps_) {
+        const std::int64_t tap = channels_first_ ? (src_copies_ == 1 ? kw * s.dilation_w
+                                                                     : kw * s.ic * plane)
+                                                 : kw * s.dilation_w * s.ic;
+        args.a = pixels + kh * s.dilation_h * src_row_ + tap;
+        args.c = d_wei + (kh * s.kw + kw) * s.ic * s.oc + oc;
+        multiply_panel(kernels_, tile_, channels, args);
       }
     }
   }
 }
 
-std::int64_t ConvBackwardWeights::workspace_floats(std::int64_t images, int threads) const {
-  return ceil_div(images, 8) * round_up_to_line(shape_.wei_size()) + threads * scratch_floats();
+void ConvBackwardWeights::image(const float* src, const float* d_dst, float* d_wei,
+                                Workspace scratch) const {
+  for (std::int64_t band = 0; band < bands_.pieces(); ++band) {
+    accumulate(src, d_dst, {0, 1, band}, 0, shape_.oc, Epilogue::add, d_wei, scratch);
+  }
 }
-void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const float* src, const float* d_dst,
-                        float* d_wei, Workspace workspace) const {
-  float* scratch = workspace.take(executor.threads() * scratch_floats());
-  const std::int64_t chunks = ceil_div(images, 8);
+
+ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
+  // Partial sums enough to share the work out, but no larger together than half of what is read and
+  // written; where there is one, threads divide the output channels. Groups of images that two threads
+  // have room for in what the operands take.
+  constexpr std::int64_t kMostSlots = 8;
+  const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size());
+  const std::int64_t slots =
+      std::clamp<std::int64_t>(pixels / (2 * shape_.wei_size()), 1, kMostSlots);
+  const std::int64_t room = pixels + shape_.wei_size() - (slots - 1) * shape_.wei_size();
+  std::int64_t group = std::min(max_group_, images);
+  while (group > 1 && 2 * scratch_floats(group) > room) --group;
+  const std::int64_t segments = ceil_div(images, group) * bands_.pieces();
+  return {images, group, segments, std::min(slots, segments)};
+}
+
+ConvBackwardWeights::Segment ConvBackwardWeights::segment(const Cut& cut, std::int64_t i) const {
+  const std::int64_t first = i / bands_.pieces() * cut.group;
+  return {first, std::min(cut.group, cut.images - first), i % bands_.pieces()};
+}
+
+std::int64_t ConvBackwardWeights::workspace_floats(std::int64_t images, int threads) const {
+  const Cut c = cut(images);
+  return threads * scratch_floats(c.group) + (c.slots - 1) * round_up_to_line(shape_.wei_size());
+}
+
+void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const float* src,
+                                const float* d_dst, float* d_wei, Workspace workspace) const {
   const std::int64_t size = round_up_to_line(shape_.wei_size());
-  float* sums = workspace.take(chunks * size);
-  executor.parallel_for(chunks, 0.02 * shape_.multiply_adds() * static_cast<double>(images), [&](std::int64_t chunk, int worker) {
-    std::fill_n(sums + chunk * size, size, 0.0F);
-    for (std::int64_t i = chunk * 8; i < std::min(images, chunk * 8 + 8); ++i)
-    image(src + i * shape_.src_size(), d_dst + i * shape_.dst_size(), sums + chunk * size,
-          Workspace(scratch + worker * scratch_floats(), scratch_floats()));
+  const Cut c = cut(images);
+  const EvenSplit parts(c.segments, ceil_div(c.segments, c.slots));
+  float* const sums = workspace.take((c.slots - 1) * size);
+  const std::int64_t scratch = scratch_floats(c.group);
+  float* const memory = workspace.take(executor.threads() * scratch);
+  const auto sum = [&](std::int64_t slot) { return slot == 0 ? d_wei : sums + (slot - 1) * size; };
+
+  const ConvTasks tasks(executor.threads(), 1, parts.pieces, ceil_div(shape_.oc, tile_.columns),
+                        shape_.multiply_adds() * static_cast<double>(images));
+  executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
+    const ConvTasks::Task task = tasks[i];
+    for (std::int64_t slot = task.first_band; slot < task.end_band; ++slot) {
+      for (std::int64_t j = 0; j < parts.size(slot); ++j) {
+        accumulate(src, d_dst, segment(c, parts.begin(slot) + j), task.first_panel * tile_.columns,
+                   std::min(shape_.oc, task.end_panel * tile_.columns),
+                   j == 0 ? Epilogue::store : Epilogue::add, sum(slot),
+                   Workspace(memory + worker * scratch, scratch));
+      }
+    }
   });
-  for (std::int64_t chunk = 1; chunk < chunks; ++chunk) kernels_.add(size, sums + chunk * size, sums);
-  std::copy_n(sums, shape_.wei_size(), d_wei);
+
+  constexpr std::int64_t kPiece = 16 * 1024;
+  constexpr double kNanoseconds = 0.2;
+  const double floats = static_cast<double>(shape_.wei_size() * parts.pieces);
+  executor.parallel_for(ceil_div(shape_.wei_size(), kPiece), kNanoseconds * floats,
+                        [&](std::int64_t piece, int) {
+                          const std::int64_t first = piece * kPiece;
+                          const std::int64_t n = std::min(kPiece, shape_.wei_size() - first);
+                          for (std::int64_t slot = 1; slot < parts.pieces; ++slot) {
+                            kernels_.add(n, sum(slot) + first, d_wei + first);
+                          }
+                        });
 }
 
 }  // namespace tilewise::simd

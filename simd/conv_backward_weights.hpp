@@ -5,7 +5,7 @@
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
-#include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
@@ -18,28 +18,63 @@ namespace tilewise::simd {
 ///       src(oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw * dilation_w - pad_left, ic)
 ///       * d_dst(oh, ow, oc)
 ///
-/// Each filter row is a product: (kw ic x pixels) times (pixels x oc).
+/// Each filter tap, or filter row, is a product: (channels x pixels) times (pixels x oc). The sum over
+/// pixels is cut into segments: bands of one image, or a few small images.
 class ConvBackwardWeights {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
   ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape);
 
-  std::int64_t scratch_floats() const;  ///< of each thread's workspace
+  std::int64_t scratch_floats() const { return scratch_floats(1); }  ///< of image()'s workspace
 
   /// Adds one image's gradient to d_wei (kh, kw, ic, oc).
   void image(const float* src, const float* d_dst, float* d_wei, Workspace scratch) const;
 
+  /// Floats of workspace that batch() takes.
   std::int64_t workspace_floats(std::int64_t images, int threads) const;
+
+  /// d_wei of `images` images, overwritten, on all threads: a fixed number of partial sums, added up in
+  /// order.
   void batch(Executor& executor, std::int64_t images, const float* src, const float* d_dst,
              float* d_wei, Workspace workspace) const;
 
  private:
-  bool packs_d_dst() const;
+  /// Bands of one image, or whole images, that are summed in one go.
+  struct Segment {
+    std::int64_t first_image, images, band;
+  };
+  /// How batch() cuts `images` images: by the shape and their number alone.
+  struct Cut {
+    std::int64_t images;
+    std::int64_t group;     ///< images of a segment
+    std::int64_t segments;
+    std::int64_t slots;     ///< partial sums
+  };
+  Cut cut(std::int64_t images) const;
+  Segment segment(const Cut& cut, std::int64_t i) const;
+
+  /// Of a thread that sums over segments of so many images.
+  std::int64_t scratch_floats(std::int64_t group) const;
+  /// Floats of one channel of so many images, if channels first: off a power of two.
+  std::int64_t plane_floats(std::int64_t group) const;
+
+  /// d_wei(.., first_oc to end_oc) (epilogue) the segment's gradient.
+  void accumulate(const float* src, const float* d_dst, const Segment& segment, std::int64_t first_oc,
+                  std::int64_t end_oc, Epilogue epilogue, float* d_wei, Workspace scratch) const;
+  /// Lays the segment's pixels out as the micro-kernel reads them; returns the place of the first.
+  const float* set_src(const float* src, const Segment& segment, Workspace& scratch) const;
 
   const KernelTable& kernels_;
   ConvShape shape_;
   TileShape tile_;
-  std::int64_t runs_per_row_;  ///< 1, or kw when dilation takes the taps of a filter row apart
+  bool packs_d_dst_;         ///< into panels; or it is used in place
+  PixelBands bands_;
+  std::int64_t max_group_;   ///< images of a segment, at most
+  bool channels_first_;      ///< whether pixels are transposed: channels x pixels
+  std::int64_t taps_;        ///< filter taps whose rows of A are contiguous: 1, or a filter row's
+  std::int64_t src_rows_;    ///< rows of the image that a band sees, at most
+  std::int64_t src_row_;     ///< floats from one of them to the next; per channel, if channels first
+  std::int64_t src_copies_;  ///< of the pixels: with a stride, one a filter column
   std::vector<std::int64_t> src_offsets_, d_dst_offsets_;  ///< one a row of output pixels
 };
 

@@ -8,9 +8,9 @@
 namespace tilewise::simd {
 
 ConvForward::ConvForward(const KernelTable& kernels, const ConvShape& shape)
-    : kernels_(kernels), shape_(shape.joined()) {
+    : kernels_(kernels), shape_(shape.joined()), bands_(forward_bands(shape_)) {
   const ConvShape& s = shape_;
-  tile_ = choose_tile(kernels, s.ow(), s.oc, s.kh * s.kw * s.ic);
+  tile_ = choose_tile(kernels, bands_.columns.size(0), s.oc, s.kh * s.kw * s.ic);
   // Adjacent taps of a filter row are adjacent in memory too; dilated ones are not.
   const std::int64_t runs_per_row = s.dilation_w == 1 ? 1 : s.kw;
   k_ = s.kw / runs_per_row * s.ic;
@@ -26,16 +26,25 @@ std::int64_t ConvForward::packed_floats() const {
   return simd::packed_floats(tile_, shape_.kh * shape_.kw * shape_.ic, shape_.oc);
 }
 
-std::int64_t ConvForward::scratch_floats() const { return padded_image_floats(shape_); }
-
-void ConvForward::pack(const float* wei, float* packed) const {
-  pack_panels(tile_, shape_.kh * shape_.kw * shape_.ic, shape_.oc, 1.0F, wei, shape_.oc, 1, packed);
+std::int64_t ConvForward::scratch_floats() const {
+  return padded_rows_floats(shape_, bands_.rows.size(0));
 }
 
-void ConvForward::image(const float* src, const float* packed_wei, const float* bias, float floor,
-                        float* dst, Workspace scratch) const {
+void ConvForward::pack(const float* wei, float* packed) const {
+  pack_panels(kernels_, tile_, shape_.kh * shape_.kw * shape_.ic, shape_.oc, Transpose::no, wei,
+              shape_.oc, packed);
+}
+
+void ConvForward::band(const Operands& image, std::int64_t band, std::int64_t first_oc,
+                       std::int64_t end_oc, Workspace scratch) const {
   const ConvShape& s = shape_;
-  const float* padded = padded_image(s, src, scratch);
+  const std::int64_t first_row = bands_.rows.begin(band / bands_.columns.pieces);
+  const std::int64_t rows = bands_.rows.size(band / bands_.columns.pieces);
+  const std::int64_t first_column = bands_.columns.begin(band % bands_.columns.pieces);
+  const std::int64_t columns = bands_.columns.size(band % bands_.columns.pieces);
+  const float* const src = padded_rows(s, image.src, first_row, rows, scratch) +
+                           first_column * s.stride_w * s.ic;
+  float* const dst = image.dst + (first_row * s.ow() + first_column) * s.oc;
   const std::int64_t taps = s.kh * s.kw * s.ic;
   TileArgs args{.a_offsets = src_offsets_.data(),
                 .b_offsets = wei_offsets_.data(),
@@ -46,27 +55,43 @@ void ConvForward::image(const float* src, const float* packed_wei, const float* 
                 .ldb = tile_.columns,
                 .ldc = s.oc,
                 .epilogue = Epilogue::bias,
-                .floor = floor};
-  // Panels outside, rows inside: a panel of filters stays in L1 while the image passes by.
-  for (std::int64_t oc = 0; oc < s.oc; oc += tile_.columns) {
-    args.b = packed_wei + oc * taps;
-    args.bias = bias + oc;
+                .floor = image.floor};
+  // Panels outside, rows inside: a panel of filters stays in L1 while the band passes by.
+  for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
+    args.b = image.packed_wei + oc * taps;
+    args.bias = image.bias + oc;
     args.columns = std::min(tile_.columns, s.oc - oc);
-    for (std::int64_t oh = 0; oh < s.oh(); ++oh) {
-      args.a = padded + oh * s.stride_h * s.stored_w() * s.ic;
-      args.c = dst + oh * s.ow() * s.oc + oc;
-      multiply_panel(kernels_, tile_, s.ow(), args);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      args.a = src + row * s.stride_h * s.stored_w() * s.ic;
+      args.c = dst + row * s.ow() * s.oc + oc;
+      multiply_panel(kernels_, tile_, columns, args);
     }
+  }
+}
+
+void ConvForward::image(const float* src, const float* packed_wei, const float* bias, float floor,
+                        float* dst, Workspace scratch) const {
+  for (std::int64_t i = 0; i < bands_.pieces(); ++i) {
+    band({src, packed_wei, bias, floor, dst}, i, 0, shape_.oc, scratch);
   }
 }
 
 void ConvForward::batch(Executor& executor, std::int64_t images, const float* src,
                         const float* packed_wei, const float* bias, float floor, float* dst,
                         Workspace workspace) const {
-  float* scratch = workspace.take(workspace_floats(executor.threads()));
-  executor.parallel_for(images, 0.02 * shape_.multiply_adds() * static_cast<double>(images), [&](std::int64_t i, int worker) {
-    image(src + i * shape_.src_size(), packed_wei, bias, floor, dst + i * shape_.dst_size(),
-          Workspace(scratch + worker * scratch_floats(), scratch_floats()));
+  const std::int64_t scratch = scratch_floats();
+  float* const memory = workspace.take(executor.threads() * scratch);
+  const ConvTasks tasks(executor.threads(), images, bands_.pieces(), ceil_div(shape_.oc, tile_.columns),
+                        shape_.multiply_adds());
+  executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
+    const ConvTasks::Task task = tasks[i];
+    for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
+      const std::int64_t n = b / bands_.pieces();
+      band({src + n * shape_.src_size(), packed_wei, bias, floor, dst + n * shape_.dst_size()},
+           b % bands_.pieces(), task.first_panel * tile_.columns,
+           std::min(shape_.oc, task.end_panel * tile_.columns),
+           Workspace(memory + worker * scratch, scratch));
+    }
   });
 }
 

@@ -5,7 +5,7 @@
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
-#include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
@@ -24,21 +24,31 @@ class ConvForward {
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
 
-  /// Packs the filters (kh, kw, ic, oc) as image() wants them.
+  /// Packs the filters (kh, kw, ic, oc) as image() and batch() want them.
   void pack(const float* wei, float* packed) const;
 
   /// dst = max(floor, convolution + bias) for one image. A floor of 0 is ReLU, of -infinity nothing.
   void image(const float* src, const float* packed_wei, const float* bias, float floor, float* dst,
              Workspace scratch) const;
 
-  std::int64_t workspace_floats(int threads) const { return threads * scratch_floats(); }
+  /// The same for `images` of them on all threads; the workspace holds scratch_floats() for each.
   void batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
              const float* bias, float floor, float* dst, Workspace workspace) const;
 
  private:
+  struct Operands {
+    const float *src, *packed_wei, *bias;
+    float floor;
+    float* dst;
+  };
+  /// One band of output pixels of one image, channels [first_oc, end_oc).
+  void band(const Operands& image, std::int64_t band, std::int64_t first_oc, std::int64_t end_oc,
+            Workspace scratch) const;
+
   const KernelTable& kernels_;
   ConvShape shape_;
   TileShape tile_;
+  PixelBands bands_;
   std::int64_t k_;  ///< length of each contiguous run of the sum
   std::vector<std::int64_t> src_offsets_, wei_offsets_;
 };

@@ -3,24 +3,38 @@
 #include <algorithm>
 
 namespace tilewise::simd {
+namespace {
 
-std::int64_t padded_image_floats(const ConvShape& shape) {
-  return shape.padded() ? round_up_to_line(shape.stored_h() * shape.stored_w() * shape.ic) : 0;
+/// Rows of the image that `rows` rows of output see.
+std::int64_t rows_seen(const ConvShape& shape, std::int64_t rows) {
+  return (rows - 1) * shape.stride_h + (shape.kh - 1) * shape.dilation_h + 1;
 }
 
-const float* padded_image(const ConvShape& shape, const float* src, Workspace& scratch) {
-  if (!shape.padded()) return src;
+}  // namespace
+
+std::int64_t padded_rows_floats(const ConvShape& shape, std::int64_t rows) {
+  return shape.padded() ? round_up_to_line(rows_seen(shape, rows) * shape.stored_w() * shape.ic) : 0;
+}
+
+const float* padded_rows(const ConvShape& shape, const float* src, std::int64_t first,
+                         std::int64_t rows, Workspace& scratch) {
+  const std::int64_t row_floats = shape.iw * shape.ic;
+  const std::int64_t top = first * shape.stride_h - shape.pad_top;
+  if (!shape.padded()) return src + top * row_floats;
   const std::int64_t pitch = shape.stored_w() * shape.ic;
   const std::int64_t left = shape.pad_left * shape.ic;
-  const std::int64_t row = shape.iw * shape.ic;
-  float* const padded = scratch.take(shape.stored_h() * pitch);
-  float* out = std::fill_n(padded, shape.pad_top * pitch, 0.0F);
-  for (std::int64_t ih = 0; ih < shape.ih; ++ih, src += row) {
+  const std::int64_t seen = rows_seen(shape, rows);
+  float* const padded = scratch.take(seen * pitch);
+  float* out = padded;
+  for (std::int64_t ih = top; ih < top + seen; ++ih) {
+    if (ih < 0 || ih >= shape.ih) {
+      out = std::fill_n(out, pitch, 0.0F);
+      continue;
+    }
     out = std::fill_n(out, left, 0.0F);
-    out = std::copy_n(src, row, out);
-    out = std::fill_n(out, pitch - left - row, 0.0F);
+    out = std::copy_n(src + ih * row_floats, row_floats, out);
+    out = std::fill_n(out, pitch - left - row_floats, 0.0F);
   }
-  std::fill_n(out, (shape.stored_h() - shape.pad_top - shape.ih) * pitch, 0.0F);
   return padded;
 }
 

@@ -5,11 +5,13 @@
 
 namespace tilewise::simd {
 
-/// Floats of workspace that padded_image() takes.
-std::int64_t padded_image_floats(const ConvShape& shape);
+/// Floats of workspace that padded_rows() takes for `rows` rows of output.
+std::int64_t padded_rows_floats(const ConvShape& shape, std::int64_t rows);
 
-/// The image with its padding of zeros, (stored_h, stored_w, ic): `src` itself when there is none,
-/// else a copy in `scratch`. With it the kernels never meet an edge.
-const float* padded_image(const ConvShape& shape, const float* src, Workspace& scratch);
+/// What `rows` rows of output from `first` on read of the image, with its padding of zeros: rows of
+/// stored_w * ic floats. Part of `src` itself when there is no padding, else a copy in `scratch`. With
+/// it the kernels never meet an edge.
+const float* padded_rows(const ConvShape& shape, const float* src, std::int64_t first,
+                         std::int64_t rows, Workspace& scratch);
 
 }  // namespace tilewise::simd

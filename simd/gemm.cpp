@@ -12,20 +12,8 @@ namespace {
 
 constexpr std::int64_t kNoOffset = 0;
 
-// Rough costs, to decide whether a loop is worth more than one thread.
-constexpr double kPackNanoseconds = 0.5;
+/// To decide whether a product is worth more than one thread.
 constexpr double kMultiplyAddNanoseconds = 0.02;
-
-/// op(X)(i, j) = data[i * row_stride + j * column_stride]
-struct Operand {
-  const float* data;
-  std::int64_t row_stride;
-  std::int64_t column_stride;
-};
-
-Operand operand(Transpose transpose, const float* data, std::int64_t ld) {
-  return transpose == Transpose::no ? Operand{data, ld, 1} : Operand{data, 1, ld};
-}
 
 void check_leading_dimension(const char* name, std::int64_t ld, std::int64_t row) {
   if (ld < std::max<std::int64_t>(1, row)) {
@@ -52,57 +40,106 @@ void scale_rows(std::int64_t m, std::int64_t n, float beta, float* c, std::int64
   }
 }
 
-/// Packing A pays once each of its values is read for a few panels of B.
-bool packs_a(const GemmBlocking& blocking, std::int64_t n) {
-  return n > 3 * blocking.tile.columns;
-}
+/// One task: a block of C, computed in the memory of one thread.
+class Block {
+ public:
+  Block(const KernelTable& kernels, const GemmArgs& args, const GemmBlocking& blocking,
+        std::int64_t task, Workspace workspace)
+      : kernels_(kernels),
+        args_(args),
+        blocking_(blocking),
+        i_(blocking.rows.begin(task / blocking.panels.pieces)),
+        m_(blocking.rows.size(task / blocking.panels.pieces)),
+        j_(blocking.panels.begin(task % blocking.panels.pieces) * blocking.tile.columns),
+        n_(std::min(args.n - j_,
+                    blocking.panels.size(task % blocking.panels.pieces) * blocking.tile.columns)),
+        packed_a_(workspace.take(blocking.a_floats())),
+        packed_b_(workspace.take(blocking.b_floats())) {}
 
-/// One block of A, packed in tiles as they will be read: packed(k, m) for each tile of rows.
-void pack_tiles(const EvenSplit& rows, std::int64_t k, const Operand& a, float* packed) {
-  for (std::int64_t i = 0; i < rows.pieces; ++i) {
-    const std::int64_t height = rows.size(i);
-    const float* tile = a.data + rows.begin(i) * a.row_stride;
-    for (std::int64_t p = 0; p < k; ++p, packed += height) {
-      for (std::int64_t r = 0; r < height; ++r) {
-        packed[r] = tile[r * a.row_stride + p * a.column_stride];
+  void run() {
+    if (args_.beta != 0 && args_.beta != 1) {
+      scale_rows(m_, n_, args_.beta, args_.c + i_ * args_.ldc + j_, args_.ldc);
+    }
+    for (std::int64_t p = 0; p < args_.k; p += blocking_.kc) {
+      const std::int64_t k = std::min(blocking_.kc, args_.k - p);
+      const Epilogue epilogue = p == 0 && args_.beta == 0 ? Epilogue::store : Epilogue::add;
+      pack_b(p, k);
+      for (std::int64_t i = 0; i < m_; i += blocking_.mc) {
+        multiply(i_ + i, std::min(blocking_.mc, m_ - i), p, k, epilogue);
       }
     }
   }
-}
 
-/// The two innermost loops: C(m x n) += or = A(m x k) * packed panels of B.
-void multiply_block(const KernelTable& kernels, const TileShape& tile, std::int64_t m,
-                    std::int64_t n, std::int64_t k, const Operand& a, bool packed_a,
-                    const float* b_panels, Epilogue epilogue, float* c, std::int64_t ldc) {
-  const EvenSplit rows(m, tile.rows);
-  for (std::int64_t first = 0; first < n; first += tile.columns) {
-    TileArgs args{.b = b_panels + first * k,
-                  .a_offsets = &kNoOffset,
+ private:
+  /// The panels of B(p.., j_..) that are to be packed, and those that have to be: the micro-kernel reads
+  /// whole vectors.
+  void pack_b(std::int64_t p, std::int64_t k) {
+    const std::int64_t first =
+        blocking_.pack_b || args_.alpha != 1 ? 0 : n_ / kernels_.vector_floats * kernels_.vector_floats;
+    in_place_ = first / blocking_.tile.columns * blocking_.tile.columns;
+    if (in_place_ == n_) return;
+    const bool transposed = args_.transpose_b == Transpose::yes;
+    const std::int64_t j = j_ + in_place_;
+    const float* const b = args_.b + (transposed ? j * args_.ldb + p : p * args_.ldb + j);
+    float* const panels = packed_b_ + in_place_ * k;
+    pack_panels(kernels_, blocking_.tile, k, n_ - in_place_, args_.transpose_b, b, args_.ldb, panels);
+    if (args_.alpha != 1) {
+      const std::int64_t size = packed_floats(blocking_.tile, k, n_ - in_place_);
+      for (std::int64_t x = 0; x < size; ++x) panels[x] *= args_.alpha;
+    }
+  }
+
+  /// C(i.., j_..) (epilogue) A(i.., p..) B(p.., j_..) for m rows.
+  void multiply(std::int64_t i, std::int64_t m, std::int64_t p, std::int64_t k, Epilogue epilogue) {
+    TileArgs tile{.a_offsets = &kNoOffset,
                   .b_offsets = &kNoOffset,
                   .pairs = 1,
                   .k = k,
-                  .ldb = tile.columns,
-                  .ldc = ldc,
-                  .columns = std::min(tile.columns, n - first),
+                  .ldc = args_.ldc,
                   .epilogue = epilogue};
-    const std::int64_t vectors = ceil_div(args.columns, kernels.vector_floats);
-    for (std::int64_t i = 0; i < rows.pieces; ++i) {
-      const std::int64_t height = rows.size(i);
-      args.a = a.data + rows.begin(i) * (packed_a ? k : a.row_stride);
-      args.a_row_stride = packed_a ? 1 : a.row_stride;
-      args.a_k_stride = packed_a ? height : a.column_stride;
-      args.c = c + rows.begin(i) * ldc + first;
-      kernels.tile[vectors - 1][height - 1](args);
+    set_a(i, m, p, tile);
+    for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
+      const bool packed = j >= in_place_;
+      tile.b = packed ? packed_b_ + j * k : args_.b + p * args_.ldb + j_ + j;
+      tile.ldb = packed ? blocking_.tile.columns : args_.ldb;
+      tile.columns = std::min(blocking_.tile.columns, n_ - j);
+      tile.c = args_.c + i * args_.ldc + j_ + j;
+      multiply_panel(kernels_, blocking_.tile, m, tile);
     }
   }
-}
+
+  /// Points the tile at A(i.., p..), packed if that pays: row after row.
+  void set_a(std::int64_t i, std::int64_t m, std::int64_t p, TileArgs& tile) {
+    const bool transposed = args_.transpose_a == Transpose::yes;
+    tile.a = args_.a + (transposed ? p * args_.lda + i : i * args_.lda + p);
+    tile.a_row_stride = transposed ? 1 : args_.lda;
+    tile.a_k_stride = transposed ? args_.lda : 1;
+    if (!blocking_.pack_a) return;
+    const std::int64_t row = blocking_.a_row_floats();
+    if (transposed) {
+      kernels_.transpose(tile.k, m, tile.a, args_.lda, packed_a_, row, 0);
+    } else {
+      kernels_.copy_matrix(m, tile.k, tile.a, args_.lda, packed_a_, row, 0);
+    }
+    tile.a = packed_a_;
+    tile.a_row_stride = row;
+    tile.a_k_stride = 1;
+  }
+
+  const KernelTable& kernels_;
+  const GemmArgs& args_;
+  const GemmBlocking& blocking_;
+  std::int64_t i_, m_, j_, n_;
+  float* packed_a_;
+  float* packed_b_;
+  std::int64_t in_place_ = 0;  ///< columns of B that are used where they are
+};
 
 }  // namespace
 
 std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_t m, std::int64_t n,
                             std::int64_t k) {
-  const GemmBounds bounds = gemm_bounds(kernels, m, n, k);
-  return round_up_to_line(bounds.b_floats) + threads * round_up_to_line(bounds.a_floats);
+  return threads * gemm_block_bound(kernels, m, n, k);
 }
 
 void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
@@ -113,56 +150,17 @@ void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
     scale_rows(args.m, args.n, args.beta, args.c, args.ldc);
     return;
   }
-  const GemmBlocking blocking = choose_gemm_blocking(kernels, args.m, args.n, args.k);
-  const TileShape& tile = blocking.tile;
-  const Operand a = operand(args.transpose_a, args.a, args.lda);
-  const Operand b = operand(args.transpose_b, args.b, args.ldb);
-  const bool pack_a = packs_a(blocking, args.n);
-  float* b_panels = workspace.take(blocking.kc * blocking.nc);
-  const std::int64_t a_block_floats = pack_a ? round_up_to_line(blocking.mc * blocking.kc) : 0;
-  float* a_blocks = workspace.take(executor.threads() * a_block_floats);
-
-  const EvenSplit m_blocks(args.m, blocking.mc);
-  for (std::int64_t jc = 0; jc < args.n; jc += blocking.nc) {
-    const std::int64_t nc = std::min(blocking.nc, args.n - jc);
-    const std::int64_t n_blocks = ceil_div(nc, blocking.nb);
-
-    for (std::int64_t pc = 0; pc < args.k; pc += blocking.kc) {
-      const std::int64_t kc = std::min(blocking.kc, args.k - pc);
-      const bool first = pc == 0;
-
-      const double pack_time = kPackNanoseconds * static_cast<double>(kc * nc);
-      executor.parallel_for(n_blocks, pack_time, [&](std::int64_t block, int) {
-        const std::int64_t from = block * blocking.nb;
-        pack_panels(tile, kc, std::min(blocking.nb, nc - from), args.alpha,
-                    b.data + pc * b.row_stride + (jc + from) * b.column_stride, b.row_stride,
-                    b.column_stride, b_panels + from * kc);
-      });
-
-      const auto block_task = [&](std::int64_t task, int worker) {
-        const std::int64_t ic = m_blocks.begin(task / n_blocks);
-        const std::int64_t mc = m_blocks.size(task / n_blocks);
-        const std::int64_t from = task % n_blocks * blocking.nb;
-        const std::int64_t nb = std::min(blocking.nb, nc - from);
-        float* c = args.c + ic * args.ldc + jc + from;
-
-        Operand block{a.data + ic * a.row_stride + pc * a.column_stride, a.row_stride,
-                      a.column_stride};
-        if (pack_a) {
-          float* packed = a_blocks + worker * a_block_floats;
-          pack_tiles(EvenSplit(mc, tile.rows), kc, block, packed);
-          block.data = packed;
-        }
-        if (first && args.beta != 0 && args.beta != 1) scale_rows(mc, nb, args.beta, c, args.ldc);
-        const Epilogue epilogue = first && args.beta == 0 ? Epilogue::store : Epilogue::add;
-        multiply_block(kernels, tile, mc, nb, kc, block, pack_a, b_panels + from * kc, epilogue, c,
-                       args.ldc);
-      };
-      executor.parallel_for(m_blocks.pieces * n_blocks,
-                            kMultiplyAddNanoseconds * static_cast<double>(args.m * nc * kc),
-                            block_task);
-    }
-  }
+  const GemmBlocking blocking = choose_gemm_blocking(
+      kernels,
+      {.transpose_b = args.transpose_b, .m = args.m, .n = args.n, .k = args.k}, executor.threads());
+  const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
+  float* const memory = workspace.take(executor.threads() * floats);
+  const double work = static_cast<double>(args.m * args.n) * static_cast<double>(args.k);
+  executor.parallel_for(blocking.rows.pieces * blocking.panels.pieces, kMultiplyAddNanoseconds * work,
+                        [&](std::int64_t task, int worker) {
+                          Block(kernels, args, blocking, task,
+                                Workspace(memory + worker * floats, floats)).run();
+                        });
 }
 
 }  // namespace tilewise::simd

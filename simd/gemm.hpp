@@ -5,10 +5,9 @@
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
-
-enum class Transpose : std::uint8_t { no, yes };
 
 /// C = alpha * op(A) * op(B) + beta * C in single precision, row-major, as BLAS's sgemm:
 /// op(A) is m x k, op(B) is k x n, C is m x n. A is stored m x k with leading dimension lda, or
@@ -31,10 +30,10 @@ struct GemmArgs {
 std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_t m, std::int64_t n,
                             std::int64_t k);
 
-/// Computes `args`; the five loops of BLIS around the micro-kernel (F. Van Zee, R. van de Geijn,
-/// "BLIS: a framework for rapidly instantiating BLAS functionality", doi:10.1145/2764454). Each
-/// element of C is summed by one thread in an order that m, n and k fix, so the result does not
-/// depend on the number of threads.
+/// Computes `args`: loops around the micro-kernel as in BLIS (F. Van Zee, R. van de Geijn, "BLIS: a
+/// framework for rapidly instantiating BLAS functionality", doi:10.1145/2764454), but each thread
+/// packs what it is about to use, one panel of B at a time. Each element of C is summed by one thread
+/// in an order that m, n and k fix, so the result does not depend on the number of threads.
 /// Throws ArgumentError for negative sizes or a leading dimension shorter than a row.
 void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args, Workspace workspace);
 

@@ -18,8 +18,8 @@ enum class Epilogue : std::uint8_t {
 ///   acc(m, n) = sum over pair, k of A_pair(m, k) * B_pair(k, n)
 ///   C(m, n)   = epilogue(acc(m, n))        for m < MR, n < columns
 ///
-/// A_pair starts at a + a_offsets[pair]; A(m, k) = a[m * a_row_stride + k * a_k_stride] serves plain,
-/// transposed and packed matrices and the pixels of an image alike. B_pair starts at
+/// A_pair starts at a + a_offsets[pair]; A(m, k) = a[m * a_row_stride + k * a_k_stride], one of the
+/// strides being 1, serves plain, transposed and packed matrices and the pixels of an image alike. B_pair starts at
 /// b + b_offsets[pair]; B(k, n) = b[k * ldb + n] must be readable for all NV vectors; what lies past
 /// `columns` is ignored. The order of the sum is fixed: pairs in order, k in order, one fused
 /// multiply-add each (multiply, then add, where the instruction set has no FMA).

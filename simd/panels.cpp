@@ -8,14 +8,21 @@ std::int64_t packed_floats(const TileShape& tile, std::int64_t k, std::int64_t n
   return k * round_up(n, tile.columns);
 }
 
-void pack_panels(const TileShape& tile, std::int64_t k, std::int64_t n, float alpha, const float* b,
-                 std::int64_t row_stride, std::int64_t column_stride, float* packed) {
-  for (std::int64_t first = 0; first < n; first += tile.columns) {
-    const std::int64_t columns = std::min(tile.columns, n - first);
-    for (std::int64_t row = 0; row < k; ++row, packed += tile.columns) {
-      const float* source = b + row * row_stride + first * column_stride;
-      for (std::int64_t j = 0; j < columns; ++j) packed[j] = alpha * source[j * column_stride];
-      std::fill(packed + columns, packed + tile.columns, 0.0F);
+void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t k, std::int64_t n,
+                 Transpose transpose, const float* b, std::int64_t ldb, float* packed) {
+  // A few rows of all panels at a time: rows of B are read from end to end.
+  constexpr std::int64_t kRows = 8;
+  const std::int64_t step = transpose == Transpose::no ? kRows : k;
+  for (std::int64_t row = 0; row < k; row += step) {
+    const std::int64_t rows = std::min(step, k - row);
+    for (std::int64_t first = 0; first < n; first += tile.columns) {
+      const std::int64_t columns = std::min(tile.columns, n - first);
+      float* const out = packed + first * k + row * tile.columns;
+      if (transpose == Transpose::no) {
+        kernels.copy_matrix(rows, columns, b + row * ldb + first, ldb, out, tile.columns, tile.columns);
+      } else {
+        kernels.transpose(columns, rows, b + first * ldb + row, ldb, out, tile.columns, tile.columns);
+      }
     }
   }
 }

@@ -10,10 +10,11 @@ namespace tilewise::simd {
 /// Floats of a k x n matrix packed in panels of tile.columns columns, the last one zero-padded.
 std::int64_t packed_floats(const TileShape& tile, std::int64_t k, std::int64_t n);
 
-/// Packs B(k, n) = alpha * b[k * row_stride + n * column_stride] into panels:
-///   packed(panel, k, j) = B(k, panel * tile.columns + j), zero beyond column n.
-void pack_panels(const TileShape& tile, std::int64_t k, std::int64_t n, float alpha, const float* b,
-                 std::int64_t row_stride, std::int64_t column_stride, float* packed);
+/// Packs B into panels:
+///   packed(panel, k, j) = B(k, panel * tile.columns + j), zero beyond column n,
+/// where B(k, n) is b[k * ldb + n], or b[n * ldb + k] if transposed.
+void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t k, std::int64_t n,
+                 Transpose transpose, const float* b, std::int64_t ldb, float* packed);
 
 /// Runs the micro-kernel down one panel of columns: C(0..m, 0..args.columns), with A, B, C and the
 /// epilogue as `args` has them for the panel's first row.

@@ -93,6 +93,18 @@ void add(Arrays& x) {
   });
 }
 
+void copy_matrix(Arrays& x) {
+  kernels().copy_matrix(x.rows, x.columns, x.a.data(), x.columns, x.out.data(), x.columns, 0);
+}
+
+void transpose(Arrays& x) {
+  kernels().transpose(x.rows, x.columns, x.a.data(), x.columns, x.out.data(), x.rows, 0);
+}
+
+void add_windows(Arrays& x) {
+  kernels().add_windows(x.rows, 1, x.columns, x.a.data(), x.columns, x.out.data(), x.columns, 0);
+}
+
 void relu_forward(Arrays& x) {
   for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
     kernels().relu_forward(n, x.a.data() + at, x.out.data() + at);
@@ -226,6 +238,9 @@ std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) {
 /// The operation that times each kernel; without one for every kernel this does not compile.
 struct OperationOf {
   static constexpr const char* add = "add";
+  static constexpr const char* copy_matrix = "copy_matrix";
+  static constexpr const char* transpose = "transpose";
+  static constexpr const char* add_windows = "add_windows";
   static constexpr const char* scale_bytes = "batch_assembly";
   static constexpr const char* relu_forward = "relu_forward";
   static constexpr const char* relu_backward = "relu_backward";
@@ -249,6 +264,9 @@ TILEWISE_KERNELS(TILEWISE_CHECK)
 std::map<std::string, Prepare> memory_operations() {
   using Of = OperationOf;
   return {{Of::add, prepare_vector<add>},
+          {Of::copy_matrix, prepare_matrix<copy_matrix>},
+          {Of::transpose, prepare_matrix<transpose>},
+          {Of::add_windows, prepare_matrix<add_windows>},
           {Of::relu_forward, prepare_vector<relu_forward>},
           {Of::relu_backward, prepare_vector<relu_backward>},
           {Of::dropout, prepare_vector<dropout>},

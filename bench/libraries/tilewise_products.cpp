@@ -66,7 +66,7 @@ class ConvForward final : public Conv {
  public:
   ConvForward(const Case& c, Executor& executor) : Conv(c, executor), conv_(kernels(), shape_) {
     packed_ = Buffer(conv_.packed_floats());
-    memory_ = Buffer(conv_.workspace_floats(executor.threads()));
+    memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
   }
   void run() override {
@@ -84,7 +84,7 @@ class ConvBackwardData final : public Conv {
  public:
   ConvBackwardData(const Case& c, Executor& executor) : Conv(c, executor), conv_(kernels(), shape_) {
     packed_ = Buffer(conv_.packed_floats());
-    memory_ = Buffer(conv_.workspace_floats(executor.threads()));
+    memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
   }
   void run() override {

@@ -8,6 +8,7 @@
 #include "tilewise/simd/kernels/dropout.hpp"
 #include "tilewise/simd/kernels/elementwise.hpp"
 #include "tilewise/simd/kernels/fma_peak.hpp"
+#include "tilewise/simd/kernels/matrix.hpp"
 #include "tilewise/simd/kernels/max_pool.hpp"
 #include "tilewise/simd/kernels/optimizer.hpp"
 #include "tilewise/simd/kernels/softmax.hpp"

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstring>
-
 #include "tilewise/simd/kernels/vector.hpp"
 #include "tilewise/simd/microkernel.hpp"
 
@@ -22,19 +20,22 @@ struct Tile {
     }
   }
 
-  /// acc += A * B for one pair.
+  /// acc += A * B for one pair. One of A's strides is 1; as a constant it becomes part of addresses.
+  template <bool unit_k>
   [[gnu::always_inline]] inline void accumulate(const TileArgs& args, const float* a,
                                                 const float* b) {
+    const std::int64_t row_stride = unit_k ? args.a_row_stride : 1;
+    const std::int64_t k_stride = unit_k ? 1 : args.a_k_stride;
     // Three rows share a pointer: x86 addresses base + offset, where the three offsets are those of
     // k, k plus a row and k plus two rows. So 14 rows need 5 pointers, not 14.
     constexpr int kGroups = (MR + 2) / 3;
     const float* rows[kGroups];
-    TILEWISE_UNROLL for (int g = 0; g < kGroups; ++g) rows[g] = a + 3 * g * args.a_row_stride;
+    TILEWISE_UNROLL for (int g = 0; g < kGroups; ++g) rows[g] = a + 3 * g * row_stride;
     for (std::int64_t k = 0; k < args.k; ++k) {
       Vec<Arch> row[NV];
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v] = load<Arch>(b + v * W);
       TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-        const Vec<Arch> value(rows[m / 3][m % 3 * args.a_row_stride + k * args.a_k_stride]);
+        const Vec<Arch> value(rows[m / 3][m % 3 * row_stride + k * k_stride]);
         TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
           acc[m][v] = madd<Arch>(value, row[v], acc[m][v]);
         }
@@ -43,68 +44,76 @@ struct Tile {
     }
   }
 
-  /// C(m, v) = combine(acc(m, v), v, address of the old C)
-  template <class Combine>
-  [[gnu::always_inline]] inline void store(float* c, std::int64_t ldc, Combine combine) const {
+  /// C(m, v) = combine(acc(m, v), v, old C(m, v)); the old C is read only where combine asks for it.
+  /// Of the last vectors just the first `last` lanes belong to C.
+  template <bool partial, class Combine>
+  [[gnu::always_inline]] inline void store(const TileArgs& args, std::int64_t last,
+                                           Combine combine) const {
     TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-      float* row = c + m * ldc;
+      float* row = args.c + m * args.ldc;
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
-        combine(acc[m][v], v, row + v * W).store_unaligned(row + v * W);
+        float* c = row + v * W;
+        if (partial && v == NV - 1) {
+          store_partial<Arch>(c, last,
+                              combine(acc[m][v], v, [=] { return load_partial<Arch>(c, last); }));
+        } else {
+          combine(acc[m][v], v, [=] { return load<Arch>(c); }).store_unaligned(c);
+        }
       }
     }
   }
 
-  [[gnu::always_inline]] inline void finish(const TileArgs& args, float* c, std::int64_t ldc,
-                                            const float* bias) const {
+  template <bool partial>
+  [[gnu::always_inline]] inline void finish(const TileArgs& args) const {
     using V = Vec<Arch>;
+    const std::int64_t last = args.columns - (NV - 1) * W;
     switch (args.epilogue) {
       case Epilogue::store:
-        return store(c, ldc, [](V sum, int, const float*) { return sum; });
+        return store<partial>(args, last, [](V sum, int, auto) { return sum; });
       case Epilogue::add:
-        return store(c, ldc, [](V sum, int, const float* old) { return sum + load<Arch>(old); });
+        return store<partial>(args, last, [](V sum, int, auto old) { return sum + old(); });
       case Epilogue::bias: {
         const V floor(args.floor);
-        return store(c, ldc, [=](V sum, int v, const float*) {
-          return xsimd::max(floor, sum + load<Arch>(bias + v * W));
-        });
+        V bias[NV];
+        TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+          const float* p = args.bias + v * W;
+          bias[v] = partial && v == NV - 1 ? load_partial<Arch>(p, last) : load<Arch>(p);
+        }
+        return store<partial>(args, last,
+                              [&](V sum, int v, auto) { return xsimd::max(floor, sum + bias[v]); });
       }
     }
   }
 
-  [[gnu::flatten]] static void run(const TileArgs& args) noexcept {
+  template <bool unit_k>
+  [[gnu::always_inline]] static inline void run_pairs(const TileArgs& args) {
     Tile tile;
     tile.clear();
     for (std::int64_t pair = 0; pair < args.pairs; ++pair) {
-      tile.accumulate(args, args.a + args.a_offsets[pair], args.b + args.b_offsets[pair]);
+      tile.template accumulate<unit_k>(args, args.a + args.a_offsets[pair],
+                                       args.b + args.b_offsets[pair]);
     }
-    // Whole vectors are stored always. Where the last of them would run past C, they go to a scratch
-    // copy, and from there home.
-    Scratch scratch;
-    const bool partial = args.columns != NV * W;
-    if (partial) scratch.fill(args);
-    tile.finish(args, partial ? scratch.c : args.c, partial ? NV * W : args.ldc,
-                partial ? scratch.bias : args.bias);
-    if (partial) scratch.copy_out(args);
+    if (args.columns == NV * W) {
+      tile.template finish<false>(args);
+    } else {
+      tile.template finish<true>(args);
+    }
   }
 
-  struct Scratch {
-    alignas(64) float c[MR * NV * W];
-    alignas(64) float bias[NV * W];
-
-    [[gnu::noinline]] void fill(const TileArgs& args) {
-      const auto bytes = static_cast<std::size_t>(args.columns) * sizeof(float);
-      std::memset(this, 0, sizeof(*this));
-      if (args.bias != nullptr) std::memcpy(bias, args.bias, bytes);
-      if (args.epilogue == Epilogue::add) {
-        for (int m = 0; m < MR; ++m) std::memcpy(c + m * NV * W, args.c + m * args.ldc, bytes);
+  [[gnu::flatten]] static void run(const TileArgs& shared) noexcept {
+    const TileArgs args = shared;  // its own, so that no store to C can change it
+    // Where C is added to, it is on its way while the sums are made.
+    if (args.epilogue == Epilogue::add) {
+      TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
+        for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(args.c + m * args.ldc + i);
       }
     }
-
-    [[gnu::noinline]] void copy_out(const TileArgs& args) const {
-      const auto bytes = static_cast<std::size_t>(args.columns) * sizeof(float);
-      for (int m = 0; m < MR; ++m) std::memcpy(args.c + m * args.ldc, c + m * NV * W, bytes);
+    if (args.a_k_stride == 1) {
+      run_pairs<true>(args);
+    } else {
+      run_pairs<false>(args);
     }
-  };
+  }
 };
 
 }  // namespace tilewise::simd

@@ -40,12 +40,18 @@ inline xsimd::batch<T, Arch> load_partial(const T* p, std::int64_t count, T fill
   return xsimd::batch<T, Arch>::load_aligned(lanes);
 }
 
-/// Stores the first `count` lanes, 0 < count < width.
+/// Stores the first `count` lanes, 0 < count < width: in pieces of half the width, a quarter, ...
 template <class Arch, class T>
 inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>& v) {
   alignas(64) T lanes[kWidth<Arch>];
   v.store_aligned(lanes);
-  for (std::int64_t i = 0; i < kWidth<Arch> - 1 && i < count; ++i) p[i] = lanes[i];
+  const T* from = lanes;
+  TILEWISE_UNROLL for (std::int64_t piece = kWidth<Arch> / 2; piece > 0; piece /= 2) {
+    if ((count & piece) == 0) continue;
+    std::memcpy(p, from, static_cast<std::size_t>(piece) * sizeof(T));
+    p += piece;
+    from += piece;
+  }
 }
 
 /// a * b + c, rounded once where the instruction set has an FMA. xsimd::fma is mul + add on AVX-512 in

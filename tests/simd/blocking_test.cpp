@@ -94,37 +94,59 @@ TEST(ChooseGemmBlocking, cuts_as_documented) {
   for (const Isa isa : supported_isas()) {
     const KernelTable& kernels = kernel_table(isa);
     for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
-      const GemmBlocking blocking = choose_gemm_blocking(kernels, m, n, k);
+      const GemmBlocking blocking = choose_gemm_blocking(kernels, {.m = m, .n = n, .k = k}, 3);
+      // The tasks cover C, and cache blocks stay near their constants.
+      ASSERT_EQ(blocking.rows.begin(blocking.rows.pieces), m);
+      const std::int64_t columns = blocking.panels.begin(blocking.panels.pieces) * blocking.tile.columns;
+      ASSERT_GE(columns, n);
+      ASSERT_LT(columns, n + blocking.tile.columns);
+      ASSERT_LE(blocking.rows.size(0), 504);
+      ASSERT_LT(blocking.panels.size(0) * blocking.tile.columns, 256 + blocking.tile.columns);
       ASSERT_GE(blocking.mc, 1);
-      ASSERT_LE(blocking.mc, m);
+      ASSERT_LE(blocking.mc, std::min<std::int64_t>(84, blocking.rows.size(0)));
       ASSERT_GE(blocking.kc, 1);
-      ASSERT_LE(blocking.kc, k);
-      ASSERT_GE(blocking.nc, std::min<std::int64_t>(n, 3072));
-      ASSERT_EQ(blocking.nb % blocking.tile.columns, 0);
-      ASSERT_EQ(blocking.nc % blocking.nb, 0);
-      // Only a problem's own size may add to the padding of its last panel.
-      ASSERT_LT(blocking.nb, std::min<std::int64_t>(n, 256) + blocking.tile.columns);
-      // Cache blocks stay near their constants.
-      ASSERT_LE(blocking.kc, 256);
-      ASSERT_LE(blocking.mc, 112);
-      ASSERT_LT(blocking.nc, 3072 + blocking.nb);
+      ASSERT_LE(blocking.kc, std::min<std::int64_t>(256, k));
     });
   }
 }
 
-// A workspace is booked once, for a full batch. The last batch of an epoch is smaller, and may be cut
-// in larger blocks or in another tile's panels.
-TEST(GemmBounds, hold_for_every_smaller_product) {
+// What decides how an element is summed, and what a transposed B needs.
+TEST(ChooseGemmBlocking, sums_alike_on_any_number_of_threads) {
   for (const Isa isa : supported_isas()) {
     const KernelTable& kernels = kernel_table(isa);
     for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
-      const GemmBlocking blocking = choose_gemm_blocking(kernels, m, n, k);
-      for (const std::int64_t more : {0, 1, 16, 29, 200, 5000}) {
-        for (const GemmBounds& bounds : {gemm_bounds(kernels, m + more, n, k),
-                                         gemm_bounds(kernels, m, n + more, k),
-                                         gemm_bounds(kernels, m, n, k + more)}) {
-          ASSERT_LE(blocking.kc * blocking.nc, bounds.b_floats) << more << " more";
-          ASSERT_LE(blocking.mc * blocking.kc, bounds.a_floats) << more << " more";
+      for (const Transpose transpose : {Transpose::no, Transpose::yes}) {
+        const GemmShape shape{.transpose_b = transpose, .m = m, .n = n, .k = k};
+        const GemmBlocking alone = choose_gemm_blocking(kernels, shape, 1);
+        ASSERT_TRUE(alone.pack_b || transpose == Transpose::no);
+        for (const int threads : {2, 5, 16}) {
+          ASSERT_EQ(choose_gemm_blocking(kernels, shape, threads).kc, alone.kc) << threads;
+        }
+      }
+    });
+  }
+}
+
+TEST(ChooseGemmBlocking, gives_every_thread_something_to_do) {
+  const GemmBlocking blocking =
+      choose_gemm_blocking(default_kernels(), {.m = 128, .n = 128, .k = 1600}, 4);
+  EXPECT_GE(blocking.rows.pieces * blocking.panels.pieces, 4);
+}
+
+// A workspace is booked once, for a full batch. The last batch of an epoch is smaller, and may be cut
+// in larger blocks or in another tile's panels.
+TEST(GemmBlockBound, holds_for_every_smaller_product) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
+      for (const int threads : {1, 4}) {
+        const GemmBlocking blocking = choose_gemm_blocking(kernels, {.m = m, .n = n, .k = k}, threads);
+        for (const std::int64_t more : {0, 1, 16, 29, 200, 5000}) {
+          for (const std::int64_t bound :
+               {gemm_block_bound(kernels, m + more, n, k), gemm_block_bound(kernels, m, n + more, k),
+                gemm_block_bound(kernels, m, n, k + more)}) {
+            ASSERT_LE(blocking.a_floats() + blocking.b_floats(), bound) << more << " more";
+          }
         }
       }
     });
@@ -135,7 +157,8 @@ TEST(ChooseGemmBlocking, of_nothing_is_harmless) {
   for (const std::int64_t m : {0, 5}) {
     for (const std::int64_t n : {0, 5}) {
       for (const std::int64_t k : {0, 5}) {
-        const GemmBlocking blocking = choose_gemm_blocking(default_kernels(), m, n, k);
+        const GemmBlocking blocking =
+            choose_gemm_blocking(default_kernels(), {.m = m, .n = n, .k = k}, 2);
         EXPECT_GE(blocking.mc, 1);
         EXPECT_GE(blocking.kc, 1);
         EXPECT_GE(blocking.tile.columns, 1);

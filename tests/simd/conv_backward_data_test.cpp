@@ -41,7 +41,10 @@ std::vector<float> run(const ConvShape& shape, const Data& data) {
   GuardedArray<float> d_src(shape.src_size());
   conv.pack(wei.data(), packed.data());
   const std::vector<float> packed_before(packed.span().begin(), packed.span().end());
-  conv.image(d_dst.data(), packed.data(), d_src.data());
+  GuardedArray<float> scratch(conv.scratch_floats());
+  conv.image(d_dst.data(), packed.data(), d_src.data(),
+             Workspace(scratch.data(), conv.scratch_floats()));
+  EXPECT_TRUE(scratch.intact());
   EXPECT_TRUE(d_dst.intact() && wei.intact() && packed.intact() && d_src.intact());
   EXPECT_TRUE(same_bits(d_dst.span(), data.d_dst));
   EXPECT_TRUE(same_bits(packed.span(), packed_before));

@@ -79,6 +79,15 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 2, .ih = 6, .iw = 6, .oc = 33, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2,
        .pad_top = 4, .pad_left = 4, .pad_bottom = 4, .pad_right = 4, .dilation_h = 4,
        .dilation_w = 4},
+      // many pixels: several bands, of rows and, where there is one row, of columns
+      {.ic = 3, .ih = 40, .iw = 41, .oc = 20, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
+       .pad_bottom = 1, .pad_right = 1},
+      {.ic = 20, .ih = 24, .iw = 25, .oc = 40},
+      {.ic = 2, .ih = 1, .iw = 700, .oc = 5, .kh = 1, .kw = 3, .pad_left = 1, .pad_right = 1},
+      {.ic = 17, .ih = 38, .iw = 35, .oc = 33, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2,
+       .pad_bottom = 1, .pad_right = 1},
+      {.ic = 16, .ih = 30, .iw = 21, .oc = 64, .kh = 3, .kw = 3, .dilation_h = 2, .dilation_w = 2},
+      {.ic = 64, .ih = 9, .iw = 40, .oc = 128, .kh = 1, .kw = 3, .stride_h = 1, .stride_w = 2},
       // several panels of channels and a rest
       {.ic = 5, .ih = 5, .iw = 6, .oc = 100, .kh = 3, .kw = 3},
       {.ic = 130, .ih = 5, .iw = 6, .oc = 9, .kh = 3, .kw = 3},

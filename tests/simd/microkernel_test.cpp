@@ -141,7 +141,7 @@ std::vector<Layout> layouts(std::int64_t rows) {
       {.pairs = 1, .k = 9, .a_row_stride = 1, .a_k_stride = rows + 2, .b_gap = 1, .c_gap = 40},
       {.pairs = 2, .k = 5, .a_row_stride = 1, .a_k_stride = rows, .b_gap = 0, .c_gap = 1},
       {.pairs = 3, .k = 6, .a_row_stride = 2, .a_k_stride = 1, .b_gap = 3, .c_gap = 7},
-      {.pairs = 5, .k = 1, .a_row_stride = 3, .a_k_stride = 11, .b_gap = 0, .c_gap = 0},
+      {.pairs = 5, .k = 1, .a_row_stride = 3, .a_k_stride = 1, .b_gap = 0, .c_gap = 0},
       {.pairs = 1, .k = 1, .a_row_stride = 1, .a_k_stride = 1, .b_gap = 0, .c_gap = 0},
       {.pairs = 0, .k = 4, .a_row_stride = 4, .a_k_stride = 1, .b_gap = 0, .c_gap = 2},
   };

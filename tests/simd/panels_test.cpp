@@ -25,7 +25,7 @@ TileShape tile_of(std::int64_t vectors) {
 }
 
 TEST(PackPanels, puts_every_element_where_it_says) {
-  constexpr std::int64_t kRows = 5;
+  constexpr std::int64_t kRows = 13;
   for (std::int64_t vectors = 1; vectors <= kMaxTileVectors; ++vectors) {
     const TileShape tile = tile_of(vectors);
     for (const std::int64_t n : {std::int64_t{1}, tile.columns - 1, tile.columns,
@@ -33,18 +33,20 @@ TEST(PackPanels, puts_every_element_where_it_says) {
       for (const bool transposed : {false, true}) {
         SCOPED_TRACE(std::to_string(vectors) + " vectors, n=" + std::to_string(n) +
                      (transposed ? ", transposed" : ""));
-        const std::int64_t row_stride = transposed ? 1 : n + 3;
-        const std::int64_t column_stride = transposed ? kRows + 2 : 1;
+        const std::int64_t ldb = transposed ? kRows + 2 : n + 3;
+        const std::int64_t row_stride = transposed ? 1 : ldb;
+        const std::int64_t column_stride = transposed ? ldb : 1;
         const GuardedArray<float> b(
             random_values((kRows - 1) * row_stride + (n - 1) * column_stride + 1, 1));
         GuardedArray<float> packed(packed_floats(tile, kRows, n));
-        pack_panels(tile, kRows, n, -0.5F, b.data(), row_stride, column_stride, packed.data());
+        pack_panels(default_kernels(), tile, kRows, n, transposed ? Transpose::yes : Transpose::no,
+                    b.data(), ldb, packed.data());
         ASSERT_TRUE(packed.intact());
         for (std::int64_t i = 0; i < packed_floats(tile, kRows, n); ++i) {
           const std::int64_t row = i / tile.columns % kRows;
           const std::int64_t column = i / tile.columns / kRows * tile.columns + i % tile.columns;
           const float expected =
-              column < n ? -0.5F * b.data()[row * row_stride + column * column_stride] : 0.0F;
+              column < n ? b.data()[row * row_stride + column * column_stride] : 0.0F;
           ASSERT_EQ(packed[i], expected) << i;
         }
       }
@@ -56,8 +58,10 @@ TEST(PackPanels, of_nothing_writes_nothing) {
   const TileShape tile = tile_of(1);
   EXPECT_EQ(packed_floats(tile, 0, 5), 0);
   EXPECT_EQ(packed_floats(tile, 5, 0), 0);
-  pack_panels(tile, 0, 5, 1.0F, nullptr, 1, 1, nullptr);
-  pack_panels(tile, 5, 0, 1.0F, nullptr, 1, 1, nullptr);
+  for (const Transpose transpose : {Transpose::no, Transpose::yes}) {
+    pack_panels(default_kernels(), tile, 0, 5, transpose, nullptr, 5, nullptr);
+    pack_panels(default_kernels(), tile, 5, 0, transpose, nullptr, 5, nullptr);
+  }
 }
 
 TEST(MultiplyPanel, covers_any_number_of_rows) {

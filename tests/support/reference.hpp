@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "tilewise/core/random.hpp"
 #include "tilewise/simd/conv_shape.hpp"
@@ -25,15 +26,22 @@ template <class T>
 void gemm(const simd::GemmArgs& args, const T* a, const T* b, T* c) {
   const bool plain_a = args.transpose_a == simd::Transpose::no;
   const bool plain_b = args.transpose_b == simd::Transpose::no;
+  std::vector<T> row(static_cast<std::size_t>(args.n));
+  T* const sums = row.data();
   for (std::int64_t i = 0; i < args.m; ++i) {
-    for (std::int64_t j = 0; j < args.n; ++j) {
-      T sum = 0;
-      for (std::int64_t p = 0; p < args.k; ++p) {
-        sum += a[plain_a ? i * args.lda + p : p * args.lda + i] *
-               b[plain_b ? p * args.ldb + j : j * args.ldb + p];
+    std::fill(row.begin(), row.end(), T(0));
+    for (std::int64_t p = 0; p < args.k; ++p) {
+      const T factor = a[plain_a ? i * args.lda + p : p * args.lda + i];
+      if (plain_b) {  // the same as below; this form is vectorised
+        const T* const b_row = b + p * args.ldb;
+        for (std::int64_t j = 0; j < args.n; ++j) sums[j] += factor * b_row[j];
+      } else {
+        for (std::int64_t j = 0; j < args.n; ++j) sums[j] += factor * b[j * args.ldb + p];
       }
+    }
+    for (std::int64_t j = 0; j < args.n; ++j) {
       T& out = c[i * args.ldc + j];
-      out = T(args.alpha) * sum + (args.beta == 0 ? T(0) : T(args.beta) * out);
+      out = T(args.alpha) * sums[j] + (args.beta == 0 ? T(0) : T(args.beta) * out);
     }
   }
 }
@@ -122,6 +130,35 @@ void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const std
     const std::int64_t ih = o / g.channels / g.ow * g.stride_h - g.pad_top + argmax[o] / g.kw;
     const std::int64_t iw = o / g.channels % g.ow * g.stride_w - g.pad_left + argmax[o] % g.kw;
     d_src[(ih * g.iw + iw) * g.channels + channel] += d_dst[o];
+  }
+}
+
+template <class T>
+void copy_matrix(std::int64_t rows, std::int64_t columns, const T* src, std::int64_t src_stride,
+                 T* dst, std::int64_t dst_stride, std::int64_t padded) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < std::max(columns, padded); ++c) {
+      dst[r * dst_stride + c] = c < columns ? src[r * src_stride + c] : T(0);
+    }
+  }
+}
+
+template <class T>
+void transpose(std::int64_t rows, std::int64_t columns, const T* src, std::int64_t src_stride,
+               T* dst, std::int64_t dst_stride, std::int64_t padded) {
+  for (std::int64_t c = 0; c < columns; ++c) {
+    for (std::int64_t r = 0; r < std::max(rows, padded); ++r) {
+      dst[c * dst_stride + r] = r < rows ? src[r * src_stride + c] : T(0);
+    }
+  }
+}
+
+template <class T>
+void add_windows(std::int64_t windows, std::int64_t rows, std::int64_t n, const T* src,
+                 std::int64_t src_window, T* dst, std::int64_t dst_window, std::int64_t dst_row) {
+  for (std::int64_t i = 0; i < windows * rows * n; ++i) {
+    const std::int64_t window = i / n / rows, row = i / n % rows, column = i % n;
+    dst[window * dst_window + row * dst_row + column] += src[window * src_window + row * n + column];
   }
 }
 

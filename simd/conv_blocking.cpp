@@ -1,0 +1,72 @@
+#include "tilewise/simd/conv_blocking.hpp"
+
+#include <algorithm>
+
+namespace tilewise::simd {
+namespace {
+
+constexpr double kMultiplyAddNanoseconds = 0.02;
+
+// A band is long enough for what its filters cost to load, and short enough for its pixels to stay in
+// cache from one panel of filters to the next. Each float of a panel is loaded once for every pixel of
+// the band: half a vector a cycle for 8 pixels, a sixteenth for 64.
+//   filters in L1 (16 KB):   a row will do, and its output is written in one go
+//   filters in L2 (256 KB):  64 pixels
+//   filters beyond:          256 pixels
+constexpr double kFiltersInL1 = 16 * 1024;
+constexpr double kFiltersInL2 = 256 * 1024;
+
+std::int64_t band_pixels(const ConvShape& s) {
+  const double bytes = 4.0 * static_cast<double>(s.wei_size());
+  return bytes <= kFiltersInL1 ? 16 : bytes <= kFiltersInL2 ? 64 : 256;
+}
+
+}  // namespace
+
+PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
+  const auto longest = [=](std::int64_t extent, std::int64_t size) {
+    const std::int64_t pieces = std::max<std::int64_t>(1, extent * size / pixels);
+    return ceil_div(extent, pieces);
+  };
+  return h == 1 ? PixelBands{EvenSplit(1, 1), EvenSplit(w, longest(w, 1))}
+                : PixelBands{EvenSplit(h, longest(h, w)), EvenSplit(w, w)};
+}
+
+PixelBands forward_bands(const ConvShape& s) { return pixel_bands(s.oh(), s.ow(), band_pixels(s)); }
+
+PixelBands backward_data_bands(const ConvShape& s) { return pixel_bands(s.ih, s.iw, band_pixels(s)); }
+
+// 256 pixels: a panel of d_dst (256 x 16 columns) takes 16 KB, and d_wei is read and written once for as
+// many. Fewer where so many pixels of src would not fit in half a megabyte; more where d_dst is used in
+// place, which is when it is hardly used again.
+std::int64_t backward_weights_pixels(const ConvShape& s, bool packed) {
+  return packed ? std::clamp<std::int64_t>(128 * 1024 / s.ic, 64, 256) : 1024;
+}
+
+PixelBands backward_weights_bands(const ConvShape& s, bool packed) {
+  return pixel_bands(s.oh(), s.ow(), backward_weights_pixels(s, packed));
+}
+
+ConvTasks::ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::int64_t panels,
+                     double multiply_adds)
+    : nanoseconds_(kMultiplyAddNanoseconds * multiply_adds * static_cast<double>(images)),
+      bands_(images * bands, images * bands),
+      panels_(panels, panels) {
+  if (threads == 1) return;
+  // A few tasks a thread, for balance, but none of less than some microseconds; runs of bands while
+  // there are enough of them, for then a thread's pixels stay in its cache.
+  constexpr std::int64_t kTasksPerThread = 8;
+  constexpr double kTaskNanoseconds = 5'000;
+  const std::int64_t tasks = std::max<std::int64_t>(
+      1, std::min(kTasksPerThread * threads, static_cast<std::int64_t>(nanoseconds_ / kTaskNanoseconds)));
+  bands_ = EvenSplit(images * bands, ceil_div(images * bands, tasks));
+  panels_ = EvenSplit(panels, ceil_div(panels, ceil_div(tasks, bands_.pieces)));
+}
+
+ConvTasks::Task ConvTasks::operator[](std::int64_t i) const {
+  const std::int64_t b = i / panels_.pieces, p = i % panels_.pieces;
+  return {bands_.begin(b), bands_.begin(b) + bands_.size(b), panels_.begin(p),
+          panels_.begin(p) + panels_.size(p)};
+}
+
+}  // namespace tilewise::simd

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_shape.hpp"
+
+namespace tilewise::simd {
+
+/// Rectangles that an image is worked on in: of whole rows of pixels, or, when there is one row only,
+/// pieces of it.
+struct PixelBands {
+  EvenSplit rows;
+  EvenSplit columns;
+  std::int64_t pieces() const { return rows.pieces * columns.pieces; }
+};
+
+/// Bands of h x w pixels, at least `pixels` each where there are as many.
+PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels);
+
+/// Bands of a forward pass (of its output) and of backward data (of d_src).
+PixelBands forward_bands(const ConvShape& shape);
+PixelBands backward_data_bands(const ConvShape& shape);
+
+/// Pixels that one step of backward weights should sum over, and bands of about as many. `packed`:
+/// whether it packs d_dst for that.
+std::int64_t backward_weights_pixels(const ConvShape& shape, bool packed);
+PixelBands backward_weights_bands(const ConvShape& shape, bool packed);
+
+/// Bands of all images times panels of output channels, cut into tasks: runs of bands, and of panels
+/// where there are few bands. What an element is and how it is summed does not depend on the cutting,
+/// so that it may go by the number of threads.
+class ConvTasks {
+ public:
+  /// `multiply_adds`: of one image.
+  ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::int64_t panels,
+            double multiply_adds);
+
+  struct Task {
+    std::int64_t first_band, end_band;  ///< counted over all images
+    std::int64_t first_panel, end_panel;
+  };
+  std::int64_t count() const { return bands_.pieces * panels_.pieces; }
+  double nanoseconds() const { return nanoseconds_; }
+  Task operator[](std::int64_t i) const;
+
+ private:
+  double nanoseconds_;
+  EvenSplit bands_, panels_;
+};
+
+}  // namespace tilewise::simd

@@ -1,0 +1,161 @@
+// Whole batches on any number of threads, for all three passes of a convolution.
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "simd/conv_cases.hpp"
+#include "support/guarded_array.hpp"
+#include "support/random_data.hpp"
+#include "support/reference.hpp"
+#include "support/tolerance.hpp"
+#include "tilewise/simd/conv_backward_data.hpp"
+#include "tilewise/simd/conv_backward_weights.hpp"
+#include "tilewise/simd/conv_forward.hpp"
+
+namespace tilewise::simd {
+namespace {
+
+using testing::all_equal;
+using testing::GuardedArray;
+using testing::Pattern;
+using testing::random_values;
+using testing::same_bits;
+
+struct BatchCase {
+  std::int64_t images;
+  ConvShape shape;
+};
+
+/// Few large images and many small ones, few channels and many: bands, groups of images, panels and
+/// partial sums are all cut somewhere.
+const BatchCase kCases[] = {
+    {1, {.ic = 1, .ih = 28, .iw = 28, .oc = 32, .kh = 3, .kw = 3}},
+    {5, {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3}},
+    {1, {.ic = 3, .ih = 60, .iw = 61, .oc = 20, .kh = 5, .kw = 5, .stride_h = 2, .stride_w = 2,
+         .pad_top = 2, .pad_left = 2, .pad_bottom = 2, .pad_right = 2}},
+    {19, {.ic = 48, .ih = 4, .iw = 4, .oc = 96, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
+          .pad_bottom = 1, .pad_right = 1}},
+    {2, {.ic = 200, .ih = 5, .iw = 5, .oc = 120, .kh = 3, .kw = 3}},
+    {3, {.ic = 40, .ih = 30, .iw = 31, .oc = 70}},
+    {3, {.ic = 33, .ih = 17, .iw = 17, .oc = 65, .stride_h = 2, .stride_w = 2}},
+};
+
+/// Runs body(executor) on 1, 2, 3 and 8 threads; returns the result of the first and compares.
+template <class Body>
+std::vector<float> on_any_number_of_threads(Body body) {
+  Executor one(1);
+  const std::vector<float> alone = body(one);
+  for (const int threads : {2, 3, 8}) {
+    Executor several(threads);
+    EXPECT_TRUE(same_bits(body(several), alone)) << threads << " threads";
+  }
+  return alone;
+}
+
+std::vector<float> forward(Executor& executor, const BatchCase& c, const std::vector<float>& src,
+                           const std::vector<float>& wei, const std::vector<float>& bias) {
+  const ConvForward conv(default_kernels(), c.shape);
+  const std::int64_t floats = executor.threads() * conv.scratch_floats();
+  GuardedArray<float> packed(conv.packed_floats()), workspace(floats),
+      dst(c.images * c.shape.dst_size());
+  conv.pack(wei.data(), packed.data());
+  conv.batch(executor, c.images, src.data(), packed.data(), bias.data(),
+             -std::numeric_limits<float>::infinity(), dst.data(), Workspace(workspace.data(), floats));
+  EXPECT_TRUE(workspace.intact() && dst.intact());
+  return {dst.span().begin(), dst.span().end()};
+}
+
+std::vector<float> backward_data(Executor& executor, const BatchCase& c,
+                                 const std::vector<float>& d_dst, const std::vector<float>& wei) {
+  const ConvBackwardData conv(default_kernels(), c.shape);
+  const std::int64_t floats = executor.threads() * conv.scratch_floats();
+  GuardedArray<float> packed(conv.packed_floats()), workspace(floats),
+      d_src(c.images * c.shape.src_size());
+  conv.pack(wei.data(), packed.data());
+  conv.batch(executor, c.images, d_dst.data(), packed.data(), d_src.data(),
+             Workspace(workspace.data(), floats));
+  EXPECT_TRUE(workspace.intact() && d_src.intact());
+  return {d_src.span().begin(), d_src.span().end()};
+}
+
+std::vector<float> backward_weights(Executor& executor, const BatchCase& c,
+                                    const std::vector<float>& src, const std::vector<float>& d_dst) {
+  const ConvBackwardWeights conv(default_kernels(), c.shape);
+  const std::int64_t floats = conv.workspace_floats(c.images, executor.threads());
+  GuardedArray<float> workspace(floats), d_wei(c.shape.wei_size());
+  conv.batch(executor, c.images, src.data(), d_dst.data(), d_wei.data(),
+             Workspace(workspace.data(), floats));
+  EXPECT_TRUE(workspace.intact() && d_wei.intact());
+  return {d_wei.span().begin(), d_wei.span().end()};
+}
+
+TEST(ConvBatch, matches_the_reference_with_the_same_bits_on_any_number_of_threads) {
+  for (const BatchCase& c : kCases) {
+    const ConvShape& s = c.shape;
+    SCOPED_TRACE(std::to_string(c.images) + " of " + s.to_string());
+    // Integers for the values, fractions for the bits.
+    for (const Pattern pattern : {Pattern::integers, Pattern::uniform}) {
+      const std::vector<float> src = random_values(c.images * s.src_size(), 1, pattern);
+      const std::vector<float> wei = random_values(s.wei_size(), 2, pattern);
+      const std::vector<float> bias = random_values(s.oc, 3, pattern);
+      const std::vector<float> d_dst = random_values(c.images * s.dst_size(), 4, pattern);
+      const auto dst = on_any_number_of_threads(
+          [&](Executor& executor) { return forward(executor, c, src, wei, bias); });
+      const auto d_src = on_any_number_of_threads(
+          [&](Executor& executor) { return backward_data(executor, c, d_dst, wei); });
+      const auto d_wei = on_any_number_of_threads(
+          [&](Executor& executor) { return backward_weights(executor, c, src, d_dst); });
+      if (pattern != Pattern::integers) continue;
+
+      std::vector<float> expected_dst(dst.size()), expected_d_src(d_src.size());
+      std::vector<float> expected_d_wei(d_wei.size());
+      for (std::int64_t i = 0; i < c.images; ++i) {
+        const float* const image = src.data() + i * s.src_size();
+        const float* const gradient = d_dst.data() + i * s.dst_size();
+        reference::conv_forward(s, image, wei.data(), bias.data(),
+                                -std::numeric_limits<float>::infinity(),
+                                expected_dst.data() + i * s.dst_size());
+        reference::conv_backward_data(s, gradient, wei.data(),
+                                      expected_d_src.data() + i * s.src_size());
+        reference::conv_backward_weights(s, image, gradient, expected_d_wei.data());
+      }
+      ASSERT_TRUE(all_equal(dst, expected_dst));
+      ASSERT_TRUE(all_equal(d_src, expected_d_src));
+      ASSERT_TRUE(all_equal(d_wei, expected_d_wei));
+    }
+  }
+}
+
+// A network computes images one by one, a benchmark or a user all at once.
+TEST(ConvBatch, gives_the_bits_of_single_images) {
+  for (const BatchCase& c : kCases) {
+    const ConvShape& s = c.shape;
+    SCOPED_TRACE(s.to_string());
+    const std::vector<float> src = random_values(c.images * s.src_size(), 1);
+    const std::vector<float> wei = random_values(s.wei_size(), 2);
+    const std::vector<float> bias = random_values(s.oc, 3);
+    Executor executor(2);
+    const std::vector<float> dst = forward(executor, c, src, wei, bias);
+    const BatchCase last{1, s};
+    const std::vector<float> last_src(src.end() - s.src_size(), src.end());
+    const std::vector<float> last_dst(dst.end() - s.dst_size(), dst.end());
+    EXPECT_TRUE(same_bits(forward(executor, last, last_src, wei, bias), last_dst));
+  }
+}
+
+// The promise of the benchmarks' issue: no more extra memory than input, output and filters take.
+TEST(ConvBatch, takes_no_more_workspace_than_operands_on_two_threads) {
+  for (const BatchCase& c : kCases) {
+    const ConvShape& s = c.shape;
+    const std::int64_t operands = c.images * (s.src_size() + s.dst_size()) + s.wei_size();
+    EXPECT_LE(ConvBackwardWeights(default_kernels(), s).workspace_floats(c.images, 2), operands)
+        << c.images << " of " << s.to_string();
+  }
+}
+
+}  // namespace
+}  // namespace tilewise::simd
