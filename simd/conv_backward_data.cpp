@@ -121,6 +121,7 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
       };
       const std::int64_t first = pixels_before(first_iw);
       const std::int64_t count = pixels_before(end_iw) - first;
+      const EvenSplit tiles(count, tile_.rows);
       args.a = d_dst + (column.first_ow + first) * s.oc;
       args.b = packed_wei + (ic / tile_.columns * s.kw + column.kw) * slab;
       for (std::int64_t ih = first_row; ih < end_row && count > 0; ++ih) {
@@ -129,7 +130,7 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
         args.a_offsets = d_dst_offsets_.data() + row_first_[static_cast<std::size_t>(ih)];
         args.b_offsets = wei_offsets_.data() + row_first_[static_cast<std::size_t>(ih)];
         args.c = d_src + (ih * s.iw + column.first_iw + first * s.stride_w) * s.ic + ic;
-        multiply_panel(kernels_, tile_, count, args);
+        multiply_panel(kernels_, tiles, args);
       }
       args.epilogue = Epilogue::add;
     }
@@ -159,12 +160,13 @@ void ConvBackwardData::spread(const float* d_dst, const float* packed_wei, float
   for (std::int64_t oh = first_oh; oh < end_oh; ++oh) {
     for (std::int64_t ow = 0; ow < s.ow(); ow += kSpreadPixels) {
       const std::int64_t count = std::min(kSpreadPixels, s.ow() - ow);
+      const EvenSplit tiles(count, tile_.rows);
       args.a = d_dst + (oh * s.ow() + ow) * s.oc;
       for (std::int64_t n = 0; n < window; n += tile_.columns) {
         args.b = packed_wei + n * s.oc;
         args.c = windows + n;
         args.columns = std::min(tile_.columns, window - n);
-        multiply_panel(kernels_, tile_, count, args);
+        multiply_panel(kernels_, tiles, args);
       }
       add_windows(windows, oh, ow, count, band, d_src);
     }

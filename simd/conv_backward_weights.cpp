@@ -128,7 +128,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
                 .ldb = packs_d_dst_ ? tile_.columns : s.oc,
                 .ldc = s.oc,
                 .epilogue = epilogue};
-  const std::int64_t channels = taps_ * s.ic;
+  const EvenSplit tiles(taps_ * s.ic, tile_.rows);
   for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
     args.b = d_dst + (oc - first_oc) * (packs_d_dst_ ? rows * columns : 1);
     args.columns = std::min(tile_.columns, s.oc - oc);
@@ -139,7 +139,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
                                                  : kw * s.dilation_w * s.ic;
         args.a = pixels + kh * s.dilation_h * src_row_ + tap;
         args.c = d_wei + (kh * s.kw + kw) * s.ic * s.oc + oc;
-        multiply_panel(kernels_, tile_, channels, args);
+        multiply_panel(kernels_, tiles, args);
       }
     }
   }

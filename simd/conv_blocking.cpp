@@ -10,15 +10,13 @@ constexpr double kMultiplyAddNanoseconds = 0.02;
 // A band is long enough for what its filters cost to load, and short enough for its pixels to stay in
 // cache from one panel of filters to the next. Each float of a panel is loaded once for every pixel of
 // the band: half a vector a cycle for 8 pixels, a sixteenth for 64.
-//   filters in L1 (16 KB):   a row will do, and its output is written in one go
 //   filters in L2 (256 KB):  64 pixels
 //   filters beyond:          256 pixels
-constexpr double kFiltersInL1 = 16 * 1024;
 constexpr double kFiltersInL2 = 256 * 1024;
 
 std::int64_t band_pixels(const ConvShape& s) {
   const double bytes = 4.0 * static_cast<double>(s.wei_size());
-  return bytes <= kFiltersInL1 ? 16 : bytes <= kFiltersInL2 ? 64 : 256;
+  return bytes <= kFiltersInL2 ? 64 : 256;
 }
 
 }  // namespace

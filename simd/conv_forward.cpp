@@ -46,6 +46,7 @@ void ConvForward::band(const Operands& image, std::int64_t band, std::int64_t fi
                            first_column * s.stride_w * s.ic;
   float* const dst = image.dst + (first_row * s.ow() + first_column) * s.oc;
   const std::int64_t taps = s.kh * s.kw * s.ic;
+  const EvenSplit tiles(columns, tile_.rows);
   TileArgs args{.a_offsets = src_offsets_.data(),
                 .b_offsets = wei_offsets_.data(),
                 .pairs = static_cast<std::int64_t>(src_offsets_.size()),
@@ -64,7 +65,7 @@ void ConvForward::band(const Operands& image, std::int64_t band, std::int64_t fi
     for (std::int64_t row = 0; row < rows; ++row) {
       args.a = src + row * s.stride_h * s.stored_w() * s.ic;
       args.c = dst + row * s.ow() * s.oc + oc;
-      multiply_panel(kernels_, tile_, columns, args);
+      multiply_panel(kernels_, tiles, args);
     }
   }
 }

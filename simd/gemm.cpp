@@ -98,13 +98,14 @@ class Block {
                   .ldc = args_.ldc,
                   .epilogue = epilogue};
     set_a(i, m, p, tile);
+    const EvenSplit tiles(m, blocking_.tile.rows);
     for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
       const bool packed = j >= in_place_;
       tile.b = packed ? packed_b_ + j * k : args_.b + p * args_.ldb + j_ + j;
       tile.ldb = packed ? blocking_.tile.columns : args_.ldb;
       tile.columns = std::min(blocking_.tile.columns, n_ - j);
       tile.c = args_.c + i * args_.ldc + j_ + j;
-      multiply_panel(kernels_, blocking_.tile, m, tile);
+      multiply_panel(kernels_, tiles, tile);
     }
   }
 

@@ -27,13 +27,10 @@ void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t
   }
 }
 
-void multiply_panel(const KernelTable& kernels, const TileShape& tile, std::int64_t m,
-                    TileArgs args) {
-  const std::int64_t vectors = ceil_div(args.columns, kernels.vector_floats);
-  const TileKernel* by_rows = kernels.tile[vectors - 1];
-  const EvenSplit rows(m, tile.rows);
-  for (std::int64_t i = 0; i < rows.pieces; ++i) {
-    const std::int64_t height = rows.size(i);
+void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs args) {
+  const TileKernel* by_rows = kernels.tile[ceil_div(args.columns, kernels.vector_floats) - 1];
+  for (std::int64_t i = 0; i < tiles.pieces; ++i) {
+    const std::int64_t height = tiles.size(i);
     by_rows[height - 1](args);
     args.a += height * args.a_row_stride;
     args.c += height * args.ldc;

@@ -16,9 +16,8 @@ std::int64_t packed_floats(const TileShape& tile, std::int64_t k, std::int64_t n
 void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t k, std::int64_t n,
                  Transpose transpose, const float* b, std::int64_t ldb, float* packed);
 
-/// Runs the micro-kernel down one panel of columns: C(0..m, 0..args.columns), with A, B, C and the
-/// epilogue as `args` has them for the panel's first row.
-void multiply_panel(const KernelTable& kernels, const TileShape& tile, std::int64_t m,
-                    TileArgs args);
+/// Runs the micro-kernel down one panel of columns, in tiles of rows: C(0..m, 0..args.columns), with A,
+/// B, C and the epilogue as `args` has them for the panel's first row.
+void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs args);
 
 }  // namespace tilewise::simd

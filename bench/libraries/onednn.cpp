@@ -333,7 +333,12 @@ class OneDnn final : public Library {
   }
   bool has(const std::string& operation) const override { return kOperations.contains(operation); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
-    return kOperations.at(c.operation)(c, executor.threads());
+    // A primitive is made for the number of threads that there are when it is made.
+    std::unique_ptr<Contender> contender;
+    Threads(executor.threads()).run([&] {
+      contender = kOperations.at(c.operation)(c, executor.threads());
+    });
+    return contender;
   }
 };
 

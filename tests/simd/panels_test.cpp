@@ -84,7 +84,7 @@ TEST(MultiplyPanel, covers_any_number_of_rows) {
         }
       }
       const std::int64_t no_offset = 0;
-      multiply_panel(default_kernels(), tile, m,
+      multiply_panel(default_kernels(), EvenSplit(m, tile.rows),
                      {.a = a.data(),
                       .b = b.data(),
                       .c = c.data(),
