@@ -19,22 +19,15 @@ struct Triad {
 
 }  // namespace
 
-void for_each_piece(Executor& executor, std::int64_t n, double bytes,
-                    FunctionRef<void(std::int64_t first, std::int64_t count)> body) {
-  constexpr double kNanosecondsPerByte = 0.05;
-  executor.parallel_for((n + kPiece - 1) / kPiece, kNanosecondsPerByte * bytes,
-                        [&](std::int64_t piece, int) {
-                          const std::int64_t first = piece * kPiece;
-                          body(first, std::min(kPiece, n - first));
-                        });
-}
-
 double measure_triad(Executor& executor, double bytes) {
   constexpr double kSeconds = 0.01;
+  constexpr double kNanosecondsPerByte = 0.05;
   const auto n = std::max<std::int64_t>(16, static_cast<std::int64_t>(bytes / 12));
   Triad arrays(n);
   const auto pass = [&] {
-    for_each_piece(executor, n, bytes, [&](std::int64_t first, std::int64_t count) {
+    executor.parallel_for((n + kPiece - 1) / kPiece, kNanosecondsPerByte * bytes,
+                          [&](std::int64_t piece, int) {
+      const std::int64_t first = piece * kPiece, count = std::min(kPiece, n - first);
       float* const a = arrays.a.data() + first;
       const float* const b = arrays.b.data() + first;
       const float* const c = arrays.c.data() + first;

@@ -9,11 +9,6 @@ namespace tilewise::bench {
 /// Arrays are cut in pieces of this many floats, 64 KB, to be worked on by several threads.
 inline constexpr std::int64_t kPiece = 16 * 1024;
 
-/// Calls body(first, count) for each piece of [0, n), on the executor's threads. `bytes` is what all
-/// of them move.
-void for_each_piece(Executor& executor, std::int64_t n, double bytes,
-                    FunctionRef<void(std::int64_t first, std::int64_t count)> body);
-
 /// Bytes a second that a plain loop a = b + 3 c reads and writes (J. McCalpin's STREAM triad, counted
 /// as there: 12 bytes a float) on three arrays that take `bytes` together.
 double measure_triad(Executor& executor, double bytes);

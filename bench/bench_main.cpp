@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -30,6 +31,16 @@ std::string compiler() {
 #else
   return "gcc " __VERSION__;
 #endif
+}
+
+/// "unknown" where the system does not tell.
+std::string cpu_model() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
 }
 
 std::vector<std::unique_ptr<Library>> libraries() {
@@ -69,6 +80,7 @@ int run(const Options& options, std::vector<std::string> arguments) {
   std::ranges::sort(threads);
   threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
 
+  benchmark::AddCustomContext("cpu", cpu_model());
   benchmark::AddCustomContext("instruction_set",
                               std::string(simd::isa_name(simd::default_kernels().isa)));
   benchmark::AddCustomContext("compiler", compiler());

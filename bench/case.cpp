@@ -25,7 +25,7 @@ double floats(std::initializer_list<std::int64_t> sizes) {
 std::vector<Case> cases(const Shape& shape, const GemmProblem& p) {
   const double memory = floats({p.m * p.k, p.k * p.n, p.m * p.n});
   const double work = 2.0 * static_cast<double>(p.m * p.n) * static_cast<double>(p.k);
-  return {{.operation = "gemm", .shape = shape, .flops = work, .operand_bytes = memory}};
+  return {{.operation = "gemm", .shape = shape, .flops = work, .bytes = memory}};
 }
 
 std::vector<Case> cases(const Shape& shape, const ConvProblem& p) {
@@ -35,49 +35,53 @@ std::vector<Case> cases(const Shape& shape, const ConvProblem& p) {
   std::vector<Case> result;
   for (const char* operation : {"conv_forward", "conv_backward_data", "conv_backward_weights"}) {
     result.push_back(
-        {.operation = operation, .shape = shape, .flops = work, .operand_bytes = memory});
+        {.operation = operation, .shape = shape, .flops = work, .bytes = memory});
   }
   return result;
 }
 
-Case memory_case(const char* operation, const Shape& shape, double bytes, double tolerance = 0) {
+/// `flops`: of each of `elements`.
+Case memory_case(const char* operation, const Shape& shape, double bytes, double flops,
+                 std::int64_t elements, double tolerance = 0) {
   return {.operation = operation,
           .shape = shape,
+          .flops = flops * static_cast<double>(elements),
           .bytes = bytes,
-          .operand_bytes = bytes,
+          .memory_bound = true,
           .tolerance = tolerance};
 }
 
 std::vector<Case> cases(const Shape& shape, const MaxPoolProblem& p) {
   const double bytes = floats({p.src_size(), p.dst_size(), p.dst_size()});  // values and arg-max
-  return {memory_case("max_pool_forward", shape, bytes),
-          memory_case("max_pool_backward", shape, bytes, kRounding)};
+  const auto taps = static_cast<double>(p.geometry.kh * p.geometry.kw);
+  return {memory_case("max_pool_forward", shape, bytes, taps, p.dst_size()),
+          memory_case("max_pool_backward", shape, bytes, taps, p.dst_size(), kRounding)};
 }
 
 std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
   const double array = floats({p.n});
-  return {memory_case("add", shape, 3 * array),
-          memory_case("relu_forward", shape, 2 * array),
-          memory_case("relu_backward", shape, 3 * array),
-          memory_case("dropout", shape, 2 * array),
-          memory_case("adam_update", shape, 7 * array, kRounding),
-          memory_case("sgd_update", shape, 5 * array, kRounding)};
+  return {memory_case("add", shape, 3 * array, 1, p.n),
+          memory_case("relu_forward", shape, 2 * array, 1, p.n),
+          memory_case("relu_backward", shape, 3 * array, 1, p.n),
+          memory_case("dropout", shape, 2 * array, 1, p.n),
+          memory_case("adam_update", shape, 7 * array, 11, p.n, kRounding),
+          memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding)};
 }
 
 std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
   const double array = floats({p.size()});
-  return {memory_case("copy_matrix", shape, 2 * array),
-          memory_case("transpose", shape, 2 * array),
-          memory_case("add_windows", shape, 3 * array),
-          memory_case("bias_gradient", shape, array),
-          memory_case("softmax", shape, 2 * array, kRounding),
-          memory_case("softmax_backward", shape, 3 * array, kRounding),
-          memory_case("softmax_cross_entropy", shape, 2 * array, kRounding)};
+  return {memory_case("copy_matrix", shape, 2 * array, 0, p.size()),
+          memory_case("transpose", shape, 2 * array, 0, p.size()),
+          memory_case("add_windows", shape, 3 * array, 1, p.size()),
+          memory_case("bias_gradient", shape, array, 1, p.size()),
+          memory_case("softmax", shape, 2 * array, 5, p.size(), kRounding),
+          memory_case("softmax_backward", shape, 3 * array, 4, p.size(), kRounding),
+          memory_case("softmax_cross_entropy", shape, 2 * array, 6, p.size(), kRounding)};
 }
 
 std::vector<Case> cases(const Shape& shape, const BatchProblem& p) {
-  const double pixels = static_cast<double>(p.images * p.pixels);
-  return {memory_case("batch_assembly", shape, 5 * pixels)};
+  const std::int64_t pixels = p.images * p.pixels;
+  return {memory_case("batch_assembly", shape, 5 * static_cast<double>(pixels), 1, pixels)};
 }
 
 std::vector<float> expected(const Case& c, const GemmProblem& p) {
@@ -207,7 +211,7 @@ std::vector<Case> cases_of(const Shape& shape) {
 }
 
 std::vector<float> operand(const Case& c, int which, std::int64_t size) {
-  const bool sums = c.flops > 0 || c.operation == "bias_gradient";
+  const bool sums = !c.memory_bound || c.operation == "bias_gradient";
   // Of equal values in a window libraries may choose another, so pooling gets values that differ.
   return testing::random_values(size, static_cast<std::uint32_t>(which + 1),
                                 sums ? Pattern::integers : Pattern::uniform);

@@ -71,9 +71,11 @@ struct Shape {
 struct Case {
   std::string operation;  ///< "conv_forward"
   Shape shape;
-  double flops = 0;          ///< useful work: 2 x multiply-adds, those on padding counted; or 0, and
-  double bytes = 0;          ///< what has to be read and written at least
-  double operand_bytes = 0;  ///< inputs and outputs
+  /// Useful work: 2 x multiply-adds, those on padding counted; of kernels that are bound by memory,
+  /// roughly, additions, comparisons, exponentials and so on counted alike.
+  double flops = 0;
+  double bytes = 0;  ///< inputs and outputs: what has to be read and written at least
+  bool memory_bound = false;
   /// How far a result may be from the reference's, relative to the largest of these.
   double tolerance = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,7 +24,7 @@ class Contender {
   /// What the last run() computed, as Tilewise lays it out.
   virtual std::vector<float> result() = 0;
 
-  /// Memory that run() needs besides the operands.
+  /// Memory that run() needs besides the operands, if known.
   virtual double workspace_bytes() const { return 0; }
 };
 
@@ -38,6 +39,10 @@ class Library {
   virtual std::string version() const = 0;
 
   virtual bool has(const std::string& operation) const = 0;
+
+  /// How long threads of this library go on waiting busily for more work: so long they take the
+  /// processor from whoever runs next.
+  virtual std::chrono::milliseconds spinning() const = 0;
 
   /// A contender that runs on as many threads as `executor` has. The library has the operation, and
   /// `executor` outlives the contender.

@@ -40,17 +40,15 @@ std::string difference(const std::vector<float>& actual, const std::vector<float
   return "";
 }
 
-/// Some libraries' threads go on waiting busily for a while. Those of the one that was timed before
-/// must not take the processor from the next.
-void let_other_threads_sleep() { std::this_thread::sleep_for(std::chrono::milliseconds(10)); }
-
 }  // namespace
 
 /// One contender of a case.
 class Runner::Entry {
  public:
-  Entry(Runner& runner, const Case& c, const Library& library, Executor& executor)
-      : runner_(runner), case_(c), library_(library), executor_(executor) {}
+  /// `pause`: until the threads of all libraries sleep.
+  Entry(Runner& runner, const Case& c, const Library& library, Executor& executor,
+        std::chrono::milliseconds pause)
+      : runner_(runner), case_(c), library_(library), executor_(executor), pause_(pause) {}
 
   std::string name() const {
     return case_.operation + "/" + library_.name() + "/" + case_.shape.text +
@@ -70,33 +68,42 @@ class Runner::Entry {
       state.SkipWithError(error_.c_str());
       return;
     }
-    let_other_threads_sleep();
-    contender_->run();
+    std::this_thread::sleep_for(pause_);
+    warm_up();
     const auto start = Clock::now();
     for (auto _ : state) {
       contender_->run();
       benchmark::ClobberMemory();
     }
     const std::chrono::duration<double> elapsed = Clock::now() - start;
-    let_other_threads_sleep();
+    std::this_thread::sleep_for(pause_);
     report(state, elapsed.count() / static_cast<double>(state.iterations()));
   }
 
  private:
+  /// Until caches are warm and threads, once woken, have got processors of their own.
+  void warm_up() {
+    const auto time = std::chrono::milliseconds(executor_.threads() > 1 ? 50 : 0);
+    const auto start = Clock::now();
+    do contender_->run();
+    while (Clock::now() - start < time);
+  }
+
   void report(benchmark::State& state, double seconds) {
-    if (case_.flops > 0) {
-      constexpr double kSeconds = 0.005;
-      const double peak = simd::measure_fma_peak(simd::default_kernels(), executor_, kSeconds);
-      state.counters["GFLOP/s"] = case_.flops / seconds / 1e9;
-      state.counters["of_peak"] = case_.flops / seconds / peak;
-      state.counters["peak_GFLOP/s"] = peak / 1e9;
-      state.counters["operand_bytes"] = case_.operand_bytes;
-      state.counters["workspace_bytes"] = contender_->workspace_bytes();
-    } else {
-      const double triad = measure_triad(executor_, case_.operand_bytes);
-      state.counters["GB/s"] = case_.bytes / seconds / 1e9;
+    state.counters["GFLOP/s"] = case_.flops / seconds / 1e9;
+    state.counters["GB/s"] = case_.bytes / seconds / 1e9;
+    state.counters["flops"] = case_.flops;
+    state.counters["bytes"] = case_.bytes;
+    if (case_.memory_bound) {
+      const double triad = measure_triad(executor_, case_.bytes);
       state.counters["of_triad"] = case_.bytes / seconds / triad;
       state.counters["triad_GB/s"] = triad / 1e9;
+    } else {
+      constexpr double kSeconds = 0.005;
+      const double peak = simd::measure_fma_peak(simd::default_kernels(), executor_, kSeconds);
+      state.counters["of_peak"] = case_.flops / seconds / peak;
+      state.counters["peak_GFLOP/s"] = peak / 1e9;
+      state.counters["workspace"] = contender_->workspace_bytes() / case_.bytes;
     }
   }
 
@@ -104,6 +111,7 @@ class Runner::Entry {
   const Case& case_;
   const Library& library_;
   Executor& executor_;
+  std::chrono::milliseconds pause_;
   std::unique_ptr<Contender> contender_;
   std::string error_;
 };
@@ -117,11 +125,15 @@ Runner::Runner(std::vector<std::unique_ptr<Library>> libraries, std::vector<int>
 Runner::~Runner() = default;
 
 void Runner::run(const Case& c) {
+  std::chrono::milliseconds pause(0);
+  for (const auto& library : libraries_) {
+    if (library->has(c.operation)) pause = std::max(pause, library->spinning());
+  }
   std::vector<std::unique_ptr<Entry>> entries;
   for (const auto& library : libraries_) {
     if (!library->has(c.operation)) continue;
     for (const auto& executor : executors_) {
-      auto entry = std::make_unique<Entry>(*this, c, *library, *executor);
+      auto entry = std::make_unique<Entry>(*this, c, *library, *executor, pause);
       if (wanted(entry->name())) entries.push_back(std::move(entry));
     }
   }

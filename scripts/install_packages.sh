@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|bench]...
 #
-# Installs the Debian packages that building, testing, plotting and fetching data need: those that
-# are missing, of all groups unless some are named. Needs root, or sudo that asks no password;
-# without, it names what is missing and leaves it at that.
+# Installs the Debian packages that building, testing, plotting and fetching data need, and those that
+# benchmarks are compared with: those that are missing, of all groups but the last unless some are
+# named. Needs root, or sudo that asks no password; without, it names what is missing and leaves it at
+# that.
 #
 #   --list   print the packages, install nothing
 #   --help   print this
@@ -23,6 +24,8 @@ test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils)
 # for text, and another font would change the plots.
 plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)
 data_packages=(curl ca-certificates)
+# Libraries to compare with, and what reads the benchmarks' JSON.
+bench_packages=(libdnnl-dev libopenblas-dev jq)
 
 list=false
 wanted=()
@@ -34,7 +37,8 @@ for argument in "$@"; do
     test) wanted+=("${test_packages[@]}") ;;
     plot) wanted+=("${plot_packages[@]}") ;;
     data) wanted+=("${data_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot or data" ;;
+    bench) wanted+=("${bench_packages[@]}") ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data or bench" ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then

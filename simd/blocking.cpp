@@ -23,7 +23,7 @@ constexpr std::int64_t kTaskRows = 6 * kMc;
 // There should be a few tasks a thread, for balance, but none of less than this many multiply-adds (a
 // few microseconds).
 constexpr std::int64_t kTasksPerThread = 4;
-constexpr double kTaskWork = 200'000;
+constexpr double kTaskWork = 500'000;
 // With so few tiles of rows packing B costs as much as it saves.
 constexpr std::int64_t kUnpackedTiles = 2;
 
@@ -98,7 +98,10 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
   blocking.pack_b = shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1);
-  blocking.pack_a = blocking.panels.size(0) > 3;
+  // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
+  // a page apart, where all want the same few places in L1.
+  const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;
+  blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
   blocking.kc = EvenSplit(k, kKc).size(0);
   blocking.mc = EvenSplit(blocking.rows.size(0), kMc).size(0);
   return blocking;

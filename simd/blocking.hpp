@@ -36,8 +36,10 @@ enum class Transpose : std::uint8_t { no, yes };
 
 /// A product C (m x n) = op(A) op(B), as far as blocking cares.
 struct GemmShape {
+  Transpose transpose_a = Transpose::no;
   Transpose transpose_b = Transpose::no;
   std::int64_t m = 0, n = 0, k = 0;
+  std::int64_t lda = 0;
 };
 
 /// How the GEMM loops are cut. Each task computes a block of C (task_rows x panels): it goes through k

@@ -26,14 +26,19 @@ double rate(const KernelTable& kernels, Executor& executor, std::int64_t chunks,
 
 double measure_fma_peak(const KernelTable& kernels, Executor& executor, double seconds) {
   // Chunks of a fraction of a millisecond, many a thread, so that a thread that is held up for a
-  // moment leaves its share to the others. The first, short round wakes the threads and tells how
-  // fast they are.
+  // moment leaves its share to the others. The first rounds tell how fast the threads are, and last
+  // until each has a processor of its own: Linux wakes a thread where the one that woke it runs, and
+  // may take tens of milliseconds to move it.
   constexpr std::int64_t kIterations = 20'000;
+  constexpr double kSettled = 0.05;
   const std::int64_t threads = executor.threads();
-  const double first = rate(kernels, executor, 4 * threads, kIterations);
   const auto operations = static_cast<double>(2 * kPeakChains * kernels.vector_floats * kIterations);
-  const auto chunks = static_cast<std::int64_t>(first * seconds / operations);
-  return rate(kernels, executor, std::max(4 * threads, chunks), kIterations);
+  const auto chunks = [=](double speed, double time) {
+    return std::max(4 * threads, static_cast<std::int64_t>(speed * time / operations));
+  };
+  double speed = rate(kernels, executor, 4 * threads, kIterations);
+  if (threads > 1) speed = rate(kernels, executor, chunks(speed, kSettled), kIterations);
+  return rate(kernels, executor, chunks(speed, seconds), kIterations);
 }
 
 }  // namespace tilewise::simd

@@ -153,7 +153,13 @@ void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
   }
   const GemmBlocking blocking = choose_gemm_blocking(
       kernels,
-      {.transpose_b = args.transpose_b, .m = args.m, .n = args.n, .k = args.k}, executor.threads());
+      {.transpose_a = args.transpose_a,
+       .transpose_b = args.transpose_b,
+       .m = args.m,
+       .n = args.n,
+       .k = args.k,
+       .lda = args.lda},
+      executor.threads());
   const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
   float* const memory = workspace.take(executor.threads() * floats);
   const double work = static_cast<double>(args.m * args.n) * static_cast<double>(args.k);

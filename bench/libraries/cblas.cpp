@@ -63,6 +63,8 @@ class Blas final : public Library {
   std::string name() const override { return kName; }
   std::string version() const override { return describe(); }
   bool has(const std::string& operation) const override { return operation == "gemm"; }
+  // OpenBLAS: 2^26 cycles (OPENBLAS_THREAD_TIMEOUT)
+  std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(35); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
     return std::make_unique<Gemm>(c, executor.threads());
   }

@@ -332,6 +332,7 @@ class OneDnn final : public Library {
     return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
   }
   bool has(const std::string& operation) const override { return kOperations.contains(operation); }
+  std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(10); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
     // A primitive is made for the number of threads that there are when it is made.
     std::unique_ptr<Contender> contender;

@@ -17,6 +17,7 @@ class Tilewise final : public Library {
   std::string name() const override { return "tilewise"; }
   std::string version() const override { return TILEWISE_VERSION; }
   bool has(const std::string& operation) const override { return operations_.contains(operation); }
+  std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(2); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
     return operations_.at(c.operation)(c, executor);
   }

@@ -20,10 +20,14 @@ void copy_matrix(std::int64_t rows, std::int64_t columns, const float* src, std:
         load<Arch>(src + j).store_unaligned(dst + j);
       }
     }
-    for_each_vector<Arch>(columns - lines, [=](std::int64_t i, std::int64_t count) {
-      store_some<Arch>(dst + lines + i, count, load_some<Arch>(src + lines + i, count));
-    });
-    for (std::int64_t i = columns; i < padded; ++i) dst[i] = 0.0F;
+    std::int64_t i = lines;
+    for (; i < columns; i += kWidth<Arch>) {
+      const std::int64_t left = columns - i;
+      const Vec<Arch> values = load_some<Arch>(src + i, left < kWidth<Arch> ? left : kWidth<Arch>);
+      const std::int64_t room = (left > padded - i ? left : padded - i);  // zeros follow the values
+      store_some<Arch>(dst + i, room < kWidth<Arch> ? room : kWidth<Arch>, values);
+    }
+    for (; i < padded; ++i) dst[i] = 0.0F;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include <xsimd/xsimd.hpp>
 
@@ -35,9 +36,28 @@ inline Vec<Arch> load(const float* p) {
 /// T is float or a 32-bit integer.
 template <class Arch, class T>
 inline xsimd::batch<T, Arch> load_partial(const T* p, std::int64_t count, T fill = T(0)) {
+  // xsimd 8.1 has no masked loads; lane by lane on AVX2 and wider is slower than the rest of many kernels.
+#if defined(__AVX512F__)
+  const auto mask = static_cast<__mmask16>((1U << count) - 1);
+  if constexpr (std::is_same_v<T, float>) {
+    return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), mask, p);
+  } else {
+    return _mm512_mask_loadu_epi32(_mm512_set1_epi32(fill), mask, p);
+  }
+#elif defined(__AVX2__)
+  const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                                          _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  if constexpr (std::is_same_v<T, float>) {
+    return _mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, mask),
+                            _mm256_castsi256_ps(mask));
+  } else {
+    return _mm256_blendv_epi8(_mm256_set1_epi32(fill), _mm256_maskload_epi32(p, mask), mask);
+  }
+#else
   alignas(64) T lanes[kWidth<Arch>];
   for (std::int64_t i = 0; i < kWidth<Arch>; ++i) lanes[i] = i < count ? p[i] : fill;
   return xsimd::batch<T, Arch>::load_aligned(lanes);
+#endif
 }
 
 /// Stores the first `count` lanes, 0 < count < width: in pieces of half the width, a quarter, ...
