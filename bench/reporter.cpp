@@ -47,8 +47,12 @@ bool Reporter::ReportContext(const Context& context) {
 void Reporter::ReportRuns(const std::vector<Run>& runs) {
   std::vector<Run> plain = runs;
   for (Run& run : plain) run.run_name.time_type.clear();  // names do not end with "/real_time"
-  console_.ReportRuns(plain);
   if (json_ != nullptr) json_->ReportRuns(plain);
+  // On the console a line a contender: of repetitions, their median.
+  std::erase_if(plain, [](const Run& run) {
+    return run.run_type == Run::RT_Aggregate ? run.aggregate_name != "median" : run.repetitions > 1;
+  });
+  if (!plain.empty()) console_.ReportRuns(plain);
 }
 
 void Reporter::close() {

@@ -1,10 +1,13 @@
 # Medians of a tilewise_bench JSON file, a row for each operation, shape, number of threads and library.
-def median: sort | .[(length - 1) / 2 | floor];
+def median: map(values) | sort
+  | if length == 0 then null else (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2 end;
 .context as $context
 | ["operation", "shape", "threads", "library", "seconds", "GFLOP/s", "of_peak", "GB/s",
    "of_triad", "flops", "bytes", "peak_GFLOP/s", "triad_GB/s", "workspace", "version", "cpu", "instruction_set",
    "compiler"],
-  (.benchmarks | map(select(.run_type == "iteration" and (.error_occurred | not))) | group_by(.name)[]
+  (.benchmarks | to_entries
+   | map(select(.value.run_type == "iteration" and (.value.error_occurred | not)))
+   | group_by(.value.name) | sort_by(.[0].key)[] | map(.value)  # in the order they were run
    | (.[0].name / "/threads:") as [$name, $threads]
    | ($name | split("/")) as $parts
    | [$parts[0], ($parts[2:] | join("/")), ($threads | tonumber), $parts[1],

@@ -5,7 +5,7 @@
 #                    place, shape, Tilewise, oneDNN, BLAS
 #   gemm_size.dat    square NN products: size, then GFLOP/s of the three on one thread, then on most
 #   roofline.dat     Tilewise on one thread: flops per byte, GFLOP/s; a block for each group of kernels
-#   roofs.dat        medians on one thread: the FMA peak in GFLOP/s, the triad in GB/s
+#   roofs.dat        medians on one thread: the FMA peak in GFLOP/s, the triad in GB/s; 0 if not known
 #   scaling.dat      a block a case: threads, times as fast as one thread
 
 function median(values, n,    i, j, t) {
@@ -14,7 +14,7 @@ function median(values, n,    i, j, t) {
     for (j = i - 1; j > 0 && values[j] > t; --j) values[j + 1] = values[j]
     values[j + 1] = t
   }
-  return n > 0 ? values[int((n + 1) / 2)] : "NaN"
+  return n > 0 ? values[int((n + 1) / 2)] : 0
 }
 function value(key) { return key in figure ? figure[key] : "NaN" }
 function of_three(operation, shape, threads, factor,    text, l) {
