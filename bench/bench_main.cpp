@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -110,11 +111,13 @@ int main(int argc, char** argv) {
   app.allow_extras();
   app.add_option("--shapes", options.shapes,
                  "Lists of shapes, in the grammar of bench/shape_list.hpp; default: those in bench/shapes")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("FILE");
   app.add_option("--threads", options.threads, "Numbers of threads; default: 1 and what the machine has")
       ->check(CLI::Range(1, 4096))
       ->delimiter(',');
-  app.add_option("--benchmark_out", options.out, "Write all results to this file, as JSON");
+  app.add_option("--benchmark_out", options.out, "Write all results to this file, as JSON")
+      ->type_name("FILE");
   app.footer(
       "Other options are Google Benchmark's:\n"
       "  --benchmark_filter=REGEX  --benchmark_repetitions=N  --benchmark_min_time=SECONDS\n"
@@ -123,13 +126,20 @@ int main(int argc, char** argv) {
       "  tilewise_bench --benchmark_filter='conv_forward/.*n128ic32' --benchmark_repetitions=9\n"
       "Exits with 1 if a result is wrong, no case matches or a file cannot be read or written, with 2\n"
       "if used wrongly.");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   try {
     std::vector<std::string> arguments = app.remaining();
     arguments.insert(arguments.begin(), argv[0]);
     // Repetitions of a case's contenders are interleaved unless asked not to.
     arguments.insert(arguments.begin() + 1, "--benchmark_enable_random_interleaving=true");
     return run(options, std::move(arguments));
+  } catch (const std::regex_error& error) {
+    std::cerr << "tilewise_bench: --benchmark_filter: " << error.what() << "\n";
+    return 2;
   } catch (const std::exception& error) {
     std::cerr << "tilewise_bench: " << error.what() << "\n";
     return 1;

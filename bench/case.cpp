@@ -70,13 +70,15 @@ std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
 
 std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
   const double array = floats({p.size()});
-  return {memory_case("copy_matrix", shape, 2 * array, 0, p.size()),
-          memory_case("transpose", shape, 2 * array, 0, p.size()),
-          memory_case("add_windows", shape, 3 * array, 1, p.size()),
-          memory_case("bias_gradient", shape, array, 1, p.size()),
-          memory_case("softmax", shape, 2 * array, 5, p.size(), kRounding),
-          memory_case("softmax_backward", shape, 3 * array, 4, p.size(), kRounding),
-          memory_case("softmax_cross_entropy", shape, 2 * array, 6, p.size(), kRounding)};
+  std::vector<Case> result = {memory_case("copy_matrix", shape, 2 * array, 0, p.size()),
+                              memory_case("transpose", shape, 2 * array, 0, p.size()),
+                              memory_case("add_windows", shape, 3 * array, 1, p.size()),
+                              memory_case("bias_gradient", shape, array, 1, p.size())};
+  for (Case& c : result) c.one_thread = true;
+  result.push_back(memory_case("softmax", shape, 2 * array, 5, p.size(), kRounding));
+  result.push_back(memory_case("softmax_backward", shape, 3 * array, 4, p.size(), kRounding));
+  result.push_back(memory_case("softmax_cross_entropy", shape, 2 * array, 6, p.size(), kRounding));
+  return result;
 }
 
 std::vector<Case> cases(const Shape& shape, const BatchProblem& p) {

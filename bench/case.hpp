@@ -76,6 +76,7 @@ struct Case {
   double flops = 0;
   double bytes = 0;  ///< inputs and outputs: what has to be read and written at least
   bool memory_bound = false;
+  bool one_thread = false;  ///< called by layers on parts of their work, never on several threads
   /// How far a result may be from the reference's, relative to the largest of these.
   double tolerance = 0;
 };

@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +25,7 @@ class Contender {
   virtual std::vector<float> result() = 0;
 
   /// Memory that run() needs besides the operands, if known.
-  virtual double workspace_bytes() const { return 0; }
+  virtual std::optional<double> workspace_bytes() const { return std::nullopt; }
 };
 
 class Library {

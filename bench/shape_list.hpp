@@ -16,7 +16,7 @@ namespace tilewise::bench {
 ///   max_pool n128c32ih26iw26kh2kw2
 ///                                s, sh, sw: stride (the window's); p, pt, pl, pb, pr: padding (0)
 ///   vector 65536                 what works on arrays: add, ReLU, dropout, optimizers
-///   matrix 128x10                what works on rows: softmax, loss, bias gradient
+///   matrix 128x10                what works on rows: softmax, loss, bias gradient, copies
 ///   batch 128x784                images x pixels
 ///
 /// Throws FileError, naming file and line, for anything else.

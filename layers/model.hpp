@@ -15,7 +15,8 @@ namespace tilewise {
 struct ModelOptions {
   std::int64_t max_batch = 128;  ///< the largest batch it will see; memory is booked for it
   std::uint64_t seed = 0;        ///< of initial weights and dropout
-  /// Do not compute what no later layer reads; the results are the same.
+  /// Do not compute what no later layer reads. Activations are the same; gradients of filters are, too,
+  /// but for the last bits where an image's pixels are summed in several bands.
   bool skip_unread = true;
   const simd::KernelTable* kernels = &simd::default_kernels();
 };

@@ -73,7 +73,7 @@ END {
       }
     }
   }
-  for (group = 1; group <= 4; ++group) printf "%s\n\n", roofline[group] > "roofline.dat"
+  for (group = 1; group <= 4; ++group) printf "NaN NaN\n%s\n\n", roofline[group] > "roofline.dat"
   print median(peaks, n_peaks), median(triads, n_triads) > "roofs.dat"
 
   n_cases = split("gemm NN/1024x1024x1024 gemm NN/128x128x1600 " \

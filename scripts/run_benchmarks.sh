@@ -4,7 +4,8 @@
 # Times Tilewise's kernels against oneDNN and OpenBLAS: installs missing packages, builds with the peers
 # in build/bench, runs all cases with repetitions interleaved, and writes results.json (every
 # repetition), results.csv (medians), ratios.csv (Tilewise to the best peer) and plots. Prints the
-# geometric means of the ratios. Takes about ten minutes on two cores.
+# geometric means of the ratios. Takes about fifteen minutes on
+# two cores.
 #
 #   --output DIR     where the results go; default: runs/bench-<date>-<time> in the repository
 #   --threads LIST   numbers of threads, such as 1,2,4; default: 1, 2, 4 and so on up to the machine's
@@ -62,11 +63,13 @@ if $plot_only; then
   exit 0
 fi
 
-cd -- "$repo_root"
-if [[ ! -f build/bench/build.ninja || CMakePresets.json -nt build/bench/build.ninja ]]; then
-  cmake --preset bench
-fi
-cmake --build --preset bench --parallel "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)"
+(
+  cd -- "$repo_root"
+  if [[ ! -f build/bench/build.ninja || CMakePresets.json -nt build/bench/build.ninja ]]; then
+    cmake --preset bench
+  fi
+  cmake --build --preset bench --parallel "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)"
+)
 
 if [[ -z $threads ]]; then
   most=$(nproc)
@@ -74,7 +77,7 @@ if [[ -z $threads ]]; then
   for ((n = 2; n < most; n *= 2)); do threads+=,$n; done
   if ((most > 1)); then threads+=,$most; fi
 fi
-if [[ -z $output ]]; then output=runs/bench-$(date +%Y%m%d-%H%M%S); fi
+if [[ -z $output ]]; then output=$(short_path "$repo_root/runs/bench-$(date +%Y%m%d-%H%M%S)"); fi
 mkdir -p -- "$output"
 
 # The peers choose instruction sets for themselves.
@@ -82,7 +85,7 @@ case ${TILEWISE_ISA-} in
   sse2) export ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem MKL_ENABLE_INSTRUCTIONS=SSE4_2 ;;
   avx2) export ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell MKL_ENABLE_INSTRUCTIONS=AVX2 ;;
 esac
-build/bench/bench/tilewise_bench --threads "$threads" --benchmark_repetitions="$repetitions" \
+"$repo_root/build/bench/bench/tilewise_bench" --threads "$threads" --benchmark_repetitions="$repetitions" \
   --benchmark_min_time=0.02 --benchmark_out="$output/results.json" "$@"
 jq -r -f "$scripts_dir/benchmark_csv.jq" "$output/results.json" >"$output/results.csv"
 plot

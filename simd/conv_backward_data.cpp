@@ -231,6 +231,7 @@ void ConvBackwardData::image(const float* d_dst, const float* packed_wei, float*
 
 void ConvBackwardData::batch(Executor& executor, std::int64_t images, const float* d_dst,
                              const float* packed_wei, float* d_src, Workspace workspace) const {
+  if (images == 0) return;
   const std::int64_t scratch = scratch_floats();
   float* const memory = workspace.take(executor.threads() * scratch);
   const std::int64_t panels = spreads_ ? 1 : ceil_div(shape_.ic, tile_.columns);

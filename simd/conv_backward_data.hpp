@@ -37,7 +37,8 @@ class ConvBackwardData {
   /// d_src of one image, overwritten.
   void image(const float* d_dst, const float* packed_wei, float* d_src, Workspace scratch) const;
 
-  /// The same for `images` of them on all threads; the workspace holds scratch_floats() for each.
+  /// The same for `images` of them, one after the other in memory, perhaps none, on all threads; the
+  /// workspace holds scratch_floats() for each thread.
   void batch(Executor& executor, std::int64_t images, const float* d_dst, const float* packed_wei,
              float* d_src, Workspace workspace) const;
 

@@ -10,7 +10,9 @@ namespace {
 
 /// Transposing the pixels costs about as much as multiplying them by one vector; read in place, those of
 /// many channels are far apart.
-bool wants_channels_first(const ConvShape& s) { return s.ic >= 16 && s.oc * s.kh * s.kw >= 512; }
+bool wants_channels_first(const ConvShape& s) {
+  return s.ic >= 16 && s.oc * s.kh * s.kw >= 512;
+}
 
 /// A panel of d_dst is used once for every tile of channels of a filter row. Packing pays if those are
 /// several, and has to be where vectors would reach past the end of d_dst.
@@ -36,11 +38,11 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
   src_rows_ = (rows - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1;
   if (channels_first_) {
     taps_ = 1;
-    src_copies_ = s.stride_w == 1 ? 1 : s.kw;
+    layouts_ = s.stride_w == 1 ? 1 : s.kw;
     src_row_ = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
   } else {
     taps_ = s.dilation_w == 1 ? s.kw : 1;
-    src_copies_ = 0;
+    layouts_ = 1;
     src_row_ = s.stored_w() * s.ic;
   }
   tile_ = choose_tile(kernels, taps_ * s.ic, s.oc, max_group_ * pixels);
@@ -61,12 +63,12 @@ std::int64_t ConvBackwardWeights::plane_floats(std::int64_t group) const {
 std::int64_t ConvBackwardWeights::scratch_floats(std::int64_t group) const {
   const std::int64_t pixels = bands_.rows.size(0) * bands_.columns.size(0);
   return padded_rows_floats(shape_, bands_.rows.size(0)) +
-         round_up_to_line(src_copies_ * shape_.ic * plane_floats(group)) +
+         (channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0) +
          (packs_d_dst_ ? round_up_to_line(group * packed_floats(tile_, pixels, shape_.oc)) : 0);
 }
 
-const float* ConvBackwardWeights::set_src(const float* src, const Segment& segment,
-                                          Workspace& scratch) const {
+const float* ConvBackwardWeights::set_src(const float* src, const Segment& segment, std::int64_t layout,
+                                          Workspace scratch) const {
   const ConvShape& s = shape_;
   const std::int64_t band_row = segment.band / bands_.columns.pieces;
   const std::int64_t band_column = segment.band % bands_.columns.pieces;
@@ -75,7 +77,7 @@ const float* ConvBackwardWeights::set_src(const float* src, const Segment& segme
   const std::int64_t first_column = bands_.columns.begin(band_column) * s.stride_w;
   const std::int64_t columns = bands_.columns.size(band_column);
   const std::int64_t plane = plane_floats(segment.images);
-  float* const planes = channels_first_ ? scratch.take(src_copies_ * s.ic * plane) : nullptr;
+  float* const planes = channels_first_ ? scratch.take(s.ic * plane) : nullptr;
   for (std::int64_t i = 0; i < segment.images; ++i) {
     Workspace rest = scratch;
     const float* const pixels =
@@ -83,14 +85,12 @@ const float* ConvBackwardWeights::set_src(const float* src, const Segment& segme
                     rest) +
         first_column * s.ic;
     if (!channels_first_) return pixels;
-    for (std::int64_t copy = 0; copy < src_copies_; ++copy) {
-      float* const out = planes + copy * s.ic * plane + i * src_rows_ * src_row_;
-      const float* const from = pixels + copy * s.dilation_w * s.ic;
-      const std::int64_t width = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
-      for (std::int64_t row = 0; row < seen; ++row) {
-        kernels_.transpose(width, s.ic, from + row * s.stored_w() * s.ic, s.stride_w * s.ic,
-                           out + row * src_row_, plane, 0);
-      }
+    const float* const from = pixels + layout * s.dilation_w * s.ic;
+    float* const out = planes + i * src_rows_ * src_row_;
+    const std::int64_t width = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
+    for (std::int64_t row = 0; row < seen; ++row) {
+      kernels_.transpose(width, s.ic, from + row * s.stored_w() * s.ic, s.stride_w * s.ic,
+                         out + row * src_row_, plane, 0);
     }
   }
   return planes;
@@ -117,7 +117,6 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
     }
     d_dst = panels;
   }
-  const float* const pixels = set_src(src, segment, scratch);
   const std::int64_t plane = plane_floats(segment.images);
   TileArgs args{.a_offsets = src_offsets_.data(),
                 .b_offsets = d_dst_offsets_.data(),
@@ -129,17 +128,21 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
                 .ldc = s.oc,
                 .epilogue = epilogue};
   const EvenSplit tiles(taps_ * s.ic, tile_.rows);
-  for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
-    args.b = d_dst + (oc - first_oc) * (packs_d_dst_ ? rows * columns : 1);
-    args.columns = std::min(tile_.columns, s.oc - oc);
-    for (std::int64_t kh = 0; kh < s.kh; ++kh) {
-      for (std::int64_t kw = 0; kw < s.kw; kw += taps_) {
-        const std::int64_t tap = channels_first_ ? (src_copies_ == 1 ? kw * s.dilation_w
-                                                                     : kw * s.ic * plane)
-                                                 : kw * s.dilation_w * s.ic;
-        args.a = pixels + kh * s.dilation_h * src_row_ + tap;
-        args.c = d_wei + (kh * s.kw + kw) * s.ic * s.oc + oc;
-        multiply_panel(kernels_, tiles, args);
+  for (std::int64_t layout = 0; layout < layouts_; ++layout) {
+    const float* const pixels = set_src(src, segment, layout, scratch);
+    // With several layouts each serves one filter column, whose pixels come first.
+    const std::int64_t first_kw = layouts_ == 1 ? 0 : layout;
+    const std::int64_t end_kw = layouts_ == 1 ? s.kw : layout + 1;
+    const std::int64_t column = channels_first_ ? s.dilation_w : s.dilation_w * s.ic;
+    for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
+      args.b = d_dst + (oc - first_oc) * (packs_d_dst_ ? rows * columns : 1);
+      args.columns = std::min(tile_.columns, s.oc - oc);
+      for (std::int64_t kh = 0; kh < s.kh; ++kh) {
+        for (std::int64_t kw = first_kw; kw < end_kw; kw += taps_) {
+          args.a = pixels + kh * s.dilation_h * src_row_ + (kw - first_kw) * column;
+          args.c = d_wei + (kh * s.kw + kw) * s.ic * s.oc + oc;
+          multiply_panel(kernels_, tiles, args);
+        }
       }
     }
   }
@@ -173,12 +176,17 @@ ConvBackwardWeights::Segment ConvBackwardWeights::segment(const Cut& cut, std::i
 }
 
 std::int64_t ConvBackwardWeights::workspace_floats(std::int64_t images, int threads) const {
+  if (images == 0) return 0;
   const Cut c = cut(images);
   return threads * scratch_floats(c.group) + (c.slots - 1) * round_up_to_line(shape_.wei_size());
 }
 
 void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const float* src,
                                 const float* d_dst, float* d_wei, Workspace workspace) const {
+  if (images == 0) {
+    std::fill_n(d_wei, shape_.wei_size(), 0.0F);
+    return;
+  }
   const std::int64_t size = round_up_to_line(shape_.wei_size());
   const Cut c = cut(images);
   const EvenSplit parts(c.segments, ceil_div(c.segments, c.slots));
@@ -187,8 +195,10 @@ void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const f
   float* const memory = workspace.take(executor.threads() * scratch);
   const auto sum = [&](std::int64_t slot) { return slot == 0 ? d_wei : sums + (slot - 1) * size; };
 
+  // Tasks of the same partial sum each lay out its pixels: few of them.
+  constexpr std::int64_t kTasksPerThread = 2;
   const ConvTasks tasks(executor.threads(), 1, parts.pieces, ceil_div(shape_.oc, tile_.columns),
-                        shape_.multiply_adds() * static_cast<double>(images));
+                        shape_.multiply_adds() * static_cast<double>(images), kTasksPerThread);
   executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
     const ConvTasks::Task task = tasks[i];
     for (std::int64_t slot = task.first_band; slot < task.end_band; ++slot) {

@@ -30,11 +30,12 @@ class ConvBackwardWeights {
   /// Adds one image's gradient to d_wei (kh, kw, ic, oc).
   void image(const float* src, const float* d_dst, float* d_wei, Workspace scratch) const;
 
-  /// Floats of workspace that batch() takes.
+  /// Floats of workspace that batch() takes for exactly so many images: fewer may take more, for they
+  /// are grouped otherwise.
   std::int64_t workspace_floats(std::int64_t images, int threads) const;
 
-  /// d_wei of `images` images, overwritten, on all threads: a fixed number of partial sums, added up in
-  /// order.
+  /// d_wei of `images` images, one after the other in memory, perhaps none; overwritten. On all threads:
+  /// a number of partial sums that the shape and `images` fix, added up in order.
   void batch(Executor& executor, std::int64_t images, const float* src, const float* d_dst,
              float* d_wei, Workspace workspace) const;
 
@@ -62,7 +63,8 @@ class ConvBackwardWeights {
   void accumulate(const float* src, const float* d_dst, const Segment& segment, std::int64_t first_oc,
                   std::int64_t end_oc, Epilogue epilogue, float* d_wei, Workspace scratch) const;
   /// Lays the segment's pixels out as the micro-kernel reads them; returns the place of the first.
-  const float* set_src(const float* src, const Segment& segment, Workspace& scratch) const;
+  const float* set_src(const float* src, const Segment& segment, std::int64_t layout,
+                       Workspace scratch) const;
 
   const KernelTable& kernels_;
   ConvShape shape_;
@@ -74,7 +76,7 @@ class ConvBackwardWeights {
   std::int64_t taps_;        ///< filter taps whose rows of A are contiguous: 1, or a filter row's
   std::int64_t src_rows_;    ///< rows of the image that a band sees, at most
   std::int64_t src_row_;     ///< floats from one of them to the next; per channel, if channels first
-  std::int64_t src_copies_;  ///< of the pixels: with a stride, one a filter column
+  std::int64_t layouts_;     ///< of the pixels: channels first and with a stride, one a filter column
   std::vector<std::int64_t> src_offsets_, d_dst_offsets_;  ///< one a row of output pixels
 };
 

@@ -19,6 +19,13 @@ std::int64_t band_pixels(const ConvShape& s) {
   return bytes <= kFiltersInL2 ? 64 : 256;
 }
 
+/// Bands of the output. A row that needs padding is copied whole, so it is not cut.
+PixelBands output_bands(const ConvShape& s, std::int64_t pixels) {
+  PixelBands bands = pixel_bands(s.oh(), s.ow(), pixels);
+  if (s.padded()) bands.columns = EvenSplit(s.ow(), s.ow());
+  return bands;
+}
+
 }  // namespace
 
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
@@ -30,9 +37,11 @@ PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
                 : PixelBands{EvenSplit(h, longest(h, w)), EvenSplit(w, w)};
 }
 
-PixelBands forward_bands(const ConvShape& s) { return pixel_bands(s.oh(), s.ow(), band_pixels(s)); }
+PixelBands forward_bands(const ConvShape& s) { return output_bands(s, band_pixels(s)); }
 
-PixelBands backward_data_bands(const ConvShape& s) { return pixel_bands(s.ih, s.iw, band_pixels(s)); }
+PixelBands backward_data_bands(const ConvShape& s) {
+  return pixel_bands(s.ih, s.iw, band_pixels(s));
+}
 
 // 256 pixels: a panel of d_dst (256 x 16 columns) takes 16 KB, and d_wei is read and written once for as
 // many. Fewer where so many pixels of src would not fit in half a megabyte; more where d_dst is used in
@@ -42,21 +51,20 @@ std::int64_t backward_weights_pixels(const ConvShape& s, bool packed) {
 }
 
 PixelBands backward_weights_bands(const ConvShape& s, bool packed) {
-  return pixel_bands(s.oh(), s.ow(), backward_weights_pixels(s, packed));
+  return output_bands(s, backward_weights_pixels(s, packed));
 }
 
 ConvTasks::ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::int64_t panels,
-                     double multiply_adds)
+                     double multiply_adds, std::int64_t per_thread)
     : nanoseconds_(kMultiplyAddNanoseconds * multiply_adds * static_cast<double>(images)),
       bands_(images * bands, images * bands),
       panels_(panels, panels) {
   if (threads == 1) return;
-  // A few tasks a thread, for balance, but none of less than some microseconds; runs of bands while
-  // there are enough of them, for then a thread's pixels stay in its cache.
-  constexpr std::int64_t kTasksPerThread = 8;
+  // None of less than some microseconds; runs of bands while there are enough of them, for then a
+  // thread's pixels stay in its cache.
   constexpr double kTaskNanoseconds = 5'000;
-  const std::int64_t tasks = std::max<std::int64_t>(
-      1, std::min(kTasksPerThread * threads, static_cast<std::int64_t>(nanoseconds_ / kTaskNanoseconds)));
+  const auto worth = static_cast<std::int64_t>(nanoseconds_ / kTaskNanoseconds);
+  const std::int64_t tasks = std::max<std::int64_t>(1, std::min(per_thread * threads, worth));
   bands_ = EvenSplit(images * bands, ceil_div(images * bands, tasks));
   panels_ = EvenSplit(panels, ceil_div(panels, ceil_div(tasks, bands_.pieces)));
 }

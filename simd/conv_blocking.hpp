@@ -15,7 +15,7 @@ struct PixelBands {
   std::int64_t pieces() const { return rows.pieces * columns.pieces; }
 };
 
-/// Bands of h x w pixels, at least `pixels` each where there are as many.
+/// Bands of h x w pixels, about `pixels` each where there are as many.
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels);
 
 /// Bands of a forward pass (of its output) and of backward data (of d_src).
@@ -32,9 +32,10 @@ PixelBands backward_weights_bands(const ConvShape& shape, bool packed);
 /// so that it may go by the number of threads.
 class ConvTasks {
  public:
-  /// `multiply_adds`: of one image.
+  /// `multiply_adds`: of one image. `per_thread`: tasks, where there is work for as many; a few, for
+  /// balance, unless each has to prepare much.
   ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::int64_t panels,
-            double multiply_adds);
+            double multiply_adds, std::int64_t per_thread = 8);
 
   struct Task {
     std::int64_t first_band, end_band;  ///< counted over all images

@@ -80,6 +80,7 @@ void ConvForward::image(const float* src, const float* packed_wei, const float* 
 void ConvForward::batch(Executor& executor, std::int64_t images, const float* src,
                         const float* packed_wei, const float* bias, float floor, float* dst,
                         Workspace workspace) const {
+  if (images == 0) return;
   const std::int64_t scratch = scratch_floats();
   float* const memory = workspace.take(executor.threads() * scratch);
   const ConvTasks tasks(executor.threads(), images, bands_.pieces(), ceil_div(shape_.oc, tile_.columns),

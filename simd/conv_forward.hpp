@@ -31,7 +31,8 @@ class ConvForward {
   void image(const float* src, const float* packed_wei, const float* bias, float floor, float* dst,
              Workspace scratch) const;
 
-  /// The same for `images` of them on all threads; the workspace holds scratch_floats() for each.
+  /// The same for `images` of them, one after the other in memory, perhaps none, on all threads; the
+  /// workspace holds scratch_floats() for each thread.
   void batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
              const float* bias, float floor, float* dst, Workspace workspace) const;
 

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "tilewise/core/error.hpp"
-#include "tilewise/simd/blocking.hpp"
 #include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
@@ -74,9 +73,8 @@ class Block {
   /// The panels of B(p.., j_..) that are to be packed, and those that have to be: the micro-kernel reads
   /// whole vectors.
   void pack_b(std::int64_t p, std::int64_t k) {
-    const std::int64_t first =
-        blocking_.pack_b || args_.alpha != 1 ? 0 : n_ / kernels_.vector_floats * kernels_.vector_floats;
-    in_place_ = first / blocking_.tile.columns * blocking_.tile.columns;
+    const std::int64_t columns = blocking_.tile.columns;
+    in_place_ = blocking_.pack_b || args_.alpha != 1 ? 0 : n_ / columns * columns;
     if (in_place_ == n_) return;
     const bool transposed = args_.transpose_b == Transpose::yes;
     const std::int64_t j = j_ + in_place_;

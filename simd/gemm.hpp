@@ -4,8 +4,8 @@
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/blocking.hpp"
 #include "tilewise/simd/kernel_table.hpp"
-#include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
 
@@ -32,8 +32,8 @@ std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_
 
 /// Computes `args`: loops around the micro-kernel as in BLIS (F. Van Zee, R. van de Geijn, "BLIS: a
 /// framework for rapidly instantiating BLAS functionality", doi:10.1145/2764454), but each thread
-/// packs what it is about to use, one panel of B at a time. Each element of C is summed by one thread
-/// in an order that m, n and k fix, so the result does not depend on the number of threads.
+/// packs what it is about to use. Each element of C is summed by one thread in an order that k fixes: it
+/// depends neither on the number of threads nor on m and n, so an image's result not on its batch.
 /// Throws ArgumentError for negative sizes or a leading dimension shorter than a row.
 void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args, Workspace workspace);
 

@@ -41,11 +41,11 @@ inline constexpr int kPeakChains = 12;
 // All arrays are of float and dense unless said otherwise; kernels may be called with n = 0; sources
 // and destinations are the same array or do not overlap.
 #define TILEWISE_KERNELS(KERNEL)                                                                   \
-  /* dst[r * dst_stride + c] = src[r * src_stride + c] for c < columns, 0 from there to padded */   \
+  /* dst[r * dst_stride + c] = src[r * src_stride + c] for c < columns, 0 for columns <= c < padded */\
   KERNEL(copy_matrix, void,                                                                        \
          (std::int64_t rows, std::int64_t columns, const float* src, std::int64_t src_stride,      \
           float* dst, std::int64_t dst_stride, std::int64_t padded))                                                  \
-  /* dst[c * dst_stride + r] = src[r * src_stride + c] for r < rows, 0 from there to padded */      \
+  /* dst[c * dst_stride + r] = src[r * src_stride + c] for r < rows, 0 for rows <= r < padded */      \
   KERNEL(transpose, void,                                                                          \
          (std::int64_t rows, std::int64_t columns, const float* src, std::int64_t src_stride,      \
           float* dst, std::int64_t dst_stride, std::int64_t padded))                                                  \

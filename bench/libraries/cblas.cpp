@@ -15,6 +15,7 @@ namespace {
 
 #if defined(TILEWISE_BENCH_MKL)
 constexpr const char* kName = "mkl";
+constexpr int kSpinning = 250;
 void set_threads(int threads) { mkl_set_num_threads(threads); }
 std::string describe() {
   char text[200];
@@ -23,6 +24,7 @@ std::string describe() {
 }
 #else
 constexpr const char* kName = "openblas";
+constexpr int kSpinning = 35;
 void set_threads(int threads) { openblas_set_num_threads(threads); }
 std::string describe() { return openblas_get_config(); }
 #endif
@@ -63,8 +65,8 @@ class Blas final : public Library {
   std::string name() const override { return kName; }
   std::string version() const override { return describe(); }
   bool has(const std::string& operation) const override { return operation == "gemm"; }
-  // OpenBLAS: 2^26 cycles (OPENBLAS_THREAD_TIMEOUT)
-  std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(35); }
+  // OpenBLAS: 2^26 cycles (OPENBLAS_THREAD_TIMEOUT); MKL, on Intel's OpenMP: 200 ms (KMP_BLOCKTIME)
+  std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(kSpinning); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
     return std::make_unique<Gemm>(c, executor.threads());
   }

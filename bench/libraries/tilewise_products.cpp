@@ -29,7 +29,7 @@ class Gemm final : public Contender {
     simd::gemm(kernels(), executor_, args_, Workspace(workspace_.data(), workspace_.size()));
   }
   std::vector<float> result() override { return copy(c_); }
-  double workspace_bytes() const override { return to_bytes(workspace_.size()); }
+  std::optional<double> workspace_bytes() const override { return to_bytes(workspace_.size()); }
 
  private:
   Executor& executor_;
@@ -49,7 +49,9 @@ class Conv : public Contender {
         bias_(operand_buffer(c, 2, shape_.oc)),
         dst_(operand_buffer(c, 3, batch_ * shape_.dst_size())) {}
 
-  double workspace_bytes() const override { return to_bytes(packed_.size() + memory_.size()); }
+  std::optional<double> workspace_bytes() const override {
+    return to_bytes(packed_.size() + memory_.size());
+  }
 
  protected:
   Workspace workspace() { return {memory_.data(), memory_.size()}; }

@@ -32,8 +32,8 @@ struct Tile {
     const float* rows[kGroups];
     TILEWISE_UNROLL for (int g = 0; g < kGroups; ++g) rows[g] = a + 3 * g * row_stride;
     for (std::int64_t k = 0; k < args.k; ++k) {
-      // So few rows are bound by B, which then is read in place, its rows too far apart for the
-      // processor to see a pattern.
+      // So few rows are bound by reading B, often in place, its rows too far apart for the processor to
+      // see a pattern.
       if constexpr (MR <= 2) {
         for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(b + 16 * args.ldb + i);
       }

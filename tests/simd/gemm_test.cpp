@@ -158,8 +158,9 @@ TEST(Gemm, small_sizes) {
   }
 }
 
-// Around the edges of tiles (up to 14 rows, 64 columns), of blocks of A (112 rows), of tasks (256
-// columns), of the panels of B (256 rows), and past all of them at once.
+// Around the edges of tiles (up to 14 rows, 64 columns), of blocks of A (84 rows), of tasks (504 rows,
+// 256 columns), of the panels of B (256 rows), past all of them at once, and with rows of A so far apart
+// that they are packed.
 TEST(Gemm, awkward_sizes) {
   constexpr Sizes kSizes[] = {
       {5, 23, 29},   {13, 31, 11},   {14, 32, 64},   {15, 33, 65},   {29, 47, 53},   {31, 63, 17},
@@ -167,7 +168,8 @@ TEST(Gemm, awkward_sizes) {
       {97, 101, 89}, {111, 48, 20},  {112, 49, 20},  {113, 50, 20},  {224, 15, 8},   {225, 16, 7},
       {3, 255, 10},  {3, 256, 10},   {3, 257, 10},   {20, 288, 5},   {20, 289, 5},   {2, 511, 3},
       {2, 513, 3},   {7, 10, 255},   {7, 10, 256},   {7, 10, 257},   {8, 70, 511},   {8, 70, 513},
-      {130, 290, 270},
+      {130, 290, 270}, {83, 70, 20},  {84, 70, 20},  {85, 70, 20},  {503, 20, 9},  {505, 70, 300},
+      {90, 200, 512},
   };
   for (const Sizes& sizes : kSizes) {
     for_each_transpose([&](Transpose a, Transpose b) {
@@ -235,6 +237,31 @@ TEST(Gemm, same_bits_on_any_number_of_threads) {
       const std::vector<float> alone = run.run(1);
       for (const int threads : {2, 3, 8}) ASSERT_TRUE(same_bits(run.run(threads), alone));
     });
+  }
+}
+
+// An image's result does not depend on the batch that it is in.
+TEST(Gemm, rows_do_not_depend_on_how_many_there_are) {
+  for (const Transpose transpose_b : kBoth) {
+    for (const auto& [n, k] : {std::pair{10, 1600}, {130, 300}, {64, 40}}) {
+      const std::vector<float> a = random_values(300 * k, 1);
+      const std::vector<float> b = random_values(n * k, 2);
+      const auto rows = [&](std::int64_t m, int threads) {
+        Executor executor(threads);
+        std::vector<float> c(static_cast<std::size_t>(m * n));
+        GuardedArray<float> scratch(gemm_workspace(default_kernels(), threads, m, n, k));
+        gemm(default_kernels(), executor,
+             {.transpose_b = transpose_b, .m = m, .n = n, .k = k, .a = a.data(), .lda = k,
+              .b = b.data(), .ldb = transpose_b == Transpose::no ? n : k, .c = c.data(), .ldc = n},
+             Workspace(scratch.data(), static_cast<std::int64_t>(scratch.span().size())));
+        return c;
+      };
+      const std::vector<float> all = rows(300, 3);
+      for (const std::int64_t m : {1, 2, 13, 100}) {
+        const std::vector<float> some(all.begin(), all.begin() + m * n);
+        EXPECT_TRUE(same_bits(rows(m, 1), some)) << m << " x " << n << " x " << k;
+      }
+    }
   }
 }
 

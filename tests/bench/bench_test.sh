@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Usage: bench_test.sh TILEWISE_BENCH
+#
+# Runs the benchmark program on shapes so small that only its behaviour is of interest.
+
+set -euo pipefail
+bench=$1
+folder=$(mktemp -d)
+trap 'rm -rf -- "$folder"' EXIT
+cd -- "$folder"
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+# Runs the program with the arguments; expects the exit code, and the text somewhere in what it prints.
+expect() {
+  local code=$1 text=$2 actual=0
+  shift 2
+  "$bench" "$@" >out 2>&1 || actual=$?
+  [[ $actual -eq $code ]] || fail "$*: exit code $actual, expected $code: $(cat out)"
+  grep -qF -- "$text" out || fail "$*: expected '$text' in: $(cat out)"
+}
+
+cat >shapes.txt <<'SHAPES'
+# a comment, and an empty line
+
+gemm NT 5x7x3   # another comment
+  conv   n2ic3ih6iw5oc4kh3kw2s2pt1pr1
+max_pool n2c3ih5iw5kh2kw2
+vector 33
+matrix 3x10
+batch 2x9
+SHAPES
+fast=(--benchmark_min_time=0.0001 --threads 1,2)
+
+# Every kind of case is run, under its documented name, at every number of threads.
+expect 0 gemm/tilewise/NT/5x7x3/threads:1 --shapes shapes.txt "${fast[@]}" --benchmark_out=out.json
+for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
+  conv_backward_data/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
+  conv_backward_weights/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
+  max_pool_forward/tilewise/n2c3ih5iw5kh2kw2 max_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
+  add/tilewise/33 relu_forward/tilewise/33 relu_backward/tilewise/33 dropout/tilewise/33 \
+  adam_update/tilewise/33 sgd_update/tilewise/33 softmax/tilewise/3x10 softmax_backward/tilewise/3x10 \
+  softmax_cross_entropy/tilewise/3x10 bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
+  transpose/tilewise/3x10 add_windows/tilewise/3x10 batch_assembly/tilewise/2x9; do
+  for threads in 1 2; do
+    # These are called on one thread only.
+    if [[ $threads -gt 1 && $name =~ ^(bias_gradient|copy_matrix|transpose|add_windows)/ ]]; then continue; fi
+    grep -q "^$name/threads:$threads " out || fail "$name/threads:$threads was not run"
+    grep -qF "\"name\": \"$name/threads:$threads\"" out.json || fail "$name/threads:$threads is not in the JSON"
+  done
+done
+# One JSON document, whole, with the facts.
+[[ $(grep -c '"context": {' out.json) -eq 1 && $(tail -n 1 out.json) == '}' ]] || fail "out.json is not one document"
+for fact in cpu instruction_set compiler tilewise_version; do
+  grep -qF "\"$fact\": " out.json || fail "$fact is not in the JSON"
+done
+
+# Of repetitions the console shows the median, the JSON all.
+expect 0 gemm/tilewise/NT/5x7x3/threads:1_median --shapes shapes.txt --threads 1 \
+  --benchmark_min_time=0.0001 --benchmark_filter=gemm/tilewise --benchmark_repetitions=3 --benchmark_out=out.json
+[[ $(grep -c '"run_type": "iteration"' out.json) -eq 3 ]] || fail "out.json does not have 3 repetitions"
+expect 0 add/tilewise/33/threads:1 --shapes shapes.txt --threads 1 --benchmark_list_tests
+[[ $(grep -c /tilewise/ out) -eq $(wc -l <out) ]] || fail "a list of names has more than names: $(cat out)"
+# A filter sees the names that are shown, from end to end.
+expect 0 add/tilewise/33/threads:1 --shapes shapes.txt --benchmark_filter='^add/tilewise/33/threads:1$' "${fast[@]}"
+
+# Mistakes
+expect 1 "no case matches" --shapes shapes.txt --benchmark_filter=nonsense
+expect 1 "missing.txt: cannot be read" --shapes missing.txt
+expect 1 "/dev/full: writing failed" --shapes shapes.txt --benchmark_filter=add/ "${fast[@]}" --benchmark_out=/dev/full
+expect 1 "nowhere/out.json: cannot be written" --shapes shapes.txt --benchmark_out=nowhere/out.json
+for line in "gemm" "gemm NN" "gemm TT 1x2x3" "gemm NN 1x2" "gemm NN 0x2x3" "gemm NN 1x2x99999999999" \
+  "conv n1ic0" "conv n1ic1ih2iw2oc1kh3kw3" "conv q3" "conv n" "max_pool n1c3ih2iw2kh3kw3" "vector -5" \
+  "matrix 3" "batch 3x" "soup 5"; do
+  printf '\n%s\n' "$line" >bad.txt
+  expect 1 "bad.txt, line 2: '$line'" --shapes bad.txt
+done
+expect 2 "--threads" --threads 0
+expect 2 "--benchmark_nonsense" --benchmark_nonsense
+expect 2 "--benchmark_filter" --shapes shapes.txt --benchmark_filter='['
+expect 0 "--shapes" --help

@@ -1,0 +1,74 @@
+#include "tilewise/simd/conv_blocking.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tilewise::simd {
+namespace {
+
+TEST(PixelBands, cover_the_image_in_bands_of_about_the_size_asked_for) {
+  for (std::int64_t h = 1; h <= 40; ++h) {
+    for (const std::int64_t w : {1, 2, 7, 28, 224, 3136}) {
+      for (const std::int64_t pixels : {1, 64, 256, 1024}) {
+        SCOPED_TRACE(std::to_string(h) + " x " + std::to_string(w) + " / " + std::to_string(pixels));
+        const PixelBands bands = pixel_bands(h, w, pixels);
+        ASSERT_EQ(bands.rows.begin(bands.rows.pieces), h);
+        ASSERT_EQ(bands.columns.begin(bands.columns.pieces), w);
+        ASSERT_EQ(bands.pieces(), bands.rows.pieces * bands.columns.pieces);
+        // Several rows are not cut across.
+        ASSERT_TRUE(h == 1 || bands.columns.pieces == 1);
+        // A row more than twice as many at most; on average at least so many, unless the image has fewer.
+        ASSERT_LE(bands.rows.size(0) * bands.columns.size(0), 2 * pixels + w);
+        if (h == 1 || w <= pixels) { ASSERT_GE(h * w, bands.pieces() * std::min(pixels, h * w)); }
+      }
+    }
+  }
+}
+
+// Every band and panel is some task's, and no two tasks'.
+TEST(ConvTasks, share_everything_out_once) {
+  for (const int threads : {1, 2, 3, 16}) {
+    for (const std::int64_t images : {1, 2, 7, 128}) {
+      for (const std::int64_t bands : {1, 5}) {
+        for (const std::int64_t panels : {1, 4, 32}) {
+          for (const double work : {1e3, 1e6, 1e9}) {
+            const ConvTasks tasks(threads, images, bands, panels, work);
+            std::vector<int> owners(static_cast<std::size_t>(images * bands * panels));
+            for (std::int64_t i = 0; i < tasks.count(); ++i) {
+              const ConvTasks::Task task = tasks[i];
+              for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
+                for (std::int64_t p = task.first_panel; p < task.end_panel; ++p) {
+                  ++owners[static_cast<std::size_t>(b * panels + p)];
+                }
+              }
+            }
+            for (const int count : owners) ASSERT_EQ(count, 1);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(ConvTasks, divide_channels_where_there_is_one_image) {
+  EXPECT_GE(ConvTasks(4, 1, 1, 32, 1e8).count(), 4);
+  EXPECT_EQ(ConvTasks(1, 1, 1, 32, 1e8).count(), 1);  // nobody to share with
+  EXPECT_EQ(ConvTasks(4, 1, 1, 32, 1e4).count(), 1);  // not worth sharing
+}
+
+TEST(BackwardWeightsPixels, fit_in_cache) {
+  for (const std::int64_t ic : {1, 3, 64, 512, 1024, 4096}) {
+    const ConvShape shape{.ic = ic, .ih = 50, .iw = 50, .oc = 64, .kh = 3, .kw = 3};
+    const std::int64_t pixels = backward_weights_pixels(shape, true);
+    EXPECT_GE(pixels, 64);
+    EXPECT_LE(pixels, 256);
+    EXPECT_TRUE(pixels == 64 || pixels * ic * 4 <= 512 * 1024) << ic;
+  }
+}
+
+}  // namespace
+}  // namespace tilewise::simd
