@@ -35,10 +35,33 @@ void relu_backward(std::int64_t n, const float* dst, const float* d_dst, float* 
   });
 }
 
+/// NV whole vectors of channels: as many sums at once hide the latency of an addition, and rows are read
+/// in long pieces.
+template <class Arch, int NV>
+[[gnu::always_inline]] inline void add_rows(std::int64_t rows, std::int64_t channels,
+                                            const float* d_dst, float* d_bias) {
+  Vec<Arch> sums[NV];
+  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v] = load<Arch>(d_bias + v * kWidth<Arch>);
+  for (std::int64_t row = 0; row < rows; ++row, d_dst += channels) {
+    TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v] += load<Arch>(d_dst + v * kWidth<Arch>);
+  }
+  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v].store_unaligned(d_bias + v * kWidth<Arch>);
+}
+
 template <class Arch>
-void bias_gradient(std::int64_t rows, std::int64_t channels, const float* d_dst,
-                   float* d_bias) noexcept {
-  for_each_vector<Arch>(channels, [=](std::int64_t c, std::int64_t count) {
+[[gnu::flatten]] void bias_gradient(std::int64_t rows, std::int64_t channels, const float* d_dst,
+                                    float* d_bias) noexcept {
+  constexpr std::int64_t W = kWidth<Arch>;
+  std::int64_t done = 0;
+  for (; done + 8 * W <= channels; done += 8 * W) {
+    add_rows<Arch, 8>(rows, channels, d_dst + done, d_bias + done);
+  }
+  for (; done + 4 * W <= channels; done += 4 * W) {
+    add_rows<Arch, 4>(rows, channels, d_dst + done, d_bias + done);
+  }
+  d_dst += done;
+  d_bias += done;
+  for_each_vector<Arch>(channels - done, [=](std::int64_t c, std::int64_t count) {
     Vec<Arch> sum = load_some<Arch>(d_bias + c, count);
     for (std::int64_t row = 0; row < rows; ++row) {
       sum += load_some<Arch>(d_dst + row * channels + c, count);
