@@ -3,7 +3,7 @@
 #
 # Checks who includes whom: core <- simd <- layers <- train <- apps, where an arrow never points the
 # other way; nothing includes tests/ or bench/; no files include each other, directly or in a
-# circle; oneTBB is included by core/parallel.* only; and what is compiled per instruction set stays
+# circle; the library includes oneTBB in core/parallel.* only; and what is compiled per instruction set stays
 # apart.
 #
 # Prints each offence and exits with 1 if there are any.
@@ -60,8 +60,10 @@ offence "a file that includes itself" "$(awk '$1 == $2' <<<"$own")"
 # tsort complains of loops, and prints one member a line.
 offence "a circle" "$(tsort <<<"$own" 2>&1 >/dev/null | sed 's/^tsort: //' || true)"
 
+# Of the benchmarks' peers, a oneDNN may be one that runs on oneTBB, too.
 offence "oneTBB outside core/parallel" "$(awk '
-  $2 ~ /^(oneapi\/)?tbb\// && $1 !~ /^core\/parallel\.[ch]pp$/' <<<"$includes")"
+  $2 ~ /^(oneapi\/)?tbb\// && $1 !~ /^(core\/parallel|bench\/libraries\/onednn)\.[ch]pp$/' \
+  <<<"$includes")"
 
 # simd/kernels is compiled once per instruction set: code that anything else includes, or shared
 # code that it includes, could reach a CPU that cannot run it.
@@ -71,7 +73,7 @@ offence "xsimd outside simd/kernels" "$(awk '
   $2 ~ /^xsimd\// && $1 !~ /^simd\/kernels\//' <<<"$includes")"
 offence "not for code that is compiled per instruction set" "$(awk '
   $1 ~ /^simd\/(arch|kernels)\// &&
-  $2 !~ /^(xsimd\/xsimd\.hpp|tilewise\/simd\/.*|c(math|stddef|stdint|string)|limits|utility)$/' \
+  $2 !~ /^(xsimd\/xsimd\.hpp|tilewise\/simd\/.*|c(math|stddef|stdint|string)|limits|type_traits|utility)$/' \
   <<<"$includes")"
 
 # The library is silent; only the program prints.
