@@ -35,7 +35,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
   max_group_ = channels_first_ && bands_.pieces() == 1
                    ? std::max<std::int64_t>(1, backward_weights_pixels(s, packs_d_dst_) / pixels)
                    : 1;
-  src_rows_ = (rows - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1;
+  src_rows_ = rows_seen(s, rows);
   if (channels_first_) {
     taps_ = 1;
     layouts_ = s.stride_w == 1 ? 1 : s.kw;
@@ -73,7 +73,7 @@ const float* ConvBackwardWeights::set_src(const float* src, const Segment& segme
   const std::int64_t band_row = segment.band / bands_.columns.pieces;
   const std::int64_t band_column = segment.band % bands_.columns.pieces;
   const std::int64_t rows = bands_.rows.size(band_row);
-  const std::int64_t seen = (rows - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1;
+  const std::int64_t seen = rows_seen(s, rows);
   const std::int64_t first_column = bands_.columns.begin(band_column) * s.stride_w;
   const std::int64_t columns = bands_.columns.size(band_column);
   const std::int64_t plane = plane_floats(segment.images);

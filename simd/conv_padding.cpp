@@ -3,14 +3,10 @@
 #include <algorithm>
 
 namespace tilewise::simd {
-namespace {
 
-/// Rows of the image that `rows` rows of output see.
 std::int64_t rows_seen(const ConvShape& shape, std::int64_t rows) {
   return (rows - 1) * shape.stride_h + (shape.kh - 1) * shape.dilation_h + 1;
 }
-
-}  // namespace
 
 std::int64_t padded_rows_floats(const ConvShape& shape, std::int64_t rows) {
   return shape.padded() ? round_up_to_line(rows_seen(shape, rows) * shape.stored_w() * shape.ic) : 0;

@@ -5,6 +5,9 @@
 
 namespace tilewise::simd {
 
+/// Rows of the padded image that `rows` rows of output see.
+std::int64_t rows_seen(const ConvShape& shape, std::int64_t rows);
+
 /// Floats of workspace that padded_rows() takes for `rows` rows of output.
 std::int64_t padded_rows_floats(const ConvShape& shape, std::int64_t rows);
 
