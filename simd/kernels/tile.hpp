@@ -20,32 +20,53 @@ struct Tile {
     }
   }
 
-  /// acc += A * B for one pair. One of A's strides is 1; as a constant it becomes part of addresses.
-  template <bool unit_k>
+  /// acc += A * B for one pair. One of A's strides is 1: unit_k says which. packed_b: ldb is the width of
+  /// the tile, so that the rows of B are at constant distances.
+  template <bool unit_k, bool packed_b>
   [[gnu::always_inline]] inline void accumulate(const TileArgs& args, const float* a,
                                                 const float* b) {
+    // Pointers into A. Where rows are a stride apart three share one: x86 addresses base + offset, where
+    // the three offsets are 0, a stride and two strides. So 14 rows need 5 pointers, not 14.
+    constexpr int kShared = unit_k ? 3 : MR;
+    constexpr int kPointers = (MR + kShared - 1) / kShared;
     const std::int64_t row_stride = unit_k ? args.a_row_stride : 1;
-    const std::int64_t k_stride = unit_k ? 1 : args.a_k_stride;
-    // Three rows share a pointer: x86 addresses base + offset, where the three offsets are those of
-    // k, k plus a row and k plus two rows. So 14 rows need 5 pointers, not 14.
-    constexpr int kGroups = (MR + 2) / 3;
-    const float* rows[kGroups];
-    TILEWISE_UNROLL for (int g = 0; g < kGroups; ++g) rows[g] = a + 3 * g * row_stride;
-    for (std::int64_t k = 0; k < args.k; ++k) {
+    const std::int64_t ldb = packed_b ? NV * W : args.ldb;
+    const float* rows[kPointers];
+    TILEWISE_UNROLL for (int p = 0; p < kPointers; ++p) rows[p] = a + kShared * p * row_stride;
+
+    const auto step = [&](int i) [[gnu::always_inline]] {
       // So few rows are bound by reading B, often in place, its rows too far apart for the processor to
       // see a pattern.
       if constexpr (MR <= 2) {
-        for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(b + 16 * args.ldb + i);
+        for (std::int64_t x = 0; x < NV * W; x += 16) __builtin_prefetch(b + (16 + i) * ldb + x);
       }
       Vec<Arch> row[NV];
-      TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v] = load<Arch>(b + v * W);
+      TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v] = load<Arch>(b + i * ldb + v * W);
       TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-        const Vec<Arch> value(rows[m / 3][m % 3 * row_stride + k * k_stride]);
+        const std::int64_t column = unit_k ? i : 0;
+        const Vec<Arch> value(rows[m / kShared][m % kShared * row_stride + column]);
         TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
-          acc[m][v] = madd<Arch>(value, row[v], acc[m][v]);
+          add_product<Arch>(value, row[v], acc[m][v]);
         }
       }
-      b += args.ldb;
+      if constexpr (!unit_k) rows[0] += args.a_k_stride;
+    };
+    // Several steps a round: beside a busy sibling thread the core starts too few instructions a cycle
+    // for the loop's own to be free. Without constant distances between them more than two rows of B take
+    // more registers than there are.
+    constexpr int kSteps = packed_b ? 4 : 2;
+    const auto advance = [&](int steps) [[gnu::always_inline]] {
+      b += steps * ldb;
+      if constexpr (unit_k) TILEWISE_UNROLL for (int p = 0; p < kPointers; ++p) rows[p] += steps;
+    };
+    std::int64_t k = args.k;
+    for (; k >= kSteps; k -= kSteps) {
+      TILEWISE_UNROLL for (int i = 0; i < kSteps; ++i) step(i);
+      advance(kSteps);
+    }
+    for (; k > 0; --k) {
+      step(0);
+      advance(1);
     }
   }
 
@@ -69,7 +90,8 @@ struct Tile {
   }
 
   template <bool partial>
-  [[gnu::always_inline]] inline void finish(const TileArgs& args) const {
+  [[gnu::always_inline]] inline void finish(const TileArgs& shared) const {
+    const TileArgs args = shared;  // its own, so that no store to C can change it
     using V = Vec<Arch>;
     const std::int64_t last = args.columns - (NV - 1) * W;
     switch (args.epilogue) {
@@ -90,13 +112,14 @@ struct Tile {
     }
   }
 
-  template <bool unit_k>
-  [[gnu::always_inline]] static inline void run_pairs(const TileArgs& args) {
+  /// Not inlined: one function of all four would have to keep more in registers than there are.
+  template <bool unit_k, bool packed_b>
+  [[gnu::noinline, gnu::flatten]] static void run_pairs(const TileArgs& args) {
     Tile tile;
     tile.clear();
     for (std::int64_t pair = 0; pair < args.pairs; ++pair) {
-      tile.template accumulate<unit_k>(args, args.a + args.a_offsets[pair],
-                                       args.b + args.b_offsets[pair]);
+      tile.template accumulate<unit_k, packed_b>(args, args.a + args.a_offsets[pair],
+                                                 args.b + args.b_offsets[pair]);
     }
     if (args.columns == NV * W) {
       tile.template finish<false>(args);
@@ -105,18 +128,18 @@ struct Tile {
     }
   }
 
-  [[gnu::flatten]] static void run(const TileArgs& shared) noexcept {
-    const TileArgs args = shared;  // its own, so that no store to C can change it
+  static void run(const TileArgs& args) noexcept {
     // Where C is added to, it is on its way while the sums are made.
     if (args.epilogue == Epilogue::add) {
       TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
         for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(args.c + m * args.ldc + i);
       }
     }
+    const bool packed_b = args.ldb == NV * W;
     if (args.a_k_stride == 1) {
-      run_pairs<true>(args);
+      packed_b ? run_pairs<true, true>(args) : run_pairs<true, false>(args);
     } else {
-      run_pairs<false>(args);
+      packed_b ? run_pairs<false, true>(args) : run_pairs<false, false>(args);
     }
   }
 };

@@ -87,6 +87,20 @@ inline Vec<Arch> madd(const Vec<Arch>& a, const Vec<Arch>& b, const Vec<Arch>& c
 #endif
 }
 
+/// sum += a * b, as madd, for sums that stay in registers through a long unrolled loop. In assembly, which
+/// fixes the form: left to itself gcc 12 writes some sums over a factor, loads vectors of b once more for
+/// every use, and with all registers taken copies and spills sums.
+template <class Arch>
+[[gnu::always_inline]] inline void add_product(const Vec<Arch>& a, const Vec<Arch>& b, Vec<Arch>& sum) {
+#if defined(__FMA__)
+  auto value = sum.data;
+  asm("vfmadd231ps %2, %1, %0" : "+v"(value) : "v"(a.data), "v"(b.data));
+  sum = Vec<Arch>(value);
+#else
+  sum = madd<Arch>(a, b, sum);
+#endif
+}
+
 /// max(0, v), and NaN for NaN: x86's max returns its second operand when either is NaN.
 template <class Arch>
 inline Vec<Arch> relu(const Vec<Arch>& v) {
