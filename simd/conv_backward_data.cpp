@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
 
@@ -88,8 +87,22 @@ void ConvBackwardData::pack(const float* wei, float* packed) const {
   }
 }
 
+// It follows in memory; after the last band of an image the first of the next.
+Ahead ConvBackwardData::next_band(const float* d_dst, const PixelBand& band,
+                                  std::int64_t panels) const {
+  const ConvShape& s = shape_;
+  const std::int64_t seen =
+      bands_.columns.pieces > 1
+          ? std::min(s.ow(), band.end_column / s.stride_w)
+          : std::min(s.oh(), (band.end_row - 1 + s.pad_top) / s.stride_h + 1) * s.ow();
+  const std::int64_t pixels = band.rows() * band.columns() / (s.stride_h * s.stride_w);
+  const std::int64_t tiles = band.rows() * ceil_div(band.columns(), tile_.rows * s.stride_w) *
+                             static_cast<std::int64_t>(columns_.size());
+  return {d_dst + seen * s.oc, pixels * s.oc, tiles * panels};
+}
+
 void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float* d_src,
-                              const Band& band, std::int64_t first_ic, std::int64_t end_ic) const {
+                              const PixelBand& band, std::int64_t first_ic, std::int64_t end_ic) const {
   const ConvShape& s = shape_;
   const auto [first_row, end_row, first_iw, end_iw] = band;
   const auto pairs = [&](std::int64_t ih) {
@@ -109,6 +122,7 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
                 .a_k_stride = 1,
                 .ldb = tile_.columns,
                 .ldc = s.stride_w * s.ic};
+  Ahead ahead = next_band(d_dst, band, ceil_div(end_ic - first_ic, tile_.columns));
   const std::int64_t slab = s.kh * s.oc * tile_.columns;
   // Filter columns outside, rows inside: one slab of filters (kh x oc x columns) stays in L1.
   for (std::int64_t ic = first_ic; ic < end_ic; ic += tile_.columns) {
@@ -130,7 +144,7 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
         args.a_offsets = d_dst_offsets_.data() + row_first_[static_cast<std::size_t>(ih)];
         args.b_offsets = wei_offsets_.data() + row_first_[static_cast<std::size_t>(ih)];
         args.c = d_src + (ih * s.iw + column.first_iw + first * s.stride_w) * s.ic + ic;
-        multiply_panel(kernels_, tiles, args);
+        multiply_panel(kernels_, tiles, args, ahead);
       }
       args.epilogue = Epilogue::add;
     }
@@ -138,7 +152,7 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
 }
 
 void ConvBackwardData::spread(const float* d_dst, const float* packed_wei, float* d_src,
-                              const Band& band, Workspace scratch) const {
+                              const PixelBand& band, Workspace scratch) const {
   const ConvShape& s = shape_;
   const std::int64_t window = s.kh * s.kw * s.ic;
   float* const windows = scratch.take(std::min(kSpreadPixels, s.ow()) * window);
@@ -174,7 +188,7 @@ void ConvBackwardData::spread(const float* d_dst, const float* packed_wei, float
 }
 
 void ConvBackwardData::add_windows(const float* windows, std::int64_t oh, std::int64_t first,
-                                   std::int64_t count, const Band& band, float* d_src) const {
+                                   std::int64_t count, const PixelBand& band, float* d_src) const {
   const ConvShape& s = shape_;
   const std::int64_t row = s.kw * s.ic, window = s.kh * row;
   // Filter rows [first_kh, end_kh) meet the band.
@@ -206,14 +220,7 @@ void ConvBackwardData::add_windows(const float* windows, std::int64_t oh, std::i
   for (std::int64_t ow = end_inside; ow < end; ++ow) add_clipped(ow);
 }
 
-ConvBackwardData::Band ConvBackwardData::band(std::int64_t i) const {
-  const std::int64_t row = bands_.rows.begin(i / bands_.columns.pieces);
-  const std::int64_t column = bands_.columns.begin(i % bands_.columns.pieces);
-  return {row, row + bands_.rows.size(i / bands_.columns.pieces), column,
-          column + bands_.columns.size(i % bands_.columns.pieces)};
-}
-
-void ConvBackwardData::run(const float* d_dst, const float* packed_wei, float* d_src, const Band& band,
+void ConvBackwardData::run(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
                            std::int64_t first_ic, std::int64_t end_ic, Workspace scratch) const {
   if (spreads_) {
     spread(d_dst, packed_wei, d_src, band, scratch);
@@ -225,7 +232,7 @@ void ConvBackwardData::run(const float* d_dst, const float* packed_wei, float* d
 void ConvBackwardData::image(const float* d_dst, const float* packed_wei, float* d_src,
                              Workspace scratch) const {
   for (std::int64_t i = 0; i < bands_.pieces(); ++i) {
-    run(d_dst, packed_wei, d_src, band(i), 0, shape_.ic, scratch);
+    run(d_dst, packed_wei, d_src, bands_[i], 0, shape_.ic, scratch);
   }
 }
 
@@ -241,7 +248,7 @@ void ConvBackwardData::batch(Executor& executor, std::int64_t images, const floa
     for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
       const std::int64_t n = b / bands_.pieces();
       run(d_dst + n * shape_.dst_size(), packed_wei, d_src + n * shape_.src_size(),
-          band(b % bands_.pieces()), task.first_panel * tile_.columns,
+          bands_[b % bands_.pieces()], task.first_panel * tile_.columns,
           std::min(shape_.ic, task.end_panel * tile_.columns),
           Workspace(memory + worker * scratch, scratch));
     }

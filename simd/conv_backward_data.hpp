@@ -8,6 +8,7 @@
 #include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
 
@@ -47,23 +48,20 @@ class ConvBackwardData {
   struct Column {
     std::int64_t kw, first_ow, count, first_iw;
   };
-  /// Pixels of d_src.
-  struct Band {
-    std::int64_t first_row, end_row, first_column, end_column;
-  };
   void prepare_gathering();
   void prepare_spreading();
-  Band band(std::int64_t i) const;
-  /// One band of one image, channels [first_ic, end_ic).
-  void run(const float* d_dst, const float* packed_wei, float* d_src, const Band& band,
+  /// One band of d_src of one image, channels [first_ic, end_ic).
+  void run(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
            std::int64_t first_ic, std::int64_t end_ic, Workspace scratch) const;
-  void gather(const float* d_dst, const float* packed_wei, float* d_src, const Band& band,
+  /// What the band after this one reads of d_dst, fetched while so many panels are computed.
+  Ahead next_band(const float* d_dst, const PixelBand& band, std::int64_t panels) const;
+  void gather(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
               std::int64_t first_ic, std::int64_t end_ic) const;
-  void spread(const float* d_dst, const float* packed_wei, float* d_src, const Band& band,
+  void spread(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
               Workspace scratch) const;
   /// Adds the windows of output pixels [first, first + count) of row oh to the rows of the band.
   void add_windows(const float* windows, std::int64_t oh, std::int64_t first, std::int64_t count,
-                   const Band& band, float* d_src) const;
+                   const PixelBand& band, float* d_src) const;
 
   const KernelTable& kernels_;
   ConvShape shape_;

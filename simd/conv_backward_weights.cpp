@@ -70,25 +70,21 @@ std::int64_t ConvBackwardWeights::scratch_floats(std::int64_t group) const {
 const float* ConvBackwardWeights::set_src(const float* src, const Segment& segment, std::int64_t layout,
                                           Workspace scratch) const {
   const ConvShape& s = shape_;
-  const std::int64_t band_row = segment.band / bands_.columns.pieces;
-  const std::int64_t band_column = segment.band % bands_.columns.pieces;
-  const std::int64_t rows = bands_.rows.size(band_row);
-  const std::int64_t seen = rows_seen(s, rows);
-  const std::int64_t first_column = bands_.columns.begin(band_column) * s.stride_w;
-  const std::int64_t columns = bands_.columns.size(band_column);
+  const PixelBand band = bands_[segment.band];
   const std::int64_t plane = plane_floats(segment.images);
   float* const planes = channels_first_ ? scratch.take(s.ic * plane) : nullptr;
   for (std::int64_t i = 0; i < segment.images; ++i) {
     Workspace rest = scratch;
     const float* const pixels =
-        padded_rows(s, src + (segment.first_image + i) * s.src_size(), bands_.rows.begin(band_row), rows,
+        padded_rows(s, src + (segment.first_image + i) * s.src_size(), band.first_row, band.rows(),
                     rest) +
-        first_column * s.ic;
+        band.first_column * s.stride_w * s.ic;
     if (!channels_first_) return pixels;
     const float* const from = pixels + layout * s.dilation_w * s.ic;
     float* const out = planes + i * src_rows_ * src_row_;
-    const std::int64_t width = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
-    for (std::int64_t row = 0; row < seen; ++row) {
+    const std::int64_t width =
+        band.columns() + (s.stride_w == 1 ? (s.kw - 1) * s.dilation_w : 0);
+    for (std::int64_t row = 0; row < rows_seen(s, band.rows()); ++row) {
       kernels_.transpose(width, s.ic, from + row * s.stored_w() * s.ic, s.stride_w * s.ic,
                          out + row * src_row_, plane, 0);
     }
@@ -100,13 +96,10 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
                                      std::int64_t first_oc, std::int64_t end_oc, Epilogue epilogue,
                                      float* d_wei, Workspace scratch) const {
   const ConvShape& s = shape_;
-  const std::int64_t band_row = segment.band / bands_.columns.pieces;
-  const std::int64_t band_column = segment.band % bands_.columns.pieces;
-  const std::int64_t rows = bands_.rows.size(band_row);
-  const std::int64_t columns = bands_.columns.size(band_column);
-  const std::int64_t first_pixel = bands_.rows.begin(band_row) * s.ow() + bands_.columns.begin(band_column);
-
-  d_dst += segment.first_image * s.dst_size() + first_pixel * s.oc + first_oc;
+  const PixelBand band = bands_[segment.band];
+  const std::int64_t rows = band.rows(), columns = band.columns();
+  d_dst += segment.first_image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc +
+           first_oc;
   if (packs_d_dst_) {
     const std::int64_t image_floats =
         packed_floats(tile_, bands_.rows.size(0) * bands_.columns.size(0), s.oc);

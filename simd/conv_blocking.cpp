@@ -28,6 +28,11 @@ PixelBands output_bands(const ConvShape& s, std::int64_t pixels) {
 
 }  // namespace
 
+PixelBand PixelBands::operator[](std::int64_t i) const {
+  const std::int64_t row = rows.begin(i / columns.pieces), column = columns.begin(i % columns.pieces);
+  return {row, row + rows.size(i / columns.pieces), column, column + columns.size(i % columns.pieces)};
+}
+
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
   const auto longest = [=](std::int64_t extent, std::int64_t size) {
     const std::int64_t pieces = std::max<std::int64_t>(1, extent * size / pixels);

@@ -7,12 +7,20 @@
 
 namespace tilewise::simd {
 
-/// Rectangles that an image is worked on in: of whole rows of pixels, or, when there is one row only,
-/// pieces of it.
+/// A rectangle of pixels.
+struct PixelBand {
+  std::int64_t first_row, end_row, first_column, end_column;
+  std::int64_t rows() const { return end_row - first_row; }
+  std::int64_t columns() const { return end_column - first_column; }
+};
+
+/// Bands that an image is worked on in: of whole rows of pixels, or, when there is one row only, pieces
+/// of it.
 struct PixelBands {
   EvenSplit rows;
   EvenSplit columns;
   std::int64_t pieces() const { return rows.pieces * columns.pieces; }
+  PixelBand operator[](std::int64_t i) const;
 };
 
 /// Bands of h x w pixels, about `pixels` each where there are as many.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "tilewise/simd/conv_padding.hpp"
-#include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
 
@@ -35,18 +34,26 @@ void ConvForward::pack(const float* wei, float* packed) const {
               shape_.oc, packed);
 }
 
-void ConvForward::band(const Operands& image, std::int64_t band, std::int64_t first_oc,
+// It follows in memory; after the last band of an image the first of the next.
+Ahead ConvForward::next_band(const float* src, const PixelBand& band, std::int64_t tiles) const {
+  const ConvShape& s = shape_;
+  if (bands_.columns.pieces > 1) {
+    return {src + std::min(s.iw, band.end_column * s.stride_w) * s.ic,
+            band.columns() * s.stride_w * s.ic, tiles};
+  }
+  const std::int64_t seen =
+      (band.end_row - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1 - s.pad_top;
+  return {src + std::min(s.ih, seen) * s.iw * s.ic, band.rows() * s.stride_h * s.iw * s.ic, tiles};
+}
+
+void ConvForward::band(const Operands& image, const PixelBand& band, std::int64_t first_oc,
                        std::int64_t end_oc, Workspace scratch) const {
   const ConvShape& s = shape_;
-  const std::int64_t first_row = bands_.rows.begin(band / bands_.columns.pieces);
-  const std::int64_t rows = bands_.rows.size(band / bands_.columns.pieces);
-  const std::int64_t first_column = bands_.columns.begin(band % bands_.columns.pieces);
-  const std::int64_t columns = bands_.columns.size(band % bands_.columns.pieces);
-  const float* const src = padded_rows(s, image.src, first_row, rows, scratch) +
-                           first_column * s.stride_w * s.ic;
-  float* const dst = image.dst + (first_row * s.ow() + first_column) * s.oc;
+  const float* const src = padded_rows(s, image.src, band.first_row, band.rows(), scratch) +
+                           band.first_column * s.stride_w * s.ic;
+  float* const dst = image.dst + (band.first_row * s.ow() + band.first_column) * s.oc;
   const std::int64_t taps = s.kh * s.kw * s.ic;
-  const EvenSplit tiles(columns, tile_.rows);
+  const EvenSplit tiles(band.columns(), tile_.rows);
   TileArgs args{.a_offsets = src_offsets_.data(),
                 .b_offsets = wei_offsets_.data(),
                 .pairs = static_cast<std::int64_t>(src_offsets_.size()),
@@ -57,15 +64,17 @@ void ConvForward::band(const Operands& image, std::int64_t band, std::int64_t fi
                 .ldc = s.oc,
                 .epilogue = Epilogue::bias,
                 .floor = image.floor};
+  Ahead ahead = next_band(image.src, band, band.rows() * tiles.pieces *
+                                               ceil_div(end_oc - first_oc, tile_.columns));
   // Panels outside, rows inside: a panel of filters stays in L1 while the band passes by.
   for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
     args.b = image.packed_wei + oc * taps;
     args.bias = image.bias + oc;
     args.columns = std::min(tile_.columns, s.oc - oc);
-    for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t row = 0; row < band.rows(); ++row) {
       args.a = src + row * s.stride_h * s.stored_w() * s.ic;
       args.c = dst + row * s.ow() * s.oc + oc;
-      multiply_panel(kernels_, tiles, args);
+      multiply_panel(kernels_, tiles, args, ahead);
     }
   }
 }
@@ -73,7 +82,7 @@ void ConvForward::band(const Operands& image, std::int64_t band, std::int64_t fi
 void ConvForward::image(const float* src, const float* packed_wei, const float* bias, float floor,
                         float* dst, Workspace scratch) const {
   for (std::int64_t i = 0; i < bands_.pieces(); ++i) {
-    band({src, packed_wei, bias, floor, dst}, i, 0, shape_.oc, scratch);
+    band({src, packed_wei, bias, floor, dst}, bands_[i], 0, shape_.oc, scratch);
   }
 }
 
@@ -90,7 +99,7 @@ void ConvForward::batch(Executor& executor, std::int64_t images, const float* sr
     for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
       const std::int64_t n = b / bands_.pieces();
       band({src + n * shape_.src_size(), packed_wei, bias, floor, dst + n * shape_.dst_size()},
-           b % bands_.pieces(), task.first_panel * tile_.columns,
+           bands_[b % bands_.pieces()], task.first_panel * tile_.columns,
            std::min(shape_.oc, task.end_panel * tile_.columns),
            Workspace(memory + worker * scratch, scratch));
     }

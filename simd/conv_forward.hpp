@@ -8,6 +8,7 @@
 #include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
 
@@ -43,8 +44,10 @@ class ConvForward {
     float* dst;
   };
   /// One band of output pixels of one image, channels [first_oc, end_oc).
-  void band(const Operands& image, std::int64_t band, std::int64_t first_oc, std::int64_t end_oc,
+  void band(const Operands& image, const PixelBand& band, std::int64_t first_oc, std::int64_t end_oc,
             Workspace scratch) const;
+  /// What the band after this one reads of src, fetched within so many tiles.
+  Ahead next_band(const float* src, const PixelBand& band, std::int64_t tiles) const;
 
   const KernelTable& kernels_;
   ConvShape shape_;

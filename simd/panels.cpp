@@ -27,14 +27,28 @@ void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t
   }
 }
 
-void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs args) {
+Ahead::Ahead(const float* first, std::int64_t floats, std::int64_t tiles)
+    : next_(first), lines_(ceil_div(floats, kLine * std::max<std::int64_t>(1, tiles))) {}
+
+void Ahead::step() {
+  constexpr int kRead = 0, kIntoL2 = 2;
+  for (std::int64_t i = 0; i < lines_; ++i, next_ += kLine) __builtin_prefetch(next_, kRead, kIntoL2);
+}
+
+void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs args, Ahead& ahead) {
   const TileKernel* by_rows = kernels.tile[ceil_div(args.columns, kernels.vector_floats) - 1];
   for (std::int64_t i = 0; i < tiles.pieces; ++i) {
     const std::int64_t height = tiles.size(i);
+    ahead.step();
     by_rows[height - 1](args);
     args.a += height * args.a_row_stride;
     args.c += height * args.ldc;
   }
+}
+
+void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs args) {
+  Ahead nothing;
+  multiply_panel(kernels, tiles, args, nothing);
 }
 
 }  // namespace tilewise::simd

@@ -129,11 +129,9 @@ struct Tile {
   }
 
   static void run(const TileArgs& args) noexcept {
-    // Where C is added to, it is on its way while the sums are made.
-    if (args.epilogue == Epilogue::add) {
-      TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-        for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(args.c + m * args.ldc + i);
-      }
+    // C is on its way while the sums are made: a store, too, needs its line.
+    TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
+      for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(args.c + m * args.ldc + i, 1);
     }
     const bool packed_b = args.ldb == NV * W;
     if (args.a_k_stride == 1) {
