@@ -14,12 +14,15 @@ namespace {
 //   kc = 256: 256 x 32 columns x 4 bytes = 32 KB of B on AVX-512, two thirds of a 48 KB L1; 16 KB of
 //             a 32 KB L1 on AVX2.
 //   mc = 84: 84 x 256 x 4 bytes = 84 KB of A, and whole tiles of both 14 and 6 rows.
-//   nb = 256: 256 KB of B; with A two thirds of a 512 KB L2. A is packed once for as many columns.
-//   task_rows = 504: B is packed once for as many rows.
+//   nb = 1024: 1 MB of B, in L3, from where a panel is read once for every block of A; that is packed
+//             once for as many columns.
+// The rows of C that a task goes through while A's columns advance by kc. Of a narrow C so few that the
+// pages of A are not forgotten in between; of a wide one all, for B is packed for them.
 constexpr std::int64_t kKc = 256;
 constexpr std::int64_t kMc = 84;
-constexpr std::int64_t kNb = 256;
-constexpr std::int64_t kTaskRows = 6 * kMc;
+constexpr std::int64_t kNb = 1024;
+constexpr std::int64_t kNarrow = 64;
+constexpr std::int64_t kNarrowRows = 6 * kMc;
 // There should be a few tasks a thread, for balance, but none of less than this many multiply-adds (a
 // few microseconds).
 constexpr std::int64_t kTasksPerThread = 4;
@@ -81,7 +84,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
 
   // Tasks no larger than the caches like, then smaller ones until there are enough; the longer side is
   // halved first.
-  std::int64_t row_blocks = ceil_div(m, kTaskRows);
+  std::int64_t row_blocks = n <= kNarrow ? ceil_div(m, kNarrowRows) : 1;
   std::int64_t panel_blocks = ceil_div(n, kNb);
   const double work = static_cast<double>(m * n) * static_cast<double>(k);
   const std::int64_t tasks = threads == 1 ? 1
@@ -94,7 +97,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
   }
 
   GemmBlocking blocking{.tile = tile,
-                        .rows = EvenSplit(m, ceil_div(m, row_blocks)),
+                        .tiles = EvenSplit(tiles, ceil_div(tiles, row_blocks)),
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
   blocking.pack_b = shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1);
@@ -103,7 +106,8 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
   const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
   blocking.kc = EvenSplit(k, kKc).size(0);
-  blocking.mc = EvenSplit(blocking.rows.size(0), kMc).size(0);
+  const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);
+  blocking.mc = EvenSplit(blocking.tiles.size(0), most_tiles).size(0) * tile.rows;
   return blocking;
 }
 
@@ -119,7 +123,7 @@ std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::i
                               std::int64_t k) {
   const std::int64_t kc = std::min(k, kKc);
   const std::int64_t columns = std::min(n, kNb) + kMaxTileVectors * kernels.vector_floats;
-  return std::min(m, kMc) * a_row_floats_of(kc) + round_up_to_line(kc * columns);
+  return std::min(m + kMaxTileRows, kMc) * a_row_floats_of(kc) + round_up_to_line(kc * columns);
 }
 
 }  // namespace tilewise::simd

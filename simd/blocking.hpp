@@ -42,17 +42,17 @@ struct GemmShape {
   std::int64_t lda = 0;
 };
 
-/// How the GEMM loops are cut. Each task computes a block of C (task_rows x panels): it goes through k
-/// in steps of kc, packs its part of B, and for every mc rows packs A and multiplies.
+/// How the GEMM loops are cut. Each task computes a block of C (tiles x panels): it goes through k in
+/// steps of kc, packs its part of B, and for every mc rows packs A and multiplies.
 ///
 /// An element of C is summed in the order of k, in registers for kc terms at a time. kc depends on k
 /// alone; the rest may go by m, n and even the number of threads, for it decides who computes an element
 /// and when, not how.
 struct GemmBlocking {
   TileShape tile;
-  EvenSplit rows;    ///< of C, in blocks of rows, one a task
+  EvenSplit tiles;   ///< of C's rows, tile.rows high, in blocks of tiles, one a task
   EvenSplit panels;  ///< of C and B, tile.columns wide, in blocks of panels, one a task
-  std::int64_t mc = 0, kc = 0;
+  std::int64_t mc = 0, kc = 0;  ///< mc is a multiple of tile.rows
   bool pack_a = false;
   bool pack_b = false;
 

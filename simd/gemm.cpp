@@ -47,8 +47,9 @@ class Block {
       : kernels_(kernels),
         args_(args),
         blocking_(blocking),
-        i_(blocking.rows.begin(task / blocking.panels.pieces)),
-        m_(blocking.rows.size(task / blocking.panels.pieces)),
+        i_(blocking.tiles.begin(task / blocking.panels.pieces) * blocking.tile.rows),
+        m_(std::min(args.m - i_,
+                    blocking.tiles.size(task / blocking.panels.pieces) * blocking.tile.rows)),
         j_(blocking.panels.begin(task % blocking.panels.pieces) * blocking.tile.columns),
         n_(std::min(args.n - j_,
                     blocking.panels.size(task % blocking.panels.pieces) * blocking.tile.columns)),
@@ -161,7 +162,7 @@ void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
   const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
   float* const memory = workspace.take(executor.threads() * floats);
   const double work = static_cast<double>(args.m * args.n) * static_cast<double>(args.k);
-  executor.parallel_for(blocking.rows.pieces * blocking.panels.pieces, kMultiplyAddNanoseconds * work,
+  executor.parallel_for(blocking.tiles.pieces * blocking.panels.pieces, kMultiplyAddNanoseconds * work,
                         [&](std::int64_t task, int worker) {
                           Block(kernels, args, blocking, task,
                                 Workspace(memory + worker * floats, floats)).run();

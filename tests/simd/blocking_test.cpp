@@ -96,14 +96,16 @@ TEST(ChooseGemmBlocking, cuts_as_documented) {
     for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
       const GemmBlocking blocking = choose_gemm_blocking(kernels, {.m = m, .n = n, .k = k}, 3);
       // The tasks cover C, and cache blocks stay near their constants.
-      ASSERT_EQ(blocking.rows.begin(blocking.rows.pieces), m);
+      const std::int64_t rows = blocking.tiles.begin(blocking.tiles.pieces) * blocking.tile.rows;
+      ASSERT_GE(rows, m);
+      ASSERT_LT(rows, m + blocking.tile.rows);
       const std::int64_t columns = blocking.panels.begin(blocking.panels.pieces) * blocking.tile.columns;
       ASSERT_GE(columns, n);
       ASSERT_LT(columns, n + blocking.tile.columns);
-      ASSERT_LE(blocking.rows.size(0), 504);
-      ASSERT_LT(blocking.panels.size(0) * blocking.tile.columns, 256 + blocking.tile.columns);
+      ASSERT_LT(blocking.panels.size(0) * blocking.tile.columns, 1024 + blocking.tile.columns);
       ASSERT_GE(blocking.mc, 1);
-      ASSERT_LE(blocking.mc, std::min<std::int64_t>(84, blocking.rows.size(0)));
+      ASSERT_EQ(blocking.mc % blocking.tile.rows, 0);
+      ASSERT_LE(blocking.mc, std::min<std::int64_t>(84, blocking.tiles.size(0) * blocking.tile.rows));
       ASSERT_GE(blocking.kc, 1);
       ASSERT_LE(blocking.kc, std::min<std::int64_t>(256, k));
     });
@@ -130,7 +132,7 @@ TEST(ChooseGemmBlocking, sums_alike_on_any_number_of_threads) {
 TEST(ChooseGemmBlocking, gives_every_thread_something_to_do) {
   const GemmBlocking blocking =
       choose_gemm_blocking(default_kernels(), {.m = 128, .n = 128, .k = 1600}, 4);
-  EXPECT_GE(blocking.rows.pieces * blocking.panels.pieces, 4);
+  EXPECT_GE(blocking.tiles.pieces * blocking.panels.pieces, 4);
 }
 
 // A workspace is booked once, for a full batch. The last batch of an epoch is smaller, and may be cut
