@@ -35,7 +35,9 @@ void Ahead::step() {
   for (std::int64_t i = 0; i < lines_; ++i, next_ += kLine) __builtin_prefetch(next_, kRead, kIntoL2);
 }
 
-void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs args, Ahead& ahead) {
+void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args, Ahead& ahead) {
+  const float* const a = args.a;
+  float* const c = args.c;
   const TileKernel* by_rows = kernels.tile[ceil_div(args.columns, kernels.vector_floats) - 1];
   for (std::int64_t i = 0; i < tiles.pieces; ++i) {
     const std::int64_t height = tiles.size(i);
@@ -44,9 +46,11 @@ void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs
     args.a += height * args.a_row_stride;
     args.c += height * args.ldc;
   }
+  args.a = a;
+  args.c = c;
 }
 
-void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs args) {
+void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args) {
   Ahead nothing;
   multiply_panel(kernels, tiles, args, nothing);
 }

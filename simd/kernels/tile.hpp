@@ -25,15 +25,17 @@ struct Tile {
   template <bool unit_k, bool packed_b>
   [[gnu::always_inline]] inline void accumulate(const TileArgs& args, const float* a,
                                                 const float* b) {
-    // Pointers into A. Where rows are a stride apart three share one: x86 addresses base + offset, where
-    // the three offsets are 0, a stride and two strides. So 14 rows need 5 pointers, not 14.
-    constexpr int kShared = unit_k ? 3 : MR;
+    // Pointers into A: one a row where there are registers for it. Otherwise three rows share one: x86
+    // addresses base + offset, where the three offsets are 0, a stride and two strides.
+    constexpr int kShared = !unit_k ? MR : MR <= 6 ? 1 : 3;
     constexpr int kPointers = (MR + kShared - 1) / kShared;
     const std::int64_t row_stride = unit_k ? args.a_row_stride : 1;
     const std::int64_t ldb = packed_b ? NV * W : args.ldb;
     const float* rows[kPointers];
-    TILEWISE_UNROLL for (int p = 0; p < kPointers; ++p) rows[p] = a + kShared * p * row_stride;
+    rows[0] = a;
+    TILEWISE_UNROLL for (int p = 1; p < kPointers; ++p) rows[p] = rows[p - 1] + kShared * row_stride;
 
+    std::int64_t k = 0;
     const auto step = [&](int i) [[gnu::always_inline]] {
       // So few rows are bound by reading B, often in place, its rows too far apart for the processor to
       // see a pattern.
@@ -43,11 +45,9 @@ struct Tile {
       Vec<Arch> row[NV];
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v] = load<Arch>(b + i * ldb + v * W);
       TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-        const std::int64_t column = unit_k ? i : 0;
-        const Vec<Arch> value(rows[m / kShared][m % kShared * row_stride + column]);
-        TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
-          add_product<Arch>(value, row[v], acc[m][v]);
-        }
+        const float* from = rows[m / kShared] + m % kShared * row_stride;
+        const Vec<Arch> value(unit_k ? from[k + i] : *from);
+        TILEWISE_UNROLL for (int v = 0; v < NV; ++v) add_product<Arch>(value, row[v], acc[m][v]);
       }
       if constexpr (!unit_k) rows[0] += args.a_k_stride;
     };
@@ -55,18 +55,9 @@ struct Tile {
     // for the loop's own to be free. Without constant distances between them more than two rows of B take
     // more registers than there are.
     constexpr int kSteps = packed_b ? 4 : 2;
-    const auto advance = [&](int steps) [[gnu::always_inline]] {
-      b += steps * ldb;
-      if constexpr (unit_k) TILEWISE_UNROLL for (int p = 0; p < kPointers; ++p) rows[p] += steps;
-    };
-    std::int64_t k = args.k;
-    for (; k >= kSteps; k -= kSteps) {
+    for (; k < (args.k & (kSteps - 1)); ++k, b += ldb) step(0);
+    for (; k < args.k; k += kSteps, b += kSteps * ldb) {
       TILEWISE_UNROLL for (int i = 0; i < kSteps; ++i) step(i);
-      advance(kSteps);
-    }
-    for (; k > 0; --k) {
-      step(0);
-      advance(1);
     }
   }
 
