@@ -23,10 +23,12 @@ constexpr std::int64_t kMc = 84;
 constexpr std::int64_t kNb = 1024;
 constexpr std::int64_t kNarrow = 64;
 constexpr std::int64_t kNarrowRows = 6 * kMc;
-// There should be a few tasks a thread, for balance, but none of less than this many multiply-adds (a
-// few microseconds).
+// There should be a few tasks a thread, for balance, but none of less than this many multiply-adds (some
+// twenty microseconds).
 constexpr std::int64_t kTasksPerThread = 4;
-constexpr double kTaskWork = 500'000;
+constexpr double kTaskWork = 1'000'000;
+/// Cycles that an element of A or B costs once more.
+constexpr double kReading = 0.1, kPacking = 0.4;
 // With so few tiles of rows packing B costs as much as it saves.
 constexpr std::int64_t kUnpackedTiles = 2;
 
@@ -82,28 +84,36 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
   const TileShape tile = choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), std::min(k, kKc));
   const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
 
-  // Tasks no larger than the caches like, then smaller ones until there are enough; the longer side is
-  // halved first.
+  const bool b_in_l1 = k * n * 4 <= 16 * 1024;
+  const bool pack_b =
+      shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1);
+  // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
+  // a page apart, where all want the same few places in L1.
+  const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;
+
+  // Tasks no larger than the caches like, then smaller ones until there are enough. A block of rows more
+  // means packing B, or reading it, once more; a block of panels the same for A.
   std::int64_t row_blocks = n <= kNarrow ? ceil_div(m, kNarrowRows) : 1;
   std::int64_t panel_blocks = ceil_div(n, kNb);
+  const double b_cost = static_cast<double>(n) * (pack_b ? kPacking : kReading);
+  const double a_cost = static_cast<double>(m) * (a_in_place ? kReading : kPacking);
   const double work = static_cast<double>(m * n) * static_cast<double>(k);
   const std::int64_t tasks = threads == 1 ? 1
                                           : std::min(kTasksPerThread * threads,
                                                      static_cast<std::int64_t>(work / kTaskWork));
   while (row_blocks * panel_blocks < tasks) {
-    const std::int64_t tall = ceil_div(tiles, row_blocks), wide = ceil_div(panels, panel_blocks);
-    if (std::max(tall, wide) < 2) break;
-    (tall > wide ? row_blocks : panel_blocks) *= 2;
+    const bool rows_can = ceil_div(tiles, row_blocks) > 1;
+    const bool panels_can = ceil_div(panels, panel_blocks) > 1;
+    if (!rows_can && !panels_can) break;
+    const bool rows_cheaper = static_cast<double>(row_blocks) * b_cost <=
+                              static_cast<double>(panel_blocks) * a_cost;
+    (rows_can && (rows_cheaper || !panels_can) ? row_blocks : panel_blocks) *= 2;
   }
 
   GemmBlocking blocking{.tile = tile,
                         .tiles = EvenSplit(tiles, ceil_div(tiles, row_blocks)),
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
-  const bool b_in_l1 = k * n * 4 <= 16 * 1024;
-  blocking.pack_b = shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1);
-  // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
-  // a page apart, where all want the same few places in L1.
-  const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;
+  blocking.pack_b = pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
   blocking.kc = EvenSplit(k, kKc).size(0);
   const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);

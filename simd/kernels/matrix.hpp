@@ -12,20 +12,23 @@ void copy_matrix(std::int64_t rows, std::int64_t columns, const float* src, std:
                  float* dst, std::int64_t dst_stride, std::int64_t padded) noexcept {
   // Rows are too short for the processor to see a pattern in their addresses.
   constexpr std::int64_t kRowsAhead = 4, kLine = 16;
+  constexpr std::int64_t W = kWidth<Arch>;
   const std::int64_t lines = columns / kLine * kLine;
+  const std::int64_t whole = columns / W * W, tail = columns - whole;
+  const bool room = whole + W <= padded;  // for a vector that ends in zeros
   for (std::int64_t row = 0; row < rows; ++row, src += src_stride, dst += dst_stride) {
-    for (std::int64_t i = 0; i < lines; i += kLine) {
+    std::int64_t i = 0;
+    for (; i < lines; i += kLine) {
       __builtin_prefetch(src + kRowsAhead * src_stride + i);
-      TILEWISE_UNROLL for (std::int64_t j = i; j < i + kLine; j += kWidth<Arch>) {
+      TILEWISE_UNROLL for (std::int64_t j = i; j < i + kLine; j += W) {
         load<Arch>(src + j).store_unaligned(dst + j);
       }
     }
-    std::int64_t i = lines;
-    for (; i < columns; i += kWidth<Arch>) {
-      const std::int64_t left = columns - i;
-      const Vec<Arch> values = load_some<Arch>(src + i, left < kWidth<Arch> ? left : kWidth<Arch>);
-      const std::int64_t room = (left > padded - i ? left : padded - i);  // zeros follow the values
-      store_some<Arch>(dst + i, room < kWidth<Arch> ? room : kWidth<Arch>, values);
+    for (; i < whole; i += W) load<Arch>(src + i).store_unaligned(dst + i);
+    if (tail > 0) {
+      const Vec<Arch> values = load_partial<Arch>(src + i, tail);
+      store_some<Arch>(dst + i, room ? W : tail, values);
+      i += room ? W : tail;
     }
     for (; i < padded; ++i) dst[i] = 0.0F;
   }
