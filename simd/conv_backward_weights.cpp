@@ -21,6 +21,15 @@ bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s) {
   return s.kw * s.ic > kFewChannels || s.oc % kernels.vector_floats != 0;
 }
 
+/// Channels whose pixels fill a quarter of a 512 KB L2: they are read again for every panel of d_dst. In
+/// whole tiles; all of them where they are not laid out (plane = 0).
+std::int64_t channel_block(std::int64_t channels, std::int64_t tile_rows, std::int64_t plane) {
+  constexpr std::int64_t kBlockFloats = 32 * 1024;
+  if (plane == 0) return channels;
+  const std::int64_t most = std::max<std::int64_t>(1, kBlockFloats / (plane * tile_rows));
+  return EvenSplit(ceil_div(channels, tile_rows), most).size(0) * tile_rows;
+}
+
 }  // namespace
 
 ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape)
@@ -46,6 +55,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
     src_row_ = s.stored_w() * s.ic;
   }
   tile_ = choose_tile(kernels, taps_ * s.ic, s.oc, max_group_ * pixels);
+  block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
   for (std::int64_t i = 0; i < max_group_; ++i) {
     for (std::int64_t row = 0; row < rows; ++row) {
       src_offsets_.push_back((i * src_rows_ + row * s.stride_h) * src_row_);
@@ -120,21 +130,24 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
                 .ldb = packs_d_dst_ ? tile_.columns : s.oc,
                 .ldc = s.oc,
                 .epilogue = epilogue};
-  const EvenSplit tiles(taps_ * s.ic, tile_.rows);
   for (std::int64_t layout = 0; layout < layouts_; ++layout) {
     const float* const pixels = set_src(src, segment, layout, scratch);
     // With several layouts each serves one filter column, whose pixels come first.
     const std::int64_t first_kw = layouts_ == 1 ? 0 : layout;
     const std::int64_t end_kw = layouts_ == 1 ? s.kw : layout + 1;
     const std::int64_t column = channels_first_ ? s.dilation_w : s.dilation_w * s.ic;
-    for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
-      args.b = d_dst + (oc - first_oc) * (packs_d_dst_ ? rows * columns : 1);
-      args.columns = std::min(tile_.columns, s.oc - oc);
-      for (std::int64_t kh = 0; kh < s.kh; ++kh) {
-        for (std::int64_t kw = first_kw; kw < end_kw; kw += taps_) {
-          args.a = pixels + kh * s.dilation_h * src_row_ + (kw - first_kw) * column;
-          args.c = d_wei + (kh * s.kw + kw) * s.ic * s.oc + oc;
-          multiply_panel(kernels_, tiles, args);
+    for (std::int64_t ic = 0; ic < taps_ * s.ic; ic += block_) {
+      const EvenSplit tiles(std::min(block_, taps_ * s.ic - ic), tile_.rows);
+      for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
+        args.b = d_dst + (oc - first_oc) * (packs_d_dst_ ? rows * columns : 1);
+        args.columns = std::min(tile_.columns, s.oc - oc);
+        for (std::int64_t kh = 0; kh < s.kh; ++kh) {
+          for (std::int64_t kw = first_kw; kw < end_kw; kw += taps_) {
+            args.a = pixels + kh * s.dilation_h * src_row_ + (kw - first_kw) * column +
+                     ic * args.a_row_stride;
+            args.c = d_wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc + oc;
+            multiply_panel(kernels_, tiles, args);
+          }
         }
       }
     }

@@ -93,6 +93,7 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 16, .ih = 30, .iw = 21, .oc = 64, .kh = 3, .kw = 3, .dilation_h = 2, .dilation_w = 2},
       {.ic = 64, .ih = 9, .iw = 40, .oc = 128, .kh = 1, .kw = 3, .stride_h = 1, .stride_w = 2},
       // several panels of channels and a rest
+      {.ic = 140, .ih = 18, .iw = 17, .oc = 60, .kh = 3, .kw = 3},
       {.ic = 5, .ih = 5, .iw = 6, .oc = 100, .kh = 3, .kw = 3},
       {.ic = 130, .ih = 5, .iw = 6, .oc = 9, .kh = 3, .kw = 3},
       {.ic = 70, .ih = 3, .iw = 17, .oc = 65, .kh = 2, .kw = 2},
