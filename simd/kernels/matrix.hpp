@@ -98,7 +98,13 @@ void add_windows(std::int64_t windows, std::int64_t rows, std::int64_t n, const 
       for (; i + kWidth<Arch> <= n; i += kWidth<Arch>) {
         (load<Arch>(out + i) + load<Arch>(in + i)).store_unaligned(out + i);
       }
-      for (; i < n; ++i) out[i] += in[i];
+      const std::int64_t left = n - i;
+      if (left >= kWidth<Arch> / 2) {
+        store_partial<Arch>(out + i, left,
+                            load_partial<Arch>(out + i, left) + load_partial<Arch>(in + i, left));
+      } else {
+        for (; i < n; ++i) out[i] += in[i];
+      }
     }
   }
 }
