@@ -44,6 +44,10 @@ void ConvBackwardData::prepare_gathering() {
   const auto covering = std::ranges::find_if(columns_, covers);
   first_covers_ = covering != columns_.end();
   if (first_covers_) std::iter_swap(columns_.begin(), covering);
+  disjoint_ = true;
+  for (std::int64_t kw = 1; kw < s.kw; ++kw) {
+    disjoint_ = disjoint_ && kw * s.dilation_w % s.stride_w != 0;
+  }
   for (std::int64_t ih = 0; ih < s.ih; ++ih) {
     row_first_.push_back(static_cast<std::int64_t>(d_dst_offsets_.size()));
     for (std::int64_t kh = 0; kh < s.kh; ++kh) {
@@ -111,9 +115,13 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
   };
   for (std::int64_t ih = first_row; ih < end_row; ++ih) {
     if (first_covers_ && pairs(ih) > 0) continue;
+    float* const row = d_src + ih * s.iw * s.ic;
+    if (end_ic - first_ic == s.ic) {
+      std::fill(row + first_iw * s.ic, row + end_iw * s.ic, 0.0F);
+      continue;
+    }
     for (std::int64_t iw = first_iw; iw < end_iw; ++iw) {
-      std::fill(d_src + (ih * s.iw + iw) * s.ic + first_ic, d_src + (ih * s.iw + iw) * s.ic + end_ic,
-                0.0F);
+      std::fill(row + iw * s.ic + first_ic, row + iw * s.ic + end_ic, 0.0F);
     }
   }
 
@@ -127,7 +135,7 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
   // Filter columns outside, rows inside: one slab of filters (kh x oc x columns) stays in L1.
   for (std::int64_t ic = first_ic; ic < end_ic; ic += tile_.columns) {
     args.columns = std::min(tile_.columns, s.ic - ic);
-    args.epilogue = first_covers_ ? Epilogue::store : Epilogue::add;
+    args.epilogue = first_covers_ || disjoint_ ? Epilogue::store : Epilogue::add;
     for (const Column& column : columns_) {
       // Pixels first_iw <= column.first_iw + j stride_w < end_iw of the band
       const auto pixels_before = [&, column](std::int64_t iw) {
@@ -146,7 +154,7 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
         args.c = d_src + (ih * s.iw + column.first_iw + first * s.stride_w) * s.ic + ic;
         multiply_panel(kernels_, tiles, args, ahead);
       }
-      args.epilogue = Epilogue::add;
+      if (!disjoint_) args.epilogue = Epilogue::add;
     }
   }
 }

@@ -71,6 +71,7 @@ class ConvBackwardData {
 
   std::vector<Column> columns_;  ///< one a kw that meets the image at all
   bool first_covers_ = false;    ///< whether the first of them reaches every pixel of a row
+  bool disjoint_ = false;        ///< whether no two of them reach the same pixel
   /// Pairs (row of d_dst, filter row) of source row ih: [row_first_[ih], row_first_[ih + 1]).
   std::vector<std::int64_t> row_first_, d_dst_offsets_, wei_offsets_;
 };
