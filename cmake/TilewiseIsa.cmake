@@ -7,6 +7,7 @@
 # -fno-math-errno: keeps sqrt a single instruction.
 # -Wno-uninitialized, -Wno-maybe-uninitialized: gcc 12's own AVX-512 intrinsics set them off (gcc bug
 #   105593), the first with sanitizers only.
+# -frename-registers: without it gcc 12 copies vectors in the micro-kernel's unrolled loop.
 # -O1 with sanitizers: -O3 takes many minutes a unit, for code that is slow in any case.
 # xsimd is renamed per unit: its functions are plain inline, so without this the linker would keep
 #   one copy of each, perhaps the AVX-512 one, for every instruction set.
@@ -21,7 +22,7 @@ function(tilewise_add_isa isa)
   target_compile_definitions(${target} PRIVATE xsimd=xsimd_${isa})
   tilewise_compile_options(${target})
   target_compile_options(${target} PRIVATE
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-frename-registers>)
+    "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-frename-registers>")
   if(TILEWISE_SANITIZE)
     target_compile_options(${target} PRIVATE -O1 -Wno-uninitialized)
   endif()

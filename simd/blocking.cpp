@@ -9,15 +9,15 @@ namespace tilewise::simd {
 namespace {
 
 // GEMM's constants. A panel of B (kc x tile.columns) is read once for every tile of A and should stay
-// in L1; a block of A (mc x kc) is read once for every panel of B and should stay in L2, with the
-// block of B (kc x nb) that its panels are from.
+// in L1; a block of A (mc x kc) is read once for every panel of B and should stay in L2.
 //   kc = 256: 256 x 32 columns x 4 bytes = 32 KB of B on AVX-512, two thirds of a 48 KB L1; 16 KB of
 //             a 32 KB L1 on AVX2.
 //   mc = 84: 84 x 256 x 4 bytes = 84 KB of A, and whole tiles of both 14 and 6 rows.
-//   nb = 1024: 1 MB of B, in L3, from where a panel is read once for every block of A; that is packed
+//   nb = 1024: 1 MB of B, in L3, from where a panel is read once for every block of A, which is packed
 //             once for as many columns.
-// The rows of C that a task goes through while A's columns advance by kc. Of a narrow C so few that the
-// pages of A are not forgotten in between; of a wide one all, for B is packed for them.
+//   narrow_rows = 504: a task goes through all its rows before it advances in k. Of a C of few columns so
+//             few rows that the pages of A are not forgotten in between; of a wider one as many as there
+//             are, for B is packed for them.
 constexpr std::int64_t kKc = 256;
 constexpr std::int64_t kMc = 84;
 constexpr std::int64_t kNb = 1024;
@@ -27,7 +27,7 @@ constexpr std::int64_t kNarrowRows = 6 * kMc;
 // twenty microseconds).
 constexpr std::int64_t kTasksPerThread = 4;
 constexpr double kTaskWork = 1'000'000;
-/// Cycles that an element of A or B costs once more.
+// Cycles that an element of A or B costs once more.
 constexpr double kReading = 0.1, kPacking = 0.4;
 // With so few tiles of rows packing B costs as much as it saves.
 constexpr std::int64_t kUnpackedTiles = 2;
@@ -42,7 +42,8 @@ double tile_cycles(std::int64_t rows, std::int64_t vectors, std::int64_t k) {
   constexpr double kTileCost = 20;
   const auto r = static_cast<double>(rows);
   const auto v = static_cast<double>(vectors);
-  // Multiply-adds, loads, latency; and all instructions, three of which are the loop's.
+  // Multiply-adds, loads, latency; and all instructions, three of which are the loop's where it is not
+  // unrolled.
   const double step = std::max({r * v / 2, (r + v) / 2, kLatency, (r * v + r + v + 3) / 4});
   return static_cast<double>(k) * step + r * v + kTileCost;
 }
@@ -85,8 +86,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
   const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
 
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
-  const bool pack_b =
-      shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1);
+  const bool pack_b = shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1);
   // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
   // a page apart, where all want the same few places in L1.
   const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;
@@ -111,13 +111,13 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
   }
 
   GemmBlocking blocking{.tile = tile,
-                        .tiles = EvenSplit(tiles, ceil_div(tiles, row_blocks)),
+                        .row_tiles = EvenSplit(tiles, ceil_div(tiles, row_blocks)),
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
   blocking.pack_b = pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
   blocking.kc = EvenSplit(k, kKc).size(0);
   const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);
-  blocking.mc = EvenSplit(blocking.tiles.size(0), most_tiles).size(0) * tile.rows;
+  blocking.mc = EvenSplit(blocking.row_tiles.size(0), most_tiles).size(0) * tile.rows;
   return blocking;
 }
 

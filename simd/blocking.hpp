@@ -28,7 +28,8 @@ struct TileShape {
 
 /// The tile that should multiply (m x k) by (k x n) fastest, by a small model of the core: two
 /// multiply-adds, two loads and four instructions a cycle, four cycles from one multiply-add to the next
-/// on the same accumulator, and a fixed cost a tile. Ties go to the narrower tile, whose panel of B is smaller.
+/// on the same accumulator, and a fixed cost a tile. Ties go to the narrower tile, whose panel of B is
+/// smaller.
 TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k);
 
 /// Whether a matrix lies in memory as it is or transposed.
@@ -42,7 +43,7 @@ struct GemmShape {
   std::int64_t lda = 0;
 };
 
-/// How the GEMM loops are cut. Each task computes a block of C (tiles x panels): it goes through k in
+/// How the GEMM loops are cut. Each task computes a block of C (row_tiles x panels): it goes through k in
 /// steps of kc, packs its part of B, and for every mc rows packs A and multiplies.
 ///
 /// An element of C is summed in the order of k, in registers for kc terms at a time. kc depends on k
@@ -50,8 +51,8 @@ struct GemmShape {
 /// and when, not how.
 struct GemmBlocking {
   TileShape tile;
-  EvenSplit tiles;   ///< of C's rows, tile.rows high, in blocks of tiles, one a task
-  EvenSplit panels;  ///< of C and B, tile.columns wide, in blocks of panels, one a task
+  EvenSplit row_tiles;  ///< of C, tile.rows high, in blocks of tiles, one a task
+  EvenSplit panels;     ///< of C and B, tile.columns wide, in blocks of panels, one a task
   std::int64_t mc = 0, kc = 0;  ///< mc is a multiple of tile.rows
   bool pack_a = false;
   bool pack_b = false;

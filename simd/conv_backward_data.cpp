@@ -4,7 +4,6 @@
 
 
 namespace tilewise::simd {
-
 namespace {
 
 /// Output pixels whose windows are computed in one go when spreading: they should stay in L1.
@@ -44,6 +43,7 @@ void ConvBackwardData::prepare_gathering() {
   const auto covering = std::ranges::find_if(columns_, covers);
   first_covers_ = covering != columns_.end();
   if (first_covers_) std::iter_swap(columns_.begin(), covering);
+  // Columns kw and kw' meet where (kw - kw') * dilation_w is a multiple of stride_w.
   disjoint_ = true;
   for (std::int64_t kw = 1; kw < s.kw; ++kw) {
     disjoint_ = disjoint_ && kw * s.dilation_w % s.stride_w != 0;
@@ -91,7 +91,7 @@ void ConvBackwardData::pack(const float* wei, float* packed) const {
   }
 }
 
-// It follows in memory; after the last band of an image the first of the next.
+// The next band follows in memory, and after an image's last the next image's first.
 Ahead ConvBackwardData::next_band(const float* d_dst, const PixelBand& band,
                                   std::int64_t panels) const {
   const ConvShape& s = shape_;
@@ -100,7 +100,8 @@ Ahead ConvBackwardData::next_band(const float* d_dst, const PixelBand& band,
           ? std::min(s.ow(), band.end_column / s.stride_w)
           : std::min(s.oh(), (band.end_row - 1 + s.pad_top) / s.stride_h + 1) * s.ow();
   const std::int64_t pixels = band.rows() * band.columns() / (s.stride_h * s.stride_w);
-  const std::int64_t tiles = band.rows() * ceil_div(band.columns(), tile_.rows * s.stride_w) *
+  const std::int64_t tiles = ceil_div(band.rows(), s.stride_h) *
+                             ceil_div(band.columns(), tile_.rows * s.stride_w) *
                              static_cast<std::int64_t>(columns_.size());
   return {d_dst + seen * s.oc, pixels * s.oc, tiles * panels};
 }
@@ -135,8 +136,9 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
   // Filter columns outside, rows inside: one slab of filters (kh x oc x columns) stays in L1.
   for (std::int64_t ic = first_ic; ic < end_ic; ic += tile_.columns) {
     args.columns = std::min(tile_.columns, s.ic - ic);
-    args.epilogue = first_covers_ || disjoint_ ? Epilogue::store : Epilogue::add;
     for (const Column& column : columns_) {
+      const bool stores = disjoint_ || (first_covers_ && &column == columns_.data());
+      args.epilogue = stores ? Epilogue::store : Epilogue::add;
       // Pixels first_iw <= column.first_iw + j stride_w < end_iw of the band
       const auto pixels_before = [&, column](std::int64_t iw) {
         return std::clamp<std::int64_t>(ceil_div(iw - column.first_iw, s.stride_w), 0, column.count);
@@ -154,7 +156,6 @@ void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float
         args.c = d_src + (ih * s.iw + column.first_iw + first * s.stride_w) * s.ic + ic;
         multiply_panel(kernels_, tiles, args, ahead);
       }
-      if (!disjoint_) args.epilogue = Epilogue::add;
     }
   }
 }

@@ -20,8 +20,9 @@ namespace tilewise::simd {
 /// over the taps for which ih = oh * stride_h + kh * dilation_h - pad_top has an oh, and likewise iw.
 ///
 /// Done in one of two ways, by which the vectors are fuller:
-/// - gathered: each filter column kw adds one product (pixels x (kh, oc)) to a row of d_src, shifted by
-///   kw and spread by the stride, so that no work is spent on padding or on the gaps of a stride;
+/// - gathered: each filter column kw adds one product (pixels x (kh, oc)) to a row of d_src, or stores it
+///   where it is a pixel's first or only one, shifted by kw and spread by the stride, so that no work is
+///   spent on padding or on the gaps of a stride;
 /// - spread, where channels do not fill a vector: a product (pixels of d_dst x oc) times
 ///   (oc x (kh, kw, ic)) gives what each pixel of d_dst adds to its window, and is added there.
 class ConvBackwardData {

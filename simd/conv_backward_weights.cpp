@@ -55,7 +55,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
     src_row_ = s.stored_w() * s.ic;
   }
   tile_ = choose_tile(kernels, taps_ * s.ic, s.oc, max_group_ * pixels);
-  block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
+  channel_block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
   for (std::int64_t i = 0; i < max_group_; ++i) {
     for (std::int64_t row = 0; row < rows; ++row) {
       src_offsets_.push_back((i * src_rows_ + row * s.stride_h) * src_row_);
@@ -92,9 +92,9 @@ const float* ConvBackwardWeights::set_src(const float* src, const Segment& segme
     if (!channels_first_) return pixels;
     const float* const from = pixels + layout * s.dilation_w * s.ic;
     float* const out = planes + i * src_rows_ * src_row_;
-    const std::int64_t width =
-        band.columns() + (s.stride_w == 1 ? (s.kw - 1) * s.dilation_w : 0);
-    for (std::int64_t row = 0; row < rows_seen(s, band.rows()); ++row) {
+    const std::int64_t width = band.columns() + (s.stride_w == 1 ? (s.kw - 1) * s.dilation_w : 0);
+    const std::int64_t seen = rows_seen(s, band.rows());
+    for (std::int64_t row = 0; row < seen; ++row) {
       kernels_.transpose(width, s.ic, from + row * s.stored_w() * s.ic, s.stride_w * s.ic,
                          out + row * src_row_, plane, 0);
     }
@@ -136,8 +136,8 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
     const std::int64_t first_kw = layouts_ == 1 ? 0 : layout;
     const std::int64_t end_kw = layouts_ == 1 ? s.kw : layout + 1;
     const std::int64_t column = channels_first_ ? s.dilation_w : s.dilation_w * s.ic;
-    for (std::int64_t ic = 0; ic < taps_ * s.ic; ic += block_) {
-      const EvenSplit tiles(std::min(block_, taps_ * s.ic - ic), tile_.rows);
+    for (std::int64_t ic = 0; ic < taps_ * s.ic; ic += channel_block_) {
+      const EvenSplit tiles(std::min(channel_block_, taps_ * s.ic - ic), tile_.rows);
       for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
         args.b = d_dst + (oc - first_oc) * (packs_d_dst_ ? rows * columns : 1);
         args.columns = std::min(tile_.columns, s.oc - oc);

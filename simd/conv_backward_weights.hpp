@@ -76,7 +76,7 @@ class ConvBackwardWeights {
   std::int64_t taps_;        ///< filter taps whose rows of A are contiguous: 1, or a filter row's
   std::int64_t src_rows_;    ///< rows of the image that a band sees, at most
   std::int64_t src_row_;     ///< floats from one of them to the next; per channel, if channels first
-  std::int64_t block_;       ///< channels (times taps) that go through all panels of d_dst together
+  std::int64_t channel_block_;  ///< channels (times taps) that go through all panels of d_dst together
   std::int64_t layouts_;     ///< of the pixels: channels first and with a stride, one a filter column
   std::vector<std::int64_t> src_offsets_, d_dst_offsets_;  ///< one a row of output pixels
 };

@@ -34,7 +34,8 @@ void ConvForward::pack(const float* wei, float* packed) const {
               shape_.oc, packed);
 }
 
-// It follows in memory; after the last band of an image the first of the next.
+// The next band follows in memory, and after an image's last the next image's first; a guess, where windows
+// do not reach the end.
 Ahead ConvForward::next_band(const float* src, const PixelBand& band, std::int64_t tiles) const {
   const ConvShape& s = shape_;
   if (bands_.columns.pieces > 1) {
@@ -43,7 +44,8 @@ Ahead ConvForward::next_band(const float* src, const PixelBand& band, std::int64
   }
   const std::int64_t seen =
       (band.end_row - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1 - s.pad_top;
-  return {src + std::min(s.ih, seen) * s.iw * s.ic, band.rows() * s.stride_h * s.iw * s.ic, tiles};
+  return {src + std::clamp<std::int64_t>(seen, 0, s.ih) * s.iw * s.ic,
+          band.rows() * s.stride_h * s.iw * s.ic, tiles};
 }
 
 void ConvForward::band(const Operands& image, const PixelBand& band, std::int64_t first_oc,

@@ -43,16 +43,14 @@ void scale_rows(std::int64_t m, std::int64_t n, float beta, float* c, std::int64
 class Block {
  public:
   Block(const KernelTable& kernels, const GemmArgs& args, const GemmBlocking& blocking,
-        std::int64_t task, Workspace workspace)
+        std::int64_t row_block, std::int64_t panel_block, Workspace workspace)
       : kernels_(kernels),
         args_(args),
         blocking_(blocking),
-        i_(blocking.tiles.begin(task / blocking.panels.pieces) * blocking.tile.rows),
-        m_(std::min(args.m - i_,
-                    blocking.tiles.size(task / blocking.panels.pieces) * blocking.tile.rows)),
-        j_(blocking.panels.begin(task % blocking.panels.pieces) * blocking.tile.columns),
-        n_(std::min(args.n - j_,
-                    blocking.panels.size(task % blocking.panels.pieces) * blocking.tile.columns)),
+        i_(blocking.row_tiles.begin(row_block) * blocking.tile.rows),
+        m_(std::min(args.m - i_, blocking.row_tiles.size(row_block) * blocking.tile.rows)),
+        j_(blocking.panels.begin(panel_block) * blocking.tile.columns),
+        n_(std::min(args.n - j_, blocking.panels.size(panel_block) * blocking.tile.columns)),
         packed_a_(workspace.take(blocking.a_floats())),
         packed_b_(workspace.take(blocking.b_floats())) {}
 
@@ -162,9 +160,10 @@ void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
   const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
   float* const memory = workspace.take(executor.threads() * floats);
   const double work = static_cast<double>(args.m * args.n) * static_cast<double>(args.k);
-  executor.parallel_for(blocking.tiles.pieces * blocking.panels.pieces, kMultiplyAddNanoseconds * work,
+  executor.parallel_for(blocking.row_tiles.pieces * blocking.panels.pieces, kMultiplyAddNanoseconds * work,
                         [&](std::int64_t task, int worker) {
-                          Block(kernels, args, blocking, task,
+                          Block(kernels, args, blocking, task / blocking.panels.pieces,
+                                task % blocking.panels.pieces,
                                 Workspace(memory + worker * floats, floats)).run();
                         });
 }

@@ -44,12 +44,12 @@ inline constexpr int kPeakChains = 12;
   /* dst[r * dst_stride + c] = src[r * src_stride + c] for c < columns, 0 for columns <= c < padded */\
   KERNEL(copy_matrix, void,                                                                        \
          (std::int64_t rows, std::int64_t columns, const float* src, std::int64_t src_stride,      \
-          float* dst, std::int64_t dst_stride, std::int64_t padded))                                                  \
-  /* dst[c * dst_stride + r] = src[r * src_stride + c] for r < rows, 0 for rows <= r < padded */      \
+          float* dst, std::int64_t dst_stride, std::int64_t padded))                               \
+  /* dst[c * dst_stride + r] = src[r * src_stride + c] for r < rows, 0 for rows <= r < padded */   \
   KERNEL(transpose, void,                                                                          \
          (std::int64_t rows, std::int64_t columns, const float* src, std::int64_t src_stride,      \
-          float* dst, std::int64_t dst_stride, std::int64_t padded))                                                  \
-  /* dst[w * dst_window + r * dst_row + i] += src[w * src_window + r * n + i] for w < windows, in      \
+          float* dst, std::int64_t dst_stride, std::int64_t padded))                               \
+  /* dst[w * dst_window + r * dst_row + i] += src[w * src_window + r * n + i] for w < windows, in   \
      order, r < rows, i < n; windows of dst may overlap */                                         \
   KERNEL(add_windows, void,                                                                        \
          (std::int64_t windows, std::int64_t rows, std::int64_t n, const float* src,               \

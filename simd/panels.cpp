@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace tilewise::simd {
+namespace {
+
+constexpr std::int64_t kLine = 16;
+constexpr std::int64_t kMostFloats = 32 * 1024;
+
+}  // namespace
 
 std::int64_t packed_floats(const TileShape& tile, std::int64_t k, std::int64_t n) {
   return k * round_up(n, tile.columns);
@@ -28,11 +34,15 @@ void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t
 }
 
 Ahead::Ahead(const float* first, std::int64_t floats, std::int64_t tiles)
-    : next_(first), lines_(ceil_div(floats, kLine * std::max<std::int64_t>(1, tiles))) {}
+    : next_(first),
+      lines_(std::min(floats, kMostFloats) / kLine),
+      lines_a_tile_(ceil_div(lines_, std::max<std::int64_t>(1, tiles))) {}
 
 void Ahead::step() {
   constexpr int kRead = 0, kIntoL2 = 2;
-  for (std::int64_t i = 0; i < lines_; ++i, next_ += kLine) __builtin_prefetch(next_, kRead, kIntoL2);
+  const std::int64_t count = std::min(lines_, lines_a_tile_);
+  for (std::int64_t i = 0; i < count; ++i, next_ += kLine) __builtin_prefetch(next_, kRead, kIntoL2);
+  lines_ -= count;
 }
 
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args, Ahead& ahead) {

@@ -16,18 +16,19 @@ std::int64_t packed_floats(const TileShape& tile, std::int64_t k, std::int64_t n
 void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t k, std::int64_t n,
                  Transpose transpose, const float* b, std::int64_t ldb, float* packed);
 
-/// Memory that will be wanted soon, to be fetched into L2 while there is other work: some lines with
-/// every tile, `tiles` of them.
+/// Memory that will be wanted soon, fetched into L2 while there is other work: `floats` from `first`, but no
+/// more than a quarter of a 512 KB L2, spread over `tiles` calls of the micro-kernel.
 class Ahead {
  public:
   Ahead() = default;
   Ahead(const float* first, std::int64_t floats, std::int64_t tiles);
+  /// Fetches what falls to one tile.
   void step();
 
  private:
-  static constexpr std::int64_t kLine = 16;
   const float* next_ = nullptr;
-  std::int64_t lines_ = 0;
+  std::int64_t lines_ = 0;  ///< left
+  std::int64_t lines_a_tile_ = 0;
 };
 
 /// Runs the micro-kernel down one panel of columns, in tiles of rows: C(0..m, 0..args.columns), with A,

@@ -35,10 +35,10 @@ void relu_backward(std::int64_t n, const float* dst, const float* d_dst, float* 
   });
 }
 
-/// NV whole vectors of channels: as many sums at once hide the latency of an addition, and rows are read
-/// in long pieces.
+/// d_bias += rows of d_dst, for NV vectors of channels: as many sums at once hide the latency of an addition,
+/// and rows are read in long pieces.
 template <class Arch, int NV>
-[[gnu::always_inline]] inline void add_columns(std::int64_t rows, std::int64_t channels,
+[[gnu::always_inline]] inline void add_vectors(std::int64_t rows, std::int64_t channels,
                                                const float* d_dst, float* d_bias) {
   Vec<Arch> sums[NV];
   TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v] = load<Arch>(d_bias + v * kWidth<Arch>);
@@ -48,16 +48,17 @@ template <class Arch, int NV>
   TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v].store_unaligned(d_bias + v * kWidth<Arch>);
 }
 
+/// The same for any number of channels. A function of its own, for gcc makes slower code of it inlined.
 template <class Arch>
 [[gnu::noinline, gnu::flatten]] void add_rows(std::int64_t rows, std::int64_t channels,
                                               const float* d_dst, float* d_bias) noexcept {
   constexpr std::int64_t W = kWidth<Arch>;
   std::int64_t done = 0;
   for (; done + 8 * W <= channels; done += 8 * W) {
-    add_columns<Arch, 8>(rows, channels, d_dst + done, d_bias + done);
+    add_vectors<Arch, 8>(rows, channels, d_dst + done, d_bias + done);
   }
   for (; done + 4 * W <= channels; done += 4 * W) {
-    add_columns<Arch, 4>(rows, channels, d_dst + done, d_bias + done);
+    add_vectors<Arch, 4>(rows, channels, d_dst + done, d_bias + done);
   }
   d_dst += done;
   d_bias += done;
@@ -75,8 +76,8 @@ template <class Arch>
 void bias_gradient(std::int64_t rows, std::int64_t channels, const float* d_dst,
                    float* d_bias) noexcept {
   constexpr std::int64_t kBlockFloats = 24 * 1024;
-  const bool one_block = rows * channels <= kBlockFloats;
-  const std::int64_t block = one_block ? rows : channels < kBlockFloats ? kBlockFloats / channels : 1;
+  if (channels == 0) return;
+  const std::int64_t block = channels < kBlockFloats ? kBlockFloats / channels : 1;
   for (; rows > 0; rows -= block, d_dst += block * channels) {
     add_rows<Arch>(rows < block ? rows : block, channels, d_dst, d_bias);
   }

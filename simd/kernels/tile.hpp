@@ -25,18 +25,19 @@ struct Tile {
   template <bool unit_k, bool packed_b>
   [[gnu::always_inline]] inline void accumulate(const TileArgs& args, const float* a,
                                                 const float* b) {
-    // Pointers into A: one a row where there are registers for it. Otherwise three rows share one: x86
-    // addresses base + offset, where the three offsets are 0, a stride and two strides.
-    constexpr int kShared = !unit_k ? MR : MR <= 6 ? 1 : 3;
+    // Rows of A that are a stride apart have a pointer each where there are registers for it; otherwise
+    // three share one: x86 addresses base + offset, where the offsets are 0, a stride and two strides.
+    constexpr int kShared = MR <= 6 ? 1 : 3;
     constexpr int kPointers = (MR + kShared - 1) / kShared;
-    const std::int64_t row_stride = unit_k ? args.a_row_stride : 1;
     const std::int64_t ldb = packed_b ? NV * W : args.ldb;
     const float* rows[kPointers];
     rows[0] = a;
-    TILEWISE_UNROLL for (int p = 1; p < kPointers; ++p) rows[p] = rows[p - 1] + kShared * row_stride;
+    TILEWISE_UNROLL for (int p = 1; p < kPointers; ++p) {
+      rows[p] = rows[p - 1] + kShared * args.a_row_stride;
+    }
 
     std::int64_t k = 0;
-    const auto step = [&](int i) [[gnu::always_inline]] {
+    const auto step = [&](int i) __attribute__((always_inline)) {
       // So few rows are bound by reading B, often in place, its rows too far apart for the processor to
       // see a pattern.
       if constexpr (MR <= 2) {
@@ -45,11 +46,10 @@ struct Tile {
       Vec<Arch> row[NV];
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v] = load<Arch>(b + i * ldb + v * W);
       TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-        const float* from = rows[m / kShared] + m % kShared * row_stride;
-        const Vec<Arch> value(unit_k ? from[k + i] : *from);
+        const Vec<Arch> value(unit_k ? rows[m / kShared][m % kShared * args.a_row_stride + k + i] : a[m]);
         TILEWISE_UNROLL for (int v = 0; v < NV; ++v) add_product<Arch>(value, row[v], acc[m][v]);
       }
-      if constexpr (!unit_k) rows[0] += args.a_k_stride;
+      if constexpr (!unit_k) a += args.a_k_stride;
     };
     // Several steps a round: beside a busy sibling thread the core starts too few instructions a cycle
     // for the loop's own to be free. Without constant distances between them more than two rows of B take

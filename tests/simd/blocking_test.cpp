@@ -96,16 +96,19 @@ TEST(ChooseGemmBlocking, cuts_as_documented) {
     for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
       const GemmBlocking blocking = choose_gemm_blocking(kernels, {.m = m, .n = n, .k = k}, 3);
       // The tasks cover C, and cache blocks stay near their constants.
-      const std::int64_t rows = blocking.tiles.begin(blocking.tiles.pieces) * blocking.tile.rows;
+      const std::int64_t rows = blocking.row_tiles.begin(blocking.row_tiles.pieces) * blocking.tile.rows;
       ASSERT_GE(rows, m);
       ASSERT_LT(rows, m + blocking.tile.rows);
       const std::int64_t columns = blocking.panels.begin(blocking.panels.pieces) * blocking.tile.columns;
       ASSERT_GE(columns, n);
       ASSERT_LT(columns, n + blocking.tile.columns);
       ASSERT_LT(blocking.panels.size(0) * blocking.tile.columns, 1024 + blocking.tile.columns);
+      if (n <= 64) {
+        ASSERT_LE((blocking.row_tiles.size(0) - 1) * blocking.tile.rows, 504);
+      }
       ASSERT_GE(blocking.mc, 1);
       ASSERT_EQ(blocking.mc % blocking.tile.rows, 0);
-      ASSERT_LE(blocking.mc, std::min<std::int64_t>(84, blocking.tiles.size(0) * blocking.tile.rows));
+      ASSERT_LE(blocking.mc, std::min<std::int64_t>(84, blocking.row_tiles.size(0) * blocking.tile.rows));
       ASSERT_GE(blocking.kc, 1);
       ASSERT_LE(blocking.kc, std::min<std::int64_t>(256, k));
     });
@@ -132,7 +135,20 @@ TEST(ChooseGemmBlocking, sums_alike_on_any_number_of_threads) {
 TEST(ChooseGemmBlocking, gives_every_thread_something_to_do) {
   const GemmBlocking blocking =
       choose_gemm_blocking(default_kernels(), {.m = 128, .n = 128, .k = 1600}, 4);
-  EXPECT_GE(blocking.tiles.pieces * blocking.panels.pieces, 4);
+  EXPECT_GE(blocking.row_tiles.pieces * blocking.panels.pieces, 4);
+}
+
+// B is not packed for every block of a short C's rows, nor A read for every block of a slim one's columns.
+TEST(ChooseGemmBlocking, divides_the_longer_side) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    const GemmBlocking wide = choose_gemm_blocking(kernels, {.m = 64, .n = 4096, .k = 500, .lda = 500}, 4);
+    EXPECT_EQ(wide.row_tiles.pieces, 1);
+    EXPECT_GE(wide.panels.pieces, 4);
+    const GemmBlocking tall = choose_gemm_blocking(kernels, {.m = 4096, .n = 64, .k = 500, .lda = 500}, 4);
+    EXPECT_EQ(tall.panels.pieces, 1);
+    EXPECT_GE(tall.row_tiles.pieces, 4);
+  }
 }
 
 // A workspace is booked once, for a full batch. The last batch of an epoch is smaller, and may be cut

@@ -79,6 +79,8 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 2, .ih = 6, .iw = 6, .oc = 33, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2,
        .pad_top = 4, .pad_left = 4, .pad_bottom = 4, .pad_right = 4, .dilation_h = 4,
        .dilation_w = 4},
+      // filter columns that do not meet
+      {.ic = 33, .ih = 9, .iw = 11, .oc = 17, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 3},
       // many pixels: several bands, of rows and, where there is one row, of columns
       {.ic = 3, .ih = 40, .iw = 41, .oc = 20, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
        .pad_bottom = 1, .pad_right = 1},
@@ -94,6 +96,7 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 64, .ih = 9, .iw = 40, .oc = 128, .kh = 1, .kw = 3, .stride_h = 1, .stride_w = 2},
       // several panels of channels and a rest
       {.ic = 140, .ih = 18, .iw = 17, .oc = 60, .kh = 3, .kw = 3},
+      {.ic = 300, .ih = 21, .iw = 22, .oc = 65, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2},
       {.ic = 5, .ih = 5, .iw = 6, .oc = 100, .kh = 3, .kw = 3},
       {.ic = 130, .ih = 5, .iw = 6, .oc = 9, .kh = 3, .kw = 3},
       {.ic = 70, .ih = 3, .iw = 17, .oc = 65, .kh = 2, .kw = 2},

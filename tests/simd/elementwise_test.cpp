@@ -128,17 +128,22 @@ TILEWISE_TESTS_KERNEL(bias_gradient);
 
 // The order of the sum is documented, so the result is exact.
 TEST(BiasGradient, adds_rows_in_order) {
+  const auto check = [](std::int64_t rows, std::int64_t channels) {
+    const GuardedArray<float> d_dst(random_values(rows * channels, 1));
+    GuardedArray<float> d_bias(random_values(channels, 2));
+    std::vector<float> expected(d_bias.span().begin(), d_bias.span().end());
+    reference::bias_gradient(rows, channels, d_dst.data(), expected.data());
+    default_kernels().bias_gradient(rows, channels, d_dst.data(), d_bias.data());
+    EXPECT_TRUE(same_bits(d_bias.span(), expected)) << rows << " x " << channels;
+    EXPECT_TRUE(d_dst.intact() && d_bias.intact());
+  };
   for (const std::int64_t channels : vector_sizes()) {
-    for (const std::int64_t rows : {0, 1, 2, 13}) {
-      const GuardedArray<float> d_dst(random_values(rows * channels, 1));
-      GuardedArray<float> d_bias(random_values(channels, 2));
-      std::vector<float> expected(d_bias.span().begin(), d_bias.span().end());
-      reference::bias_gradient(rows, channels, d_dst.data(), expected.data());
-      default_kernels().bias_gradient(rows, channels, d_dst.data(), d_bias.data());
-      ASSERT_TRUE(same_bits(d_bias.span(), expected));
-      ASSERT_TRUE(d_dst.intact() && d_bias.intact());
-    }
+    for (const std::int64_t rows : {0, 1, 2, 13}) check(rows, channels);
   }
+  // Several blocks of rows, the last one shorter; of one row each.
+  check(30, 1000);
+  check(2500, 10);
+  check(3, 25'000);
 }
 
 }  // namespace

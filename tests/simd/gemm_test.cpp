@@ -158,9 +158,9 @@ TEST(Gemm, small_sizes) {
   }
 }
 
-// Around the edges of tiles (up to 14 rows, 64 columns), of blocks of A (84 rows), of tasks (504 rows,
-// 256 columns), of the panels of B (256 rows), past all of them at once, and with rows of A so far apart
-// that they are packed.
+// Around the edges of tiles (up to 14 rows, 64 columns), of blocks of A (84 rows), of tasks (504 rows of up
+// to 64 columns, 1024 columns), of the panels of B (256 rows), past several at once, and with rows of A so
+// far apart that they are packed.
 TEST(Gemm, awkward_sizes) {
   constexpr Sizes kSizes[] = {
       {5, 23, 29},   {13, 31, 11},   {14, 32, 64},   {15, 33, 65},   {29, 47, 53},   {31, 63, 17},
@@ -169,7 +169,7 @@ TEST(Gemm, awkward_sizes) {
       {3, 255, 10},  {3, 256, 10},   {3, 257, 10},   {20, 288, 5},   {20, 289, 5},   {2, 511, 3},
       {2, 513, 3},   {7, 10, 255},   {7, 10, 256},   {7, 10, 257},   {8, 70, 511},   {8, 70, 513},
       {130, 290, 270}, {83, 70, 20},  {84, 70, 20},  {85, 70, 20},  {503, 20, 9},  {505, 70, 300},
-      {90, 200, 512},
+      {90, 200, 512}, {505, 20, 9},   {1010, 64, 300}, {100, 1030, 270}, {7, 1025, 20},
   };
   for (const Sizes& sizes : kSizes) {
     for_each_transpose([&](Transpose a, Transpose b) {

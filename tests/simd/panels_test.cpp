@@ -85,17 +85,17 @@ TEST(MultiplyPanel, covers_any_number_of_rows) {
       }
       const std::int64_t no_offset = 0;
       TileArgs args{.a = a.data(),
-                     .b = b.data(),
-                     .c = c.data(),
-                     .a_offsets = &no_offset,
-                     .b_offsets = &no_offset,
-                     .pairs = 1,
-                     .k = kK,
-                     .a_row_stride = kK,
-                     .a_k_stride = 1,
-                     .ldb = tile.columns,
-                     .ldc = columns,
-                     .columns = columns};
+                    .b = b.data(),
+                    .c = c.data(),
+                    .a_offsets = &no_offset,
+                    .b_offsets = &no_offset,
+                    .pairs = 1,
+                    .k = kK,
+                    .a_row_stride = kK,
+                    .a_k_stride = 1,
+                    .ldb = tile.columns,
+                    .ldc = columns,
+                    .columns = columns};
       multiply_panel(default_kernels(), EvenSplit(m, tile.rows), args);
       EXPECT_EQ(args.a, a.data());
       EXPECT_EQ(args.c, c.data());
