@@ -48,7 +48,7 @@ template <class Arch, int NV>
   TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v].store_unaligned(d_bias + v * kWidth<Arch>);
 }
 
-/// The same for any number of channels. A function of its own, for gcc makes slower code of it inlined.
+/// The same for any number of channels.
 template <class Arch>
 [[gnu::noinline, gnu::flatten]] void add_rows(std::int64_t rows, std::int64_t channels,
                                               const float* d_dst, float* d_bias) noexcept {
