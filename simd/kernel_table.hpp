@@ -32,6 +32,19 @@ struct AdamArgs {
   float epsilon = 0;
 };
 
+/// value * (a run of floats that starts `offset` floats into an array)
+struct SparseTerm {
+  std::int32_t offset;
+  float value;
+};
+/// The sum of terms [first, first + count) of a list, for the run that starts `dst` floats into an array.
+struct SparseSum {
+  std::int32_t first, count;
+  std::int64_t dst;
+};
+/// The longest run of add_sparse, in vectors: with 16 registers that leaves room for a factor.
+inline constexpr std::int64_t kMaxSparseVectors = 12;
+
 /// Independent multiply-add chains of the fma_peak kernel.
 inline constexpr int kPeakChains = 12;
 
@@ -56,6 +69,11 @@ inline constexpr int kPeakChains = 12;
           std::int64_t src_window, float* dst, std::int64_t dst_window, std::int64_t dst_row))     \
   /* dst[i] += src[i] */                                                                           \
   KERNEL(add, void, (std::int64_t n, const float* src, float* dst))                                \
+  /* For each of `count` sums: dst[sum.dst + i] += sum over its terms, in order, of                \
+     term.value * src[term.offset + i], for i < n; 1 <= n / vector_floats <= kMaxSparseVectors */  \
+  KERNEL(add_sparse, void,                                                                         \
+         (std::int64_t count, const SparseSum* sums, const SparseTerm* terms, const float* src,    \
+          std::int64_t n, float* dst))                                                             \
   /* dst[i] = scale * src[i] */                                                                    \
   KERNEL(scale_bytes, void, (std::int64_t n, const std::uint8_t* src, float scale, float* dst))    \
   /* dst[i] = max(0, src[i]); NaN stays NaN */                                                     \

@@ -12,6 +12,7 @@
 #include "tilewise/simd/kernels/max_pool.hpp"
 #include "tilewise/simd/kernels/optimizer.hpp"
 #include "tilewise/simd/kernels/softmax.hpp"
+#include "tilewise/simd/kernels/sparse.hpp"
 #include "tilewise/simd/kernels/tile.hpp"
 
 namespace tilewise::simd {
