@@ -40,6 +40,20 @@ std::vector<Case> cases(const Shape& shape, const ConvProblem& p) {
   return result;
 }
 
+/// Work is that of the convolution's passes: what is skipped counts, too.
+std::vector<Case> cases(const Shape& shape, const PooledConvProblem& p) {
+  const simd::ConvShape& s = p.shape;
+  const double memory =
+      floats({p.batch * s.src_size(), s.wei_size(), 2 * p.batch * p.pooled_size()});
+  const double work = 2.0 * s.multiply_adds() * static_cast<double>(p.batch);
+  std::vector<Case> result;
+  for (const char* operation : {"pooled_conv_backward_data", "pooled_conv_backward_weights"}) {
+    result.push_back({.operation = operation, .shape = shape, .flops = work, .bytes = memory,
+                      .one_thread = true});
+  }
+  return result;
+}
+
 /// `flops`: of each of `elements`.
 Case memory_case(const char* operation, const Shape& shape, double bytes, double flops,
                  std::int64_t elements, double tolerance = 0) {
@@ -113,6 +127,28 @@ std::vector<float> expected(const Case& c, const ConvProblem& p) {
       reference::conv_backward_weights(s, image, gradient, result.data());
     } else {
       reference::conv_backward_data(s, gradient, wei.data(), result.data() + i * s.src_size());
+    }
+  }
+  return result;
+}
+
+std::vector<float> expected(const Case& c, const PooledConvProblem& p) {
+  const simd::ConvShape& s = p.shape;
+  const std::vector<float> src = operand(c, 0, p.batch * s.src_size());
+  const std::vector<float> wei = operand(c, 1, s.wei_size());
+  const std::vector<float> d_pooled = operand(c, 2, p.batch * p.pooled_size());
+  std::vector<std::int32_t> argmax;
+  for (std::int64_t i = 0; i < p.batch * p.pooled_size(); ++i) argmax.push_back(p.argmax(i));
+  const bool to_weights = c.operation == "pooled_conv_backward_weights";
+  std::vector<float> d_dst(static_cast<std::size_t>(s.dst_size()));
+  std::vector<float> result(to_weights ? wei.size() : src.size());
+  for (std::int64_t i = 0; i < p.batch; ++i) {
+    reference::max_pool_backward(p.pool(), d_pooled.data() + i * p.pooled_size(),
+                                 argmax.data() + i * p.pooled_size(), d_dst.data());
+    if (to_weights) {
+      reference::conv_backward_weights(s, src.data() + i * s.src_size(), d_dst.data(), result.data());
+    } else {
+      reference::conv_backward_data(s, d_dst.data(), wei.data(), result.data() + i * s.src_size());
     }
   }
   return result;
@@ -206,6 +242,18 @@ simd::GemmArgs GemmProblem::args() const {
           .lda = transpose_a == simd::Transpose::no ? k : m,
           .ldb = transpose_b == simd::Transpose::no ? n : k,
           .ldc = n};
+}
+
+simd::MaxPoolGeometry PooledConvProblem::pool() const {
+  return {.ih = shape.oh(),
+          .iw = shape.ow(),
+          .oh = shape.oh() / 2,
+          .ow = shape.ow() / 2,
+          .channels = shape.oc,
+          .kh = 2,
+          .kw = 2,
+          .stride_h = 2,
+          .stride_w = 2};
 }
 
 std::vector<Case> cases_of(const Shape& shape) {

@@ -27,6 +27,14 @@ struct ConvProblem {
   simd::ConvShape shape;
 };
 
+/// A convolution whose output is pooled, 2x2.
+struct PooledConvProblem : ConvProblem {
+  simd::MaxPoolGeometry pool() const;
+  std::int64_t pooled_size() const { return pool().oh * pool().ow * shape.oc; }  ///< of an image
+  /// Which pixel of its window was the largest, for element i of a batch's pooled output.
+  static std::int32_t argmax(std::int64_t i) { return static_cast<std::int32_t>(i * 7919 % 101 % 4); }
+};
+
 struct MaxPoolProblem {
   std::int64_t batch = 1;
   simd::MaxPoolGeometry geometry;
@@ -58,8 +66,8 @@ struct BatchProblem {
   }
 };
 
-using Problem = std::variant<GemmProblem, ConvProblem, MaxPoolProblem, VectorProblem, MatrixProblem,
-                             BatchProblem>;
+using Problem = std::variant<GemmProblem, ConvProblem, PooledConvProblem, MaxPoolProblem, VectorProblem,
+                             MatrixProblem, BatchProblem>;
 
 /// A problem as its shape list spells it.
 struct Shape {

@@ -7,6 +7,7 @@
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/shape.hpp"
+#include "tilewise/simd/conv_pooled_backward.hpp"
 
 namespace tilewise::bench {
 namespace {
@@ -70,7 +71,7 @@ Problem parse_gemm(const std::string& text) {
   return result;
 }
 
-Problem parse_conv(const std::string& text) {
+ConvProblem conv_problem(const std::string& text) {
   ConvProblem result;
   simd::ConvShape& s = result.shape;
   parse_fields(text, {{"n", {&result.batch}},
@@ -93,6 +94,17 @@ Problem parse_conv(const std::string& text) {
                       {"pr", {&s.pad_right}}});
   s.check();
   checked_product(result.batch, std::max(s.src_size(), s.dst_size()));
+  return result;
+}
+
+Problem parse_conv(const std::string& text) { return conv_problem(text); }
+
+Problem parse_pooled_conv(const std::string& text) {
+  const PooledConvProblem result{conv_problem(text)};
+  if (result.pooled_size() == 0 ||
+      !simd::ConvPooledBackward::possible(simd::default_kernels(), result.shape)) {
+    throw ArgumentError("expected an output of 2x2 or more, and filter rows of a vector or more");
+  }
   return result;
 }
 
@@ -144,11 +156,12 @@ Problem parse_batch(const std::string& text) {
 Shape parse_line(const std::string& line) {
   const std::map<std::string, Problem (*)(const std::string&)> parsers = {
       {"gemm", parse_gemm},     {"conv", parse_conv},     {"max_pool", parse_max_pool},
+      {"pooled_conv", parse_pooled_conv},
       {"vector", parse_vector}, {"matrix", parse_matrix}, {"batch", parse_batch}};
   const std::size_t space = line.find(' ');
   const auto parser = parsers.find(line.substr(0, space));
   if (parser == parsers.end() || space == std::string::npos) {
-    throw ArgumentError("expected gemm, conv, max_pool, vector, matrix or batch, and a shape");
+    throw ArgumentError("expected gemm, conv, pooled_conv, max_pool, vector, matrix or batch, and a shape");
   }
   Shape shape;
   shape.text = line.substr(space + 1);

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <limits>
 
 #include "bench/libraries/tilewise.hpp"
 #include "tilewise/simd/conv_backward_data.hpp"
 #include "tilewise/simd/conv_backward_weights.hpp"
 #include "tilewise/simd/conv_forward.hpp"
+#include "tilewise/simd/conv_pooled_backward.hpp"
 #include "tilewise/simd/gemm.hpp"
 
 namespace tilewise::bench {
@@ -113,6 +115,51 @@ class ConvBackwardWeights final : public Conv {
   simd::ConvBackwardWeights conv_;
 };
 
+/// On one thread, as layers call it: image by image.
+class PooledConvBackward final : public Contender {
+ public:
+  PooledConvBackward(const Case& c, Executor&)
+      : to_weights_(c.operation == "pooled_conv_backward_weights"),
+        problem_(std::get<PooledConvProblem>(c.shape.problem)),
+        conv_(kernels(), problem_.shape, problem_.pool()),
+        src_(operand_buffer(c, 0, problem_.batch * problem_.shape.src_size())),
+        wei_(operand_buffer(c, 1, problem_.shape.wei_size())),
+        d_pooled_(operand_buffer(c, 2, problem_.batch * problem_.pooled_size())),
+        packed_(conv_.packed_floats()),
+        memory_(conv_.scratch_floats()),
+        argmax_(d_pooled_.size()) {
+    for (std::int64_t i = 0; i < argmax_.size(); ++i) argmax_[i] = problem_.argmax(i);
+    conv_.pack(wei_.data(), packed_.data());
+  }
+
+  void run() override {
+    if (to_weights_) std::fill_n(packed_.data(), packed_.size(), 0.0F);
+    const Workspace scratch(memory_.data(), memory_.size());
+    for (std::int64_t i = 0; i < problem_.batch; ++i) {
+      const float* const d_pooled = d_pooled_.data() + i * problem_.pooled_size();
+      const std::int32_t* const argmax = argmax_.data() + i * problem_.pooled_size();
+      float* const image = src_.data() + i * problem_.shape.src_size();
+      if (to_weights_) {
+        conv_.weights(image, d_pooled, argmax, packed_.data(), scratch);
+      } else {
+        conv_.data(d_pooled, argmax, packed_.data(), image, scratch);
+      }
+    }
+    if (to_weights_) conv_.unpack(packed_.data(), wei_.data());
+  }
+  std::vector<float> result() override { return copy(to_weights_ ? wei_ : src_); }
+  std::optional<double> workspace_bytes() const override {
+    return to_bytes(packed_.size() + memory_.size());
+  }
+
+ private:
+  bool to_weights_;
+  PooledConvProblem problem_;
+  simd::ConvPooledBackward conv_;
+  Buffer src_, wei_, d_pooled_, packed_, memory_;
+  AlignedBuffer<std::int32_t> argmax_;
+};
+
 }  // namespace
 
 std::unique_ptr<Contender> gemm(const Case& c, Executor& executor) {
@@ -126,6 +173,9 @@ std::unique_ptr<Contender> conv_backward_data(const Case& c, Executor& executor)
 }
 std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& executor) {
   return std::make_unique<ConvBackwardWeights>(c, executor);
+}
+std::unique_ptr<Contender> pooled_conv_backward(const Case& c, Executor& executor) {
+  return std::make_unique<PooledConvBackward>(c, executor);
 }
 
 }  // namespace tilewise::bench
