@@ -1,90 +1,11 @@
 #include "tilewise/layers/conv2d.hpp"
 
-#include <algorithm>
-#include <limits>
 #include <string>
-#include <utility>
 
 #include "tilewise/core/error.hpp"
-#include "tilewise/simd/conv_backward_data.hpp"
-#include "tilewise/simd/conv_backward_weights.hpp"
-#include "tilewise/simd/conv_forward.hpp"
+#include "tilewise/layers/conv2d_step.hpp"
 
 namespace tilewise {
-namespace {
-
-/// Convolution, bias and, if asked, ReLU in the same pass.
-class Conv2DStep final : public Step {
- public:
-  Conv2DStep(const StepContext& context, const simd::ConvShape& shape, bool relu)
-      : Step(shape.src_size(), shape.dst_size()),
-        kernels_(context.kernels),
-        shape_(shape),
-        relu_(relu),
-        forward_(context.kernels, shape),
-        backward_data_(context.kernels, shape),
-        backward_weights_(context.kernels, shape),
-        kernel_(context.parameters[0]),
-        bias_(context.parameters[1]),
-        packed_forward_(forward_.packed_floats()),
-        packed_backward_(backward_data_.packed_floats()) {}
-
-  std::int64_t scratch_floats() const override {
-    return std::max({forward_.scratch_floats(), backward_data_.scratch_floats(),
-                     backward_weights_.scratch_floats()});
-  }
-
-  double nanoseconds() const override { return Step::nanoseconds() + 0.02 * shape_.multiply_adds(); }
-
-  bool backward_reads_dst() const override { return relu_; }
-  bool hand_over_relu() override { return std::exchange(relu_, false); }
-
-  void prepare(bool training) override {
-    forward_.pack(kernel_.value(), packed_forward_.data());
-    if (training) backward_data_.pack(kernel_.value(), packed_backward_.data());
-  }
-
-  void forward(const Chunk& chunk, const float* src, float* dst) override {
-    const float floor = relu_ ? 0.0F : -std::numeric_limits<float>::infinity();
-    for (std::int64_t i = 0; i < chunk.images; ++i) {
-      forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(), floor,
-                     dst + i * dst_size(), chunk.scratch);
-    }
-  }
-
-  void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
-                float* d_src) override {
-    float* d_kernel = kernel_.gradient_slot(chunk.index);
-    float* d_bias = bias_.gradient_slot(chunk.index);
-    std::fill_n(d_kernel, kernel_.size(), 0.0F);
-    std::fill_n(d_bias, bias_.size(), 0.0F);
-    // Image by image, so that each is still in L1 or L2 from one kernel to the next.
-    for (std::int64_t i = 0; i < chunk.images; ++i) {
-      float* d_image = d_dst + i * dst_size();
-      if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
-      kernels_.bias_gradient(shape_.oh() * shape_.ow(), shape_.oc, d_image, d_bias);
-      backward_weights_.image(src + i * src_size(), d_image, d_kernel, chunk.scratch);
-      if (d_src != nullptr) {
-        backward_data_.image(d_image, packed_backward_.data(), d_src + i * src_size(), chunk.scratch);
-      }
-    }
-  }
-
- private:
-  const simd::KernelTable& kernels_;
-  simd::ConvShape shape_;
-  bool relu_;
-  simd::ConvForward forward_;
-  simd::ConvBackwardData backward_data_;
-  simd::ConvBackwardWeights backward_weights_;
-  Parameter& kernel_;
-  Parameter& bias_;
-  AlignedBuffer<float> packed_forward_;
-  AlignedBuffer<float> packed_backward_;
-};
-
-}  // namespace
-
 Conv2D::Conv2D(const Conv2DOptions& options) : options_(options) {
   if (options.filters < 1) {
     throw ArgumentError("Conv2D: filters " + std::to_string(options.filters) + " is less than 1");
@@ -136,7 +57,8 @@ void Conv2D::append_steps(const StepContext& context, Steps& steps) const {
   shape.pad_bottom = rows.end_of(context.dst[0]) - shape.ih;
   shape.pad_right = columns.end_of(context.dst[1]) - shape.iw;
   const bool relu = options_.activation == Activation::relu;
-  steps.push_back(std::make_unique<Conv2DStep>(context, shape, relu));
+  steps.push_back(std::make_unique<Conv2DStep>(context.kernels, shape, context.parameters[0],
+                                               context.parameters[1], relu));
   if (!relu) append_activation(options_.activation, context.kernels, context.dst, steps);
 }
 

@@ -29,6 +29,7 @@ class DenseStep final : public Step {
   }
 
   bool takes_whole_batch() const override { return true; }
+  bool trainable() const override { return true; }
   std::int64_t scratch_floats() const override { return scratch_floats_; }
   bool backward_reads_dst() const override { return false; }
 

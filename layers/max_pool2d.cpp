@@ -3,55 +3,9 @@
 #include <string>
 
 #include "tilewise/core/error.hpp"
+#include "tilewise/layers/max_pool2d_step.hpp"
 
 namespace tilewise {
-namespace {
-
-/// Max-pooling and, if the step before left it to this one, ReLU.
-class MaxPool2DStep final : public Step {
- public:
-  MaxPool2DStep(const StepContext& context, const simd::MaxPoolGeometry& geometry, bool relu)
-      : Step(geometry.ih * geometry.iw * geometry.channels,
-             geometry.oh * geometry.ow * geometry.channels),
-        kernels_(context.kernels),
-        geometry_(geometry),
-        relu_(relu),
-        argmax_(checked_product(context.max_batch, dst_size())) {}
-
-  bool backward_reads_src() const override { return false; }
-  bool backward_reads_dst() const override { return relu_; }
-
-  void forward(const Chunk& chunk, const float* src, float* dst) override {
-    for (std::int64_t i = 0; i < chunk.images; ++i) {
-      float* image = dst + i * dst_size();
-      kernels_.max_pool_forward(geometry_, src + i * src_size(), image, argmax(chunk, i));
-      if (relu_) kernels_.relu_forward(dst_size(), image, image);
-    }
-  }
-
-  void backward(const Chunk& chunk, const float*, const float* dst, float* d_dst,
-                float* d_src) override {
-    if (d_src == nullptr) return;
-    for (std::int64_t i = 0; i < chunk.images; ++i) {
-      float* d_image = d_dst + i * dst_size();
-      if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
-      kernels_.max_pool_backward(geometry_, d_image, argmax(chunk, i), d_src + i * src_size());
-    }
-  }
-
- private:
-  std::int32_t* argmax(const Chunk& chunk, std::int64_t image) {
-    return argmax_.data() + (chunk.first + image) * dst_size();
-  }
-
-  const simd::KernelTable& kernels_;
-  simd::MaxPoolGeometry geometry_;
-  bool relu_;
-  AlignedBuffer<std::int32_t> argmax_;
-};
-
-}  // namespace
-
 MaxPool2D::MaxPool2D(const MaxPool2DOptions& options) : options_(options) {}
 
 Window2D MaxPool2D::window(const Shape& input) const {
@@ -85,13 +39,12 @@ Shape MaxPool2D::output_shape(const Shape& input) const {
 }
 
 void MaxPool2D::append_steps(const StepContext& context, Steps& steps) const {
-  const bool relu = !steps.empty() && steps.back()->hand_over_relu();
   simd::MaxPoolGeometry corner = geometry(context.input);
   corner.ih = context.src[0];
   corner.iw = context.src[1];
   corner.oh = context.dst[0];
   corner.ow = context.dst[1];
-  steps.push_back(std::make_unique<MaxPool2DStep>(context, corner, relu));
+  steps.push_back(std::make_unique<MaxPool2DStep>(context.kernels, corner, context.max_batch));
 }
 
 }  // namespace tilewise

@@ -7,6 +7,7 @@
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/float_mode.hpp"
 #include "tilewise/layers/categorical_crossentropy.hpp"
+#include "tilewise/layers/rewrite.hpp"
 #include "tilewise/layers/softmax.hpp"
 
 namespace tilewise {
@@ -16,6 +17,10 @@ namespace {
 // chunks mean fewer partial gradients to add.
 constexpr std::int64_t kChunks = 16;
 constexpr std::int64_t kMaxChunkImages = 8;
+
+// Images go through a segment in parts whose largest activation has at most so many floats, 128 KB: so
+// that it is in L2 from one step to the next.
+constexpr std::int64_t kPartFloats = 32 * 1024;
 
 // Backward is two products for each one forward.
 constexpr double kBackwardFactor = 2;
@@ -75,7 +80,7 @@ std::vector<Shape> Model::made_outputs() const {
   Shape wanted = network_.output_shape();
   for (std::size_t i = layers.size(); i-- > 0;) {
     const Layer& layer = *layers[i].layer;
-    const bool corner = options_.skip_unread && layer.makes_corners();
+    const bool corner = options_.plan.skip_unread && layer.makes_corners();
     made[i] = corner ? wanted : layers[i].output;
     wanted = layer.read_corner(layers[i].input, made[i]);
   }
@@ -85,14 +90,9 @@ std::vector<Shape> Model::made_outputs() const {
 void Model::make_steps() {
   const std::vector<Shape> made = made_outputs();
   std::span<Parameter> parameters = parameters_;
-  bool trainable = false;
   for (std::size_t i = 0; i < network_.layers().size(); ++i) {
     const auto& entry = network_.layers()[i];
     const std::size_t count = entry.parameters.size();
-    if (count > 0 && !trainable) {
-      first_trainable_ = steps_.size();
-      trainable = true;
-    }
     entry.layer->append_steps({.kernels = *options_.kernels,
                                .threads = executor_.threads(),
                                .input = entry.input,
@@ -105,7 +105,10 @@ void Model::make_steps() {
                               steps_);
     parameters = parameters.subspan(count);
   }
-  if (!trainable) first_trainable_ = steps_.size();
+  if (options_.plan.move_relu_behind_pooling) move_relu_behind_pooling(steps_);
+  if (options_.plan.fuse_pooling) fuse_pooling(*options_.kernels, options_.max_batch, steps_);
+  const auto trainable = std::ranges::find_if(steps_, [](const auto& s) { return s->trainable(); });
+  first_trainable_ = static_cast<std::size_t>(trainable - steps_.begin());
   // A softmax over fewer values than the whole output is not the loss's.
   const auto* last = steps_.empty() ? nullptr : dynamic_cast<SoftmaxStep*>(steps_.back().get());
   const bool ends_in_softmax = last != nullptr && last->classes() == classes();
@@ -148,12 +151,12 @@ void Model::book_memory() {
       const bool kept =
           !inside || steps_[i]->backward_reads_dst() || steps_[i + 1]->backward_reads_src();
       activations_.push_back(kept ? Tensor(Shape{batch, steps_[i]->dst_size()}) : Tensor());
-      if (inside) {
-        chunk_buffer_floats_ = std::max(chunk_buffer_floats_,
-                                        round_up_to_line(chunk_images_ * steps_[i]->dst_size()));
-      }
+      if (inside) chunk_buffer_floats_ = std::max(chunk_buffer_floats_, steps_[i]->dst_size());
     }
   }
+  part_images_ = std::clamp<std::int64_t>(kPartFloats / std::max<std::int64_t>(1, chunk_buffer_floats_),
+                                          1, chunk_images_);
+  chunk_buffer_floats_ = round_up_to_line(part_images_ * chunk_buffer_floats_);
   chunk_buffers_ = AlignedBuffer<float>(checked_product(2 * workers, chunk_buffer_floats_));
 }
 
@@ -262,9 +265,21 @@ void Model::forward(std::int64_t images, std::size_t end) {
     }
     executor_.parallel_for(chunk_count(images), segment.nanoseconds * static_cast<double>(images),
                            [&](std::int64_t index, int worker) {
-                             forward_range(make_chunk(index, images, worker), segment.first,
-                                           segment.last, worker);
+                             for_each_part(make_chunk(index, images, worker), [&](const Chunk& part) {
+                               forward_range(part, segment.first, segment.last, worker);
+                             });
                            });
+  }
+}
+
+/// Calls body(part) for the parts of a chunk.
+template <class Body>
+void Model::for_each_part(const Chunk& chunk, Body body) const {
+  Chunk part = chunk;
+  for (std::int64_t i = 0; i < chunk.images; i += part_images_) {
+    part.first = chunk.first + i;
+    part.images = std::min(part_images_, chunk.images - i);
+    body(part);
   }
 }
 
@@ -286,16 +301,29 @@ void Model::backward(std::int64_t images) {
     if (segment.last <= first_trainable_) break;
     float* d_input = segment.d_input.data();
     if (segment.whole_batch) {
-      backward_range(whole_batch(images), segment, d_output, d_input, 0);
+      backward_segment(whole_batch(images), segment, d_output, d_input, 0);
     } else {
       executor_.parallel_for(
           chunk_count(images), kBackwardFactor * segment.nanoseconds * static_cast<double>(images),
           [&](std::int64_t index, int worker) {
-            backward_range(make_chunk(index, images, worker), segment, d_output, d_input, worker);
+            backward_segment(make_chunk(index, images, worker), segment, d_output, d_input, worker);
           });
     }
     d_output = d_input;
   }
+}
+
+void Model::backward_segment(const Chunk& chunk, const Segment& segment, float* d_output,
+                             float* d_input, int worker) {
+  for (std::size_t i = segment.first; i < segment.last; ++i) steps_[i]->begin_gradients(chunk);
+  if (segment.whole_batch) {
+    backward_range(chunk, segment, d_output, d_input, worker);
+  } else {
+    for_each_part(chunk, [&](const Chunk& part) {
+      backward_range(part, segment, d_output, d_input, worker);
+    });
+  }
+  for (std::size_t i = segment.first; i < segment.last; ++i) steps_[i]->end_gradients(chunk);
 }
 
 void Model::backward_range(const Chunk& chunk, const Segment& segment, float* d_output,

@@ -12,12 +12,19 @@
 
 namespace tilewise {
 
-struct ModelOptions {
-  std::int64_t max_batch = 128;  ///< the largest batch it will see; memory is booked for it
-  std::uint64_t seed = 0;        ///< of initial weights and dropout
+/// What a model may do to be faster; each can be switched off to see what it brings.
+struct PlanOptions {
   /// Do not compute what no later layer reads. Activations are the same; gradients of filters are, too,
   /// but for the last bits where an image's pixels are summed in several bands.
   bool skip_unread = true;
+  bool move_relu_behind_pooling = true;  ///< layers/rewrite.hpp
+  bool fuse_pooling = true;              ///< layers/rewrite.hpp; only without a ReLU in between
+};
+
+struct ModelOptions {
+  std::int64_t max_batch = 128;  ///< the largest batch it will see; memory is booked for it
+  std::uint64_t seed = 0;        ///< of initial weights and dropout
+  PlanOptions plan = {};
   const simd::KernelTable* kernels = &simd::default_kernels();
 };
 
@@ -33,9 +40,10 @@ struct BatchResult {
 /// Trained with softmax and categorical cross-entropy: the network's output is one row of logits an
 /// image, or of probabilities if it ends in a softmax.
 ///
-/// A batch is cut into chunks of images, whose size max_batch decides. Chunks run through as many
-/// consecutive steps as possible on one thread, and their gradients are added in a fixed tree: the
-/// same seed, data, batches and max_batch give the same bits on any number of threads.
+/// A batch is cut into chunks of images, whose size max_batch decides. The images of a chunk run through as
+/// many consecutive steps as possible on one thread, a few at a time that fit in its cache, and the chunks'
+/// gradients are added in a fixed tree: the same seed, data, batches and max_batch give the same bits on
+/// any number of threads.
 class Model {
  public:
   /// Initialises the weights from options.seed. `executor` must outlive the model.
@@ -90,6 +98,8 @@ class Model {
   void check_batch(std::int64_t images) const;
   void check_labels(std::span<const std::int32_t> labels) const;
   std::int64_t chunk_count(std::int64_t images) const;
+  template <class Body>
+  void for_each_part(const Chunk& chunk, Body body) const;
   Chunk make_chunk(std::int64_t index, std::int64_t images, int worker);
   Chunk whole_batch(std::int64_t images);
 
@@ -100,6 +110,8 @@ class Model {
   void forward(std::int64_t images, std::size_t end);
   void forward_range(const Chunk& chunk, std::size_t first, std::size_t last, int worker);
   void backward(std::int64_t images);
+  void backward_segment(const Chunk& chunk, const Segment& segment, float* d_output, float* d_input,
+                        int worker);
   void backward_range(const Chunk& chunk, const Segment& segment, float* d_output, float* d_input,
                       int worker);
   BatchResult evaluate_loss(std::span<const std::int32_t> labels);
@@ -109,6 +121,7 @@ class Model {
   Executor& executor_;
   ModelOptions options_;
   std::int64_t chunk_images_;
+  std::int64_t part_images_ = 1;  ///< images of a chunk that go through a segment together
   bool training_ = false;
   std::uint32_t iteration_ = 0;
 

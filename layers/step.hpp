@@ -15,7 +15,7 @@ namespace tilewise {
 
 /// Consecutive images of a batch, and what a step needs to know to work on them.
 struct Chunk {
-  std::int64_t index = 0;   ///< chunk number, names the gradient slot
+  std::int64_t index = 0;   ///< names the gradient slot; some chunks of images share one
   std::int64_t first = 0;   ///< first image
   std::int64_t images = 0;
   bool training = false;
@@ -27,7 +27,7 @@ struct Chunk {
 /// One executable operation of a compiled model: a layer, or a part of one, for a fixed input shape
 /// and largest batch. Pointers into activations are to the chunk's first image.
 ///
-/// Most steps are given chunks of images, several at the same time on different threads; chunks run
+/// Most steps are given an image or a few, several at the same time on different threads; they run
 /// through consecutive steps while they are in cache. A step that wants the whole batch at once and
 /// spreads over the threads by itself says so.
 class Step {
@@ -56,14 +56,17 @@ class Step {
   virtual bool backward_reads_src() const { return true; }
   virtual bool backward_reads_dst() const { return true; }
 
-  /// If the step ends in a ReLU that the next step can as well apply to its own, smaller output, leaves
-  /// it to the next step and returns true. Max-pooling asks: max and ReLU commute, and so do their
-  /// gradients.
-  virtual bool hand_over_relu() { return false; }
+  /// Whether the step has parameters to train.
+  virtual bool trainable() const { return false; }
 
   virtual void forward(const Chunk& chunk, const float* src, float* dst) = 0;
 
-  /// Overwrites d_src, unless it is null because nobody wants it, and the chunk's gradient slots.
+  /// Called before and after all backward() calls of one gradient slot: makes it zero; leaves the sum in
+  /// it as the optimizer wants it.
+  virtual void begin_gradients(const Chunk& chunk) { static_cast<void>(chunk); }
+  virtual void end_gradients(const Chunk& chunk) { static_cast<void>(chunk); }
+
+  /// Overwrites d_src, unless it is null because nobody wants it, and adds to the chunk's gradient slots.
   /// May use d_dst as scratch. src and dst are null where the step said that it does not read them.
   virtual void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                         float* d_src) = 0;

@@ -51,11 +51,12 @@ double roundings(const Sequential& network, std::int64_t images) {
 
 /// Compares the gradients of `images` random images. At most `samples` elements of each parameter
 /// are looked at.
-void check_gradients(const Sequential& network, std::int64_t images, std::int64_t samples = 64) {
+void check_gradients(const Sequential& network, std::int64_t images, std::int64_t samples = 64,
+                     const PlanOptions& plan = {}) {
   constexpr double kStep = 1e-6;
   constexpr std::uint64_t kSeed = 7;
   Executor executor(2);
-  Model model(network, executor, {.max_batch = images + 1, .seed = kSeed});
+  Model model(network, executor, {.max_batch = images + 1, .seed = kSeed, .plan = plan});
   const std::int64_t size = network.input_shape().elements();
   const std::vector<float> input = testing::random_values(images * size, 1);
   std::copy(input.begin(), input.end(), model.input().begin());
@@ -156,6 +157,19 @@ TEST(GradientTest, MaxPool) {
   network.add(Conv2D({.filters = 3, .kernel_size = 1}));
   network.add(MaxPool2D({.pool_size = 2, .padding = Padding::same}));
   check_gradients(with_head(network), 2);
+}
+
+// Whatever rewrites a plan is made with.
+TEST(GradientTest, PooledConvolutions) {
+  Sequential network({9, 10, 8});
+  network.add(Conv2D({.filters = 6, .padding = Padding::same, .activation = Activation::relu}));
+  network.add(MaxPool2D());
+  network.add(Conv2D({.filters = 9, .kernel_size = 2, .activation = Activation::relu}));
+  network.add(MaxPool2D({.pool_size = 3, .strides = 2}));
+  check_gradients(with_head(network), 5, 16);
+  check_gradients(with_head(network), 5, 8, {.skip_unread = false});
+  check_gradients(with_head(network), 5, 8, {.move_relu_behind_pooling = false});
+  check_gradients(with_head(network), 5, 8, {.fuse_pooling = false});
 }
 
 TEST(GradientTest, ReluAndSoftmaxLayers) {

@@ -73,7 +73,7 @@ TEST(DeterminismTest, SameBitsOnAnyNumberOfThreads) {
 /// Weights after some steps of training.
 std::vector<float> train_on(const Sequential& network, bool skip_unread) {
   Executor executor(2);
-  Model model(network, executor, {.max_batch = 10, .seed = 3, .skip_unread = skip_unread});
+  Model model(network, executor, {.max_batch = 10, .seed = 3, .plan = {.skip_unread = skip_unread}});
   Adam adam;
   for (std::uint32_t step = 0; step < 5; ++step) {
     fill_input(model, step);

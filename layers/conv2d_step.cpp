@@ -1,0 +1,64 @@
+#include "tilewise/layers/conv2d_step.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace tilewise {
+
+Conv2DStep::Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape,
+                       Parameter& kernel, Parameter& bias, bool relu)
+    : Step(shape.src_size(), shape.dst_size()),
+      kernels_(kernels),
+      shape_(shape),
+      relu_(relu),
+      forward_(kernels, shape),
+      backward_data_(kernels, shape),
+      backward_weights_(kernels, shape),
+      kernel_(kernel),
+      bias_(bias),
+      packed_forward_(forward_.packed_floats()),
+      packed_backward_(backward_data_.packed_floats()) {}
+
+std::int64_t Conv2DStep::scratch_floats() const {
+  return std::max({forward_.scratch_floats(), backward_data_.scratch_floats(),
+                   backward_weights_.scratch_floats()});
+}
+
+double Conv2DStep::nanoseconds() const {
+  return Step::nanoseconds() + 0.02 * shape_.multiply_adds();
+}
+
+void Conv2DStep::prepare(bool training) {
+  forward_.pack(kernel_.value(), packed_forward_.data());
+  if (training) backward_data_.pack(kernel_.value(), packed_backward_.data());
+}
+
+void Conv2DStep::forward(const Chunk& chunk, const float* src, float* dst) {
+  const float floor = relu_ ? 0.0F : -std::numeric_limits<float>::infinity();
+  for (std::int64_t i = 0; i < chunk.images; ++i) {
+    forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(), floor,
+                   dst + i * dst_size(), chunk.scratch);
+  }
+}
+
+void Conv2DStep::begin_gradients(const Chunk& chunk) {
+  std::fill_n(kernel_.gradient_slot(chunk.index), kernel_.size(), 0.0F);
+  std::fill_n(bias_.gradient_slot(chunk.index), bias_.size(), 0.0F);
+}
+
+void Conv2DStep::backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
+                          float* d_src) {
+  float* const d_kernel = kernel_.gradient_slot(chunk.index);
+  float* const d_bias = bias_.gradient_slot(chunk.index);
+  for (std::int64_t i = 0; i < chunk.images; ++i) {
+    float* const d_image = d_dst + i * dst_size();
+    if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
+    kernels_.bias_gradient(shape_.oh() * shape_.ow(), shape_.oc, d_image, d_bias);
+    backward_weights_.image(src + i * src_size(), d_image, d_kernel, chunk.scratch);
+    if (d_src != nullptr) {
+      backward_data_.image(d_image, packed_backward_.data(), d_src + i * src_size(), chunk.scratch);
+    }
+  }
+}
+
+}  // namespace tilewise

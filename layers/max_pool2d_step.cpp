@@ -1,0 +1,33 @@
+#include "tilewise/layers/max_pool2d_step.hpp"
+
+namespace tilewise {
+
+MaxPool2DStep::MaxPool2DStep(const simd::KernelTable& kernels,
+                             const simd::MaxPoolGeometry& geometry, std::int64_t max_batch)
+    : Step(geometry.ih * geometry.iw * geometry.channels,
+           geometry.oh * geometry.ow * geometry.channels),
+      kernels_(kernels),
+      geometry_(geometry),
+      argmax_(checked_product(max_batch, dst_size())) {}
+
+void MaxPool2DStep::forward(const Chunk& chunk, const float* src, float* dst) {
+  std::int32_t* const argmax = argmax_.data() + chunk.first * dst_size();
+  for (std::int64_t i = 0; i < chunk.images; ++i) {
+    float* const image = dst + i * dst_size();
+    kernels_.max_pool_forward(geometry_, src + i * src_size(), image, argmax + i * dst_size());
+    if (relu_) kernels_.relu_forward(dst_size(), image, image);
+  }
+}
+
+void MaxPool2DStep::backward(const Chunk& chunk, const float*, const float* dst, float* d_dst,
+                             float* d_src) {
+  if (d_src == nullptr) return;
+  const std::int32_t* const argmax = argmax_.data() + chunk.first * dst_size();
+  for (std::int64_t i = 0; i < chunk.images; ++i) {
+    float* const d_image = d_dst + i * dst_size();
+    if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
+    kernels_.max_pool_backward(geometry_, d_image, argmax + i * dst_size(), d_src + i * src_size());
+  }
+}
+
+}  // namespace tilewise

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "tilewise/layers/step.hpp"
+
+namespace tilewise {
+
+/// Max-pooling and, if it took one over, ReLU.
+class MaxPool2DStep final : public Step {
+ public:
+  MaxPool2DStep(const simd::KernelTable& kernels, const simd::MaxPoolGeometry& geometry,
+                std::int64_t max_batch);
+
+  const simd::MaxPoolGeometry& geometry() const { return geometry_; }
+  bool relu() const { return relu_; }
+  /// Applies ReLU to its own, smaller output: max and ReLU commute, and so do their gradients.
+  void take_over_relu() { relu_ = true; }
+
+  bool backward_reads_src() const override { return false; }
+  bool backward_reads_dst() const override { return relu_; }
+  void forward(const Chunk& chunk, const float* src, float* dst) override;
+  void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
+                float* d_src) override;
+
+ private:
+  const simd::KernelTable& kernels_;
+  simd::MaxPoolGeometry geometry_;
+  bool relu_ = false;
+  AlignedBuffer<std::int32_t> argmax_;
+};
+
+}  // namespace tilewise
