@@ -34,7 +34,7 @@ ConvPooledBackward::ConvPooledBackward(const KernelTable& kernels, const ConvSha
       pool_(pool),
       row_(conv.kw * conv.ic),
       pieces_(ceil_div(row_, kernels.vector_floats), kMaxSparseVectors),
-      bands_(windows(), std::max<std::int64_t>(1, kListedTerms / (taps() * conv.oc))) {
+      bands_(windows(), std::max<std::int64_t>(1, kListedTerms / conv.oc)) {
   conv.check();
   if (!possible(kernels, conv)) {
     throw ArgumentError("ConvPooledBackward: a filter row of " + conv.to_string() +
@@ -57,7 +57,7 @@ bool ConvPooledBackward::pays(const KernelTable& kernels, const ConvShape& conv,
 
 std::int64_t ConvPooledBackward::scratch_floats() const {
   const std::int64_t band = bands_.size(0);
-  const std::int64_t lists = floats_of<SparseTerm>(band * taps() * conv_.oc) +
+  const std::int64_t lists = floats_of<SparseTerm>(band * conv_.oc) +
                              floats_of<SparseSum>(std::max(band * taps(), conv_.oc)) +
                              floats_of<std::int64_t>(taps());
   return lists + (conv_.padded() ? round_up_to_line(conv_.stored_h() * stored_row()) : 0);
@@ -124,22 +124,20 @@ void ConvPooledBackward::data(const float* d_pooled, const std::int32_t* argmax,
   float* const stored = s.padded() ? scratch.take(stored_size) : d_src;
   std::fill_n(stored, s.padded() ? stored_size : s.src_size(), 0.0F);
   const std::int64_t band = bands_.size(0);
-  auto* const terms = take<SparseTerm>(scratch, band * taps() * s.oc);
+  auto* const terms = take<SparseTerm>(scratch, band * s.oc);
   auto* const sums = take<SparseSum>(scratch, band * taps());
   for (std::int64_t b = 0; b < bands_.pieces; ++b) {
     SparseSum* sum = sums;
-    for (std::int64_t w = bands_.begin(b); w < bands_.begin(b) + bands_.size(b); ++w, sum += taps()) {
+    std::int32_t listed = 0;
+    for (std::int64_t w = bands_.begin(b); w < bands_.begin(b) + bands_.size(b); ++w) {
       const std::int64_t first = window_origin(w);
-      for (std::int64_t tap = 0; tap < taps(); ++tap) {
-        sum[tap] = {static_cast<std::int32_t>((sum - sums + tap) * s.oc), 0,
-                    first + origin(tap / pool_.kw, tap % pool_.kw)};
-      }
-      const float* const gradient = d_pooled + w * s.oc;
-      const std::int32_t* const picked = argmax + w * s.oc;
-      for (std::int64_t oc = 0; oc < s.oc; ++oc) {
-        SparseSum& list = sum[picked[oc]];
-        terms[list.first + list.count] = {static_cast<std::int32_t>(oc * s.kh * row_), gradient[oc]};
-        list.count += gradient[oc] != 0 ? 1 : 0;
+      for (std::int64_t tap = 0; tap < taps(); ++tap, ++sum) {
+        const std::int32_t count =
+            kernels_.list_picked(s.oc, d_pooled + w * s.oc, argmax + w * s.oc,
+                                 static_cast<std::int32_t>(tap),
+                                 static_cast<std::int32_t>(s.kh * row_), terms + listed);
+        *sum = {listed, count, first + origin(tap / pool_.kw, tap % pool_.kw)};
+        listed += count;
       }
     }
     for_each_run([&](std::int64_t kh, std::int64_t first, std::int64_t n) {

@@ -74,6 +74,11 @@ inline constexpr int kPeakChains = 12;
   KERNEL(add_sparse, void,                                                                         \
          (std::int64_t count, const SparseSum* sums, const SparseTerm* terms, const float* src,    \
           std::int64_t n, float* dst))                                                             \
+  /* Appends {i * step, gradient[i]} to terms for each i < n, in order, with argmax[i] == place and  \
+     gradient[i] != 0; returns how many */                                                         \
+  KERNEL(list_picked, std::int32_t,                                                                \
+         (std::int64_t n, const float* gradient, const std::int32_t* argmax, std::int32_t place,   \
+          std::int32_t step, SparseTerm* terms))                                                   \
   /* dst[i] = scale * src[i] */                                                                    \
   KERNEL(scale_bytes, void, (std::int64_t n, const std::uint8_t* src, float scale, float* dst))    \
   /* dst[i] = max(0, src[i]); NaN stays NaN */                                                     \

@@ -22,13 +22,28 @@ WindowRange window_range(std::int64_t o, std::int64_t stride, std::int64_t pad, 
   return {origin, first, last};
 }
 
+/// Whether all windows are 2x2 and within the image: the common case, for which loops over a window are
+/// compiled apart, and unrolled.
+template <class Arch>
+bool all_two_by_two(const MaxPoolGeometry& g) {
+  return g.kh == 2 && g.kw == 2 && g.pad_top == 0 && g.pad_left == 0 &&
+         (g.oh - 1) * g.stride_h + 2 <= g.ih && (g.ow - 1) * g.stride_w + 2 <= g.iw;
+}
+
 /// Calls body(o, rows, columns) for each window; o is its place in the output.
-template <class Arch, class Body>
+template <class Arch, bool two_by_two, class Body>
 inline void for_each_window(const MaxPoolGeometry& g, Body body) {
   for (std::int64_t oh = 0; oh < g.oh; ++oh) {
-    const auto rows = window_range<Arch>(oh, g.stride_h, g.pad_top, g.kh, g.ih);
-    for (std::int64_t ow = 0; ow < g.ow; ++ow) {
-      body(oh * g.ow + ow, rows, window_range<Arch>(ow, g.stride_w, g.pad_left, g.kw, g.iw));
+    if constexpr (two_by_two) {
+      const WindowRange rows{oh * g.stride_h, 0, 2};
+      for (std::int64_t ow = 0; ow < g.ow; ++ow) {
+        body(oh * g.ow + ow, rows, WindowRange{ow * g.stride_w, 0, 2});
+      }
+    } else {
+      const auto rows = window_range<Arch>(oh, g.stride_h, g.pad_top, g.kh, g.ih);
+      for (std::int64_t ow = 0; ow < g.ow; ++ow) {
+        body(oh * g.ow + ow, rows, window_range<Arch>(ow, g.stride_w, g.pad_left, g.kw, g.iw));
+      }
     }
   }
 }
@@ -37,12 +52,12 @@ inline void for_each_window(const MaxPoolGeometry& g, Body body) {
 
 // flatten: the bodies of these loops are large, and inlined they are compiled once for whole vectors
 // and once for the rest.
-template <class Arch>
-[[gnu::flatten]] void max_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst,
-                                       std::int32_t* argmax) noexcept {
+template <class Arch, bool two_by_two>
+[[gnu::flatten]] void find_maxima(const MaxPoolGeometry& g, const float* src, float* dst,
+                                  std::int32_t* argmax) noexcept {
   const Vec<Arch> one(1.0F);
-  const Vec<Arch> row_of_taps(static_cast<float>(g.kw));
-  for_each_window<Arch>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
+  const Vec<Arch> row_of_taps(static_cast<float>(two_by_two ? 2 : g.kw));
+  for_each_window<Arch, two_by_two>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
     const float* corner =
         src + ((rows.origin + rows.first) * g.iw + columns.origin + columns.first) * g.channels;
     const Vec<Arch> first_tap(static_cast<float>(rows.first * g.kw + columns.first));
@@ -71,13 +86,20 @@ template <class Arch>
   });
 }
 
+template <class Arch>
+void max_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst,
+                      std::int32_t* argmax) noexcept {
+  all_two_by_two<Arch>(g) ? find_maxima<Arch, true>(g, src, dst, argmax)
+                          : find_maxima<Arch, false>(g, src, dst, argmax);
+}
+
 /// d_src at each place of each window: stored, or added where windows overlap.
-template <class Arch, bool overlap>
+template <class Arch, bool overlap, bool two_by_two>
 [[gnu::flatten]] void scatter_windows(const MaxPoolGeometry& g, const float* d_dst,
                                       const std::int32_t* argmax, float* d_src) noexcept {
   const Vec<Arch> zero(0.0F), one(1.0F);
-  const Vec<Arch> row_of_taps(static_cast<float>(g.kw));
-  for_each_window<Arch>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
+  const Vec<Arch> row_of_taps(static_cast<float>(two_by_two ? 2 : g.kw));
+  for_each_window<Arch, two_by_two>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
     float* corner =
         d_src + ((rows.origin + rows.first) * g.iw + columns.origin + columns.first) * g.channels;
     const Vec<Arch> first_tap(static_cast<float>(rows.first * g.kw + columns.first));
@@ -113,9 +135,11 @@ void max_pool_backward(const MaxPoolGeometry& g, const float* d_dst, const std::
     std::memset(d_src, 0, static_cast<std::size_t>(g.ih * g.iw * g.channels) * sizeof(float));
   }
   if (overlap) {
-    scatter_windows<Arch, true>(g, d_dst, argmax, d_src);
+    scatter_windows<Arch, true, false>(g, d_dst, argmax, d_src);
+  } else if (all_two_by_two<Arch>(g)) {
+    scatter_windows<Arch, false, true>(g, d_dst, argmax, d_src);
   } else {
-    scatter_windows<Arch, false>(g, d_dst, argmax, d_src);
+    scatter_windows<Arch, false, false>(g, d_dst, argmax, d_src);
   }
 }
 

@@ -43,4 +43,26 @@ void add_sparse(std::int64_t count, const SparseSum* sums, const SparseTerm* ter
   add_sparse_run<Arch, NV>(count, sums, terms, src, n - kWidth<Arch>, dst);
 }
 
+template <class Arch>
+std::int32_t list_picked(std::int64_t n, const float* gradient, const std::int32_t* argmax,
+                         std::int32_t place, std::int32_t step, SparseTerm* terms) noexcept {
+  const Vec<Arch> zero(0.0F), wanted(static_cast<float>(place));
+  SparseTerm* next = terms;
+  // Of 64 elements at a time: the end of the loop over bits is hard to predict.
+  for (std::int64_t first = 0; first < n; first += 64) {
+    std::uint64_t bits = 0;
+    for_each_vector<Arch>(n - first < 64 ? n - first : 64, [&](std::int64_t i, std::int64_t count) {
+      const Vec<Arch> picked = xsimd::to_float(load_some<Arch>(argmax + first + i, count));
+      // Not "!= 0", which xsimd 8.1 makes false for NaN.
+      const auto none = load_some<Arch>(gradient + first + i, count) == zero;
+      bits |= std::uint64_t{lane_bits<Arch>((picked == wanted) & ~none)} << i;
+    });
+    for (; bits != 0; bits &= bits - 1) {
+      const std::int64_t i = first + __builtin_ctzll(bits);
+      *next++ = {static_cast<std::int32_t>(i) * step, gradient[i]};
+    }
+  }
+  return static_cast<std::int32_t>(next - terms);
+}
+
 }  // namespace tilewise::simd

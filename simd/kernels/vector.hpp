@@ -113,6 +113,24 @@ inline auto is_nan(const Vec<Arch>& v) {
   return xsimd::isnan(v);
 }
 
+/// Bit i is lane i.
+template <class Arch>
+inline std::uint32_t lane_bits(const xsimd::batch_bool<float, Arch>& lanes) {
+#if defined(__AVX512F__)
+  return lanes.data;
+#elif defined(__AVX__)
+  return static_cast<std::uint32_t>(_mm256_movemask_ps(lanes));
+#elif defined(__SSE2__)
+  return static_cast<std::uint32_t>(_mm_movemask_ps(lanes));
+#else
+  alignas(64) bool flags[kWidth<Arch>];
+  lanes.store_aligned(flags);
+  std::uint32_t bits = 0;
+  for (int i = 0; i < kWidth<Arch>; ++i) bits |= static_cast<std::uint32_t>(flags[i]) << i;
+  return bits;
+#endif
+}
+
 /// Products of the lower halves of 64-bit lanes, whole. xsimd has only products that keep the lower
 /// half.
 template <class Arch>

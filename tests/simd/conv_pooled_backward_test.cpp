@@ -59,6 +59,39 @@ TEST(AddSparse, adds_weighted_runs_to_runs) {
   }
 }
 
+TILEWISE_TESTS_KERNEL(list_picked);
+
+TEST(ListPicked, lists_gradients_of_one_place_that_are_not_zero) {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  for (std::int64_t n = 0; n <= 70; ++n) {
+    std::vector<float> values = random_values(n, 1, Pattern::integers);
+    if (n > 3) values[3] = kNaN;
+    std::vector<std::int32_t> places;
+    for (std::int64_t i = 0; i < n; ++i) places.push_back(static_cast<std::int32_t>(i * 7 % 5 % 4));
+    const GuardedArray<float> gradient(values);
+    const GuardedArray<std::int32_t> argmax(places);
+    for (std::int32_t place = 0; place < 5; ++place) {
+      std::vector<SparseTerm> expected;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        if (places[at] == place && values[at] != 0) {
+          expected.push_back({static_cast<std::int32_t>(i) * 9, values[at]});
+        }
+      }
+      GuardedArray<SparseTerm> terms(static_cast<std::int64_t>(expected.size()));
+      const std::int32_t count =
+          default_kernels().list_picked(n, gradient.data(), argmax.data(), place, 9, terms.data());
+      ASSERT_TRUE(gradient.intact() && argmax.intact() && terms.intact());
+      ASSERT_EQ(count, static_cast<std::int32_t>(expected.size()));
+      for (std::int32_t t = 0; t < count; ++t) {
+        const SparseTerm& term = expected[static_cast<std::size_t>(t)];
+        EXPECT_EQ(terms[t].offset, term.offset);
+        EXPECT_TRUE(terms[t].value == term.value || std::isnan(term.value));
+      }
+    }
+  }
+}
+
 /// Poolings of a convolution's output: 2x2, overlapping with padding, and the whole image.
 std::vector<MaxPoolGeometry> poolings(const ConvShape& s) {
   const MaxPoolGeometry image{.ih = s.oh(), .iw = s.ow(), .channels = s.oc};
