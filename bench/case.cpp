@@ -5,6 +5,7 @@
 
 #include "support/random_data.hpp"
 #include "support/reference.hpp"
+#include "tilewise/simd/conv_pooled_backward.hpp"
 
 namespace tilewise::bench {
 namespace {
@@ -47,10 +48,12 @@ std::vector<Case> cases(const Shape& shape, const PooledConvProblem& p) {
       floats({p.batch * s.src_size(), s.wei_size(), 2 * p.batch * p.pooled_size()});
   const double work = 2.0 * s.multiply_adds() * static_cast<double>(p.batch);
   std::vector<Case> result;
-  for (const char* operation : {"pooled_conv_backward_data", "pooled_conv_backward_weights"}) {
+  for (const char* operation : {"pooled_conv_forward", "pooled_conv_backward_data",
+                                "pooled_conv_backward_weights"}) {
     result.push_back({.operation = operation, .shape = shape, .flops = work, .bytes = memory,
                       .one_thread = true});
   }
+  if (!simd::ConvPooledBackward::possible(simd::default_kernels(), s)) result.resize(1);
   return result;
 }
 
@@ -139,8 +142,21 @@ std::vector<float> expected(const Case& c, const PooledConvProblem& p) {
   const std::vector<float> d_pooled = operand(c, 2, p.batch * p.pooled_size());
   std::vector<std::int32_t> argmax;
   for (std::int64_t i = 0; i < p.batch * p.pooled_size(); ++i) argmax.push_back(p.argmax(i));
+  std::vector<float> convolved(static_cast<std::size_t>(s.dst_size()));
+  if (c.operation == "pooled_conv_forward") {
+    constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+    const std::vector<float> bias = operand(c, 3, s.oc);
+    std::vector<float> pooled(d_pooled.size());
+    for (std::int64_t i = 0; i < p.batch; ++i) {
+      reference::conv_forward(s, src.data() + i * s.src_size(), wei.data(), bias.data(), kNoFloor,
+                              convolved.data());
+      reference::max_pool_forward(p.pool(), convolved.data(), pooled.data() + i * p.pooled_size(),
+                                  argmax.data() + i * p.pooled_size());
+    }
+    return pooled;
+  }
   const bool to_weights = c.operation == "pooled_conv_backward_weights";
-  std::vector<float> d_dst(static_cast<std::size_t>(s.dst_size()));
+  std::vector<float>& d_dst = convolved;
   std::vector<float> result(to_weights ? wei.size() : src.size());
   for (std::int64_t i = 0; i < p.batch; ++i) {
     reference::max_pool_backward(p.pool(), d_pooled.data() + i * p.pooled_size(),

@@ -18,6 +18,7 @@ class Conv2DStep final : public Step {
   const simd::ConvShape& shape() const { return shape_; }
   Parameter& kernel() { return kernel_; }
   Parameter& bias() { return bias_; }
+  bool has_relu() const { return relu_; }
   /// Leaves the ReLU to a later step; whether there was one.
   bool give_up_relu() { return std::exchange(relu_, false); }
 

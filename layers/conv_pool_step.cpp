@@ -7,23 +7,32 @@ namespace tilewise {
 
 ConvPoolStep::ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv,
                            Parameter& kernel, Parameter& bias, const simd::MaxPoolGeometry& pool,
-                           bool relu, std::int64_t max_batch)
+                           bool relu, bool sparse, std::int64_t max_batch)
     : Step(conv.src_size(), pool.oh * pool.ow * pool.channels),
       kernels_(kernels),
       conv_(conv),
       pool_(pool),
       relu_(relu),
-      forward_(kernels, conv),
-      backward_(kernels, conv, pool),
+      forward_(kernels, conv, pool),
       kernel_(kernel),
       bias_(bias),
       packed_forward_(forward_.packed_floats()),
-      packed_backward_(backward_.packed_floats()),
-      argmax_(checked_product(max_batch, dst_size())) {}
+      argmax_(checked_product(max_batch, dst_size())) {
+  if (sparse && simd::ConvPooledBackward::pays(kernels, conv, pool)) {
+    sparse_.emplace(kernels, conv, pool);
+    packed_backward_ = AlignedBuffer<float>(sparse_->packed_floats());
+  } else {
+    dense_.emplace(Dense{{kernels, conv}, {kernels, conv}});
+    packed_backward_ = AlignedBuffer<float>(dense_->data.packed_floats());
+  }
+}
 
 std::int64_t ConvPoolStep::scratch_floats() const {
-  return std::max({round_up_to_line(conv_.dst_size()) + forward_.scratch_floats(),
-                   backward_.scratch_floats(), kernel_.size()});
+  const std::int64_t backward =
+      sparse_ ? std::max(sparse_->scratch_floats(), kernel_.size())
+              : round_up_to_line(conv_.dst_size()) +
+                    std::max(dense_->weights.scratch_floats(), dense_->data.scratch_floats());
+  return std::max(forward_.scratch_floats(), backward);
 }
 
 double ConvPoolStep::nanoseconds() const {
@@ -32,19 +41,20 @@ double ConvPoolStep::nanoseconds() const {
 
 void ConvPoolStep::prepare(bool training) {
   forward_.pack(kernel_.value(), packed_forward_.data());
-  if (training) backward_.pack(kernel_.value(), packed_backward_.data());
+  if (!training) return;
+  if (sparse_) {
+    sparse_->pack(kernel_.value(), packed_backward_.data());
+  } else {
+    dense_->data.pack(kernel_.value(), packed_backward_.data());
+  }
 }
 
 void ConvPoolStep::forward(const Chunk& chunk, const float* src, float* dst) {
-  Workspace scratch = chunk.scratch;
-  float* const convolved = scratch.take(conv_.dst_size());
+  const float floor = relu_ ? 0.0F : -std::numeric_limits<float>::infinity();
   std::int32_t* const argmax = argmax_.data() + chunk.first * dst_size();
   for (std::int64_t i = 0; i < chunk.images; ++i) {
-    float* const image = dst + i * dst_size();
-    forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(),
-                   -std::numeric_limits<float>::infinity(), convolved, scratch);
-    kernels_.max_pool_forward(pool_, convolved, image, argmax + i * dst_size());
-    if (relu_) kernels_.relu_forward(dst_size(), image, image);
+    forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(), floor,
+                   dst + i * dst_size(), argmax + i * dst_size(), chunk.scratch);
   }
 }
 
@@ -55,29 +65,37 @@ void ConvPoolStep::begin_gradients(const Chunk& chunk) {
 
 void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                             float* d_src) {
-  const std::int32_t* const argmax = argmax_.data() + chunk.first * dst_size();
   float* const d_kernel = kernel_.gradient_slot(chunk.index);
   float* const d_bias = bias_.gradient_slot(chunk.index);
+  const float* const wei = packed_backward_.data();
   for (std::int64_t i = 0; i < chunk.images; ++i) {
-    float* const d_image = d_dst + i * dst_size();
-    const std::int32_t* const picked = argmax + i * dst_size();
-    if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
-    kernels_.bias_gradient(pool_.oh * pool_.ow, pool_.channels, d_image, d_bias);
-    backward_.weights(src + i * src_size(), d_image, picked, d_kernel, chunk.scratch);
-    if (d_src != nullptr) {
-      backward_.data(d_image, picked, packed_backward_.data(), d_src + i * src_size(),
-                     chunk.scratch);
+    const float* const image = src + i * src_size();
+    float* const d_image = d_src == nullptr ? nullptr : d_src + i * src_size();
+    float* const d_pooled = d_dst + i * dst_size();
+    const std::int32_t* const argmax = argmax_.data() + (chunk.first + i) * dst_size();
+    if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_pooled, d_pooled);
+    kernels_.bias_gradient(pool_.oh * pool_.ow, pool_.channels, d_pooled, d_bias);
+    if (sparse_) {
+      sparse_->weights(image, d_pooled, argmax, d_kernel, chunk.scratch);
+      if (d_image != nullptr) sparse_->data(d_pooled, argmax, wei, d_image, chunk.scratch);
+      continue;
     }
+    Workspace scratch = chunk.scratch;
+    float* const d_convolved = scratch.take(conv_.dst_size());
+    kernels_.max_pool_backward(pool_, d_pooled, argmax, d_convolved);
+    dense_->weights.image(image, d_convolved, d_kernel, scratch);
+    if (d_image != nullptr) dense_->data.image(d_convolved, wei, d_image, scratch);
   }
 }
 
-// weights() left the filters' gradient transposed.
 void ConvPoolStep::end_gradients(const Chunk& chunk) {
+  if (!sparse_) return;
+  // weights() left the filters' gradient transposed.
   Workspace scratch = chunk.scratch;
   float* const sum = scratch.take(kernel_.size());
   float* const d_kernel = kernel_.gradient_slot(chunk.index);
   std::copy_n(d_kernel, kernel_.size(), sum);
-  backward_.unpack(sum, d_kernel);
+  sparse_->unpack(sum, d_kernel);
 }
 
 }  // namespace tilewise

@@ -1,17 +1,22 @@
 #pragma once
 
+#include <optional>
+
 #include "tilewise/layers/step.hpp"
-#include "tilewise/simd/conv_forward.hpp"
+#include "tilewise/simd/conv_backward_data.hpp"
+#include "tilewise/simd/conv_backward_weights.hpp"
+#include "tilewise/simd/conv_pool_forward.hpp"
 #include "tilewise/simd/conv_pooled_backward.hpp"
 
 namespace tilewise {
 
-/// Convolution, bias, max-pooling and, if asked, ReLU. The convolution's output lives for one image at a
-/// time and is kept nowhere; backward, only the pixels that pooling picked are looked at.
+/// Convolution, bias, max-pooling and, if asked, ReLU. The convolution's output and its gradient live for one
+/// image at a time, if at all.
 class ConvPoolStep final : public Step {
  public:
+  /// sparse: back-propagation looks only at the pixels that pooling picked, if that pays.
   ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv, Parameter& kernel,
-               Parameter& bias, const simd::MaxPoolGeometry& pool, bool relu,
+               Parameter& bias, const simd::MaxPoolGeometry& pool, bool relu, bool sparse,
                std::int64_t max_batch);
 
   std::int64_t scratch_floats() const override;
@@ -26,12 +31,19 @@ class ConvPoolStep final : public Step {
                 float* d_src) override;
 
  private:
+  struct Dense {
+    simd::ConvBackwardWeights weights;
+    simd::ConvBackwardData data;
+  };
+
   const simd::KernelTable& kernels_;
   simd::ConvShape conv_;
   simd::MaxPoolGeometry pool_;
   bool relu_;
-  simd::ConvForward forward_;
-  simd::ConvPooledBackward backward_;
+  simd::ConvPoolForward forward_;
+  // One of the two.
+  std::optional<simd::ConvPooledBackward> sparse_;
+  std::optional<Dense> dense_;
   Parameter& kernel_;
   Parameter& bias_;
   AlignedBuffer<float> packed_forward_;

@@ -106,7 +106,9 @@ void Model::make_steps() {
     parameters = parameters.subspan(count);
   }
   if (options_.plan.move_relu_behind_pooling) move_relu_behind_pooling(steps_);
-  if (options_.plan.fuse_pooling) fuse_pooling(*options_.kernels, options_.max_batch, steps_);
+  if (options_.plan.fuse_pooling) {
+    fuse_pooling(*options_.kernels, options_.max_batch, options_.plan.sparse_gradients, steps_);
+  }
   const auto trainable = std::ranges::find_if(steps_, [](const auto& s) { return s->trainable(); });
   first_trainable_ = static_cast<std::size_t>(trainable - steps_.begin());
   // A softmax over fewer values than the whole output is not the loss's.

@@ -18,7 +18,8 @@ struct PlanOptions {
   /// but for the last bits where an image's pixels are summed in several bands.
   bool skip_unread = true;
   bool move_relu_behind_pooling = true;  ///< layers/rewrite.hpp
-  bool fuse_pooling = true;              ///< layers/rewrite.hpp; only without a ReLU in between
+  bool fuse_pooling = true;              ///< layers/rewrite.hpp
+  bool sparse_gradients = true;          ///< with fuse_pooling
 };
 
 struct ModelOptions {

@@ -25,12 +25,12 @@ void move_relu_behind_pooling(Steps& steps) {
   });
 }
 
-void fuse_pooling(const simd::KernelTable& kernels, std::int64_t max_batch, Steps& steps) {
+void fuse_pooling(const simd::KernelTable& kernels, std::int64_t max_batch, bool sparse,
+                  Steps& steps) {
   for_each_pooled_convolution(steps, [&](std::size_t i, Conv2DStep& conv, MaxPool2DStep& pool) {
-    const bool relu_between = conv.backward_reads_dst();
-    if (relu_between || !simd::ConvPooledBackward::pays(kernels, conv.shape(), pool.geometry())) return;
+    if (conv.has_relu()) return;
     steps[i] = std::make_unique<ConvPoolStep>(kernels, conv.shape(), conv.kernel(), conv.bias(),
-                                              pool.geometry(), pool.relu(), max_batch);
+                                              pool.geometry(), pool.relu(), sparse, max_batch);
     steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(i) + 1);
   });
 }

@@ -10,8 +10,9 @@ namespace tilewise {
 /// what the convolution wrote need not be kept. Changes no bit.
 void move_relu_behind_pooling(Steps& steps);
 
-/// A convolution and its max-pooling become one step, where its backward pass is faster. Gradients differ
-/// in the last bits: they are summed in another order.
-void fuse_pooling(const simd::KernelTable& kernels, std::int64_t max_batch, Steps& steps);
+/// A convolution and its max-pooling become one step, unless there is a ReLU in between. `sparse`:
+/// back-propagation looks only at the pixels that pooling picked, where that is faster; gradients are then
+/// summed in another order and differ in the last bits.
+void fuse_pooling(const simd::KernelTable& kernels, std::int64_t max_batch, bool sparse, Steps& steps);
 
 }  // namespace tilewise

@@ -45,6 +45,24 @@ struct SparseSum {
 /// The longest run of add_sparse, in vectors: with 16 registers that leaves room for a factor.
 inline constexpr std::int64_t kMaxSparseVectors = 12;
 
+/// One row of 2x2 pooling windows over a convolution's output, all channels. Tap t of the convolution for the
+/// window's pixels (0, 0), (0, 1), (1, 0) and (1, 1) is at src[taps[t]] and column_step, row_step and both
+/// further on. Filters are packed (panels.hpp) in panels of panel_vectors vectors.
+struct ConvPoolArgs {
+  const float* src = nullptr;
+  const std::int64_t* taps = nullptr;
+  std::int64_t tap_count = 0;
+  std::int64_t row_step = 0, column_step = 0;
+  std::int64_t windows = 0, window_step = 0;
+  const float* wei = nullptr;
+  std::int64_t panel_vectors = 1;
+  const float* bias = nullptr;
+  float floor = 0;  ///< 0 is ReLU, -infinity none
+  std::int64_t channels = 0;
+  float* dst = nullptr;            ///< (windows, channels)
+  std::int32_t* argmax = nullptr;  ///< likewise: which pixel, 0 to 3
+};
+
 /// Independent multiply-add chains of the fma_peak kernel.
 inline constexpr int kPeakChains = 12;
 
@@ -93,6 +111,9 @@ inline constexpr int kPeakChains = 12;
      values wins. A NaN counts as largest, and of several the last. */                             \
   KERNEL(max_pool_forward, void,                                                                   \
          (const MaxPoolGeometry& geometry, const float* src, float* dst, std::int32_t* argmax))   \
+  /* value(q) = bias + sum over taps, in order, of src * wei for the pixels q of each window;       \
+     argmax and dst as max_pool_forward has them, then dst = max(floor, dst) */                    \
+  KERNEL(conv_pool, void, (const ConvPoolArgs& args))                                              \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
          (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \

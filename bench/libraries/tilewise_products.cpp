@@ -5,6 +5,7 @@
 #include "tilewise/simd/conv_backward_data.hpp"
 #include "tilewise/simd/conv_backward_weights.hpp"
 #include "tilewise/simd/conv_forward.hpp"
+#include "tilewise/simd/conv_pool_forward.hpp"
 #include "tilewise/simd/conv_pooled_backward.hpp"
 #include "tilewise/simd/gemm.hpp"
 
@@ -115,49 +116,86 @@ class ConvBackwardWeights final : public Conv {
   simd::ConvBackwardWeights conv_;
 };
 
-/// On one thread, as layers call it: image by image.
-class PooledConvBackward final : public Contender {
+/// On one thread, as layers call them: image by image.
+class PooledConv : public Contender {
  public:
-  PooledConvBackward(const Case& c, Executor&)
-      : to_weights_(c.operation == "pooled_conv_backward_weights"),
-        problem_(std::get<PooledConvProblem>(c.shape.problem)),
-        conv_(kernels(), problem_.shape, problem_.pool()),
+  explicit PooledConv(const Case& c)
+      : problem_(std::get<PooledConvProblem>(c.shape.problem)),
         src_(operand_buffer(c, 0, problem_.batch * problem_.shape.src_size())),
         wei_(operand_buffer(c, 1, problem_.shape.wei_size())),
-        d_pooled_(operand_buffer(c, 2, problem_.batch * problem_.pooled_size())),
-        packed_(conv_.packed_floats()),
-        memory_(conv_.scratch_floats()),
-        argmax_(d_pooled_.size()) {
+        pooled_(operand_buffer(c, 2, problem_.batch * problem_.pooled_size())),
+        argmax_(pooled_.size()) {
     for (std::int64_t i = 0; i < argmax_.size(); ++i) argmax_[i] = problem_.argmax(i);
-    conv_.pack(wei_.data(), packed_.data());
   }
 
-  void run() override {
-    if (to_weights_) std::fill_n(packed_.data(), packed_.size(), 0.0F);
-    const Workspace scratch(memory_.data(), memory_.size());
-    for (std::int64_t i = 0; i < problem_.batch; ++i) {
-      const float* const d_pooled = d_pooled_.data() + i * problem_.pooled_size();
-      const std::int32_t* const argmax = argmax_.data() + i * problem_.pooled_size();
-      float* const image = src_.data() + i * problem_.shape.src_size();
-      if (to_weights_) {
-        conv_.weights(image, d_pooled, argmax, packed_.data(), scratch);
-      } else {
-        conv_.data(d_pooled, argmax, packed_.data(), image, scratch);
-      }
-    }
-    if (to_weights_) conv_.unpack(packed_.data(), wei_.data());
-  }
-  std::vector<float> result() override { return copy(to_weights_ ? wei_ : src_); }
   std::optional<double> workspace_bytes() const override {
     return to_bytes(packed_.size() + memory_.size());
   }
 
+ protected:
+  /// Calls body(src, pooled, argmax, scratch) for each image.
+  template <class Body>
+  void for_each_image(Body body) {
+    for (std::int64_t i = 0; i < problem_.batch; ++i) {
+      body(src_.data() + i * problem_.shape.src_size(), pooled_.data() + i * problem_.pooled_size(),
+           argmax_.data() + i * problem_.pooled_size(), Workspace(memory_.data(), memory_.size()));
+    }
+  }
+
+  PooledConvProblem problem_;
+  Buffer src_, wei_, pooled_, packed_, memory_;
+  AlignedBuffer<std::int32_t> argmax_;
+};
+
+class PooledConvForward final : public PooledConv {
+ public:
+  PooledConvForward(const Case& c, Executor&)
+      : PooledConv(c),
+        conv_(kernels(), problem_.shape, problem_.pool()),
+        bias_(operand_buffer(c, 3, problem_.shape.oc)) {
+    packed_ = Buffer(conv_.packed_floats());
+    memory_ = Buffer(conv_.scratch_floats());
+    conv_.pack(wei_.data(), packed_.data());
+  }
+  void run() override {
+    constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+    for_each_image([&](const float* src, float* pooled, std::int32_t* argmax, Workspace scratch) {
+      conv_.image(src, packed_.data(), bias_.data(), kNoFloor, pooled, argmax, scratch);
+    });
+  }
+  std::vector<float> result() override { return copy(pooled_); }
+
+ private:
+  simd::ConvPoolForward conv_;
+  Buffer bias_;
+};
+
+class PooledConvBackward final : public PooledConv {
+ public:
+  PooledConvBackward(const Case& c, Executor&)
+      : PooledConv(c),
+        to_weights_(c.operation == "pooled_conv_backward_weights"),
+        conv_(kernels(), problem_.shape, problem_.pool()) {
+    packed_ = Buffer(conv_.packed_floats());
+    memory_ = Buffer(conv_.scratch_floats());
+    conv_.pack(wei_.data(), packed_.data());
+  }
+  void run() override {
+    if (to_weights_) std::fill_n(packed_.data(), packed_.size(), 0.0F);
+    for_each_image([&](float* src, const float* d_pooled, const std::int32_t* argmax, Workspace scratch) {
+      if (to_weights_) {
+        conv_.weights(src, d_pooled, argmax, packed_.data(), scratch);
+      } else {
+        conv_.data(d_pooled, argmax, packed_.data(), src, scratch);
+      }
+    });
+    if (to_weights_) conv_.unpack(packed_.data(), wei_.data());
+  }
+  std::vector<float> result() override { return copy(to_weights_ ? wei_ : src_); }
+
  private:
   bool to_weights_;
-  PooledConvProblem problem_;
   simd::ConvPooledBackward conv_;
-  Buffer src_, wei_, d_pooled_, packed_, memory_;
-  AlignedBuffer<std::int32_t> argmax_;
 };
 
 }  // namespace
@@ -173,6 +211,9 @@ std::unique_ptr<Contender> conv_backward_data(const Case& c, Executor& executor)
 }
 std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& executor) {
   return std::make_unique<ConvBackwardWeights>(c, executor);
+}
+std::unique_ptr<Contender> pooled_conv_forward(const Case& c, Executor& executor) {
+  return std::make_unique<PooledConvForward>(c, executor);
 }
 std::unique_ptr<Contender> pooled_conv_backward(const Case& c, Executor& executor) {
   return std::make_unique<PooledConvBackward>(c, executor);
