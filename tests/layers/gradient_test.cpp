@@ -7,6 +7,7 @@
 
 #include "support/random_data.hpp"
 #include "support/reference_network.hpp"
+#include "support/roundings.hpp"
 #include "support/tolerance.hpp"
 #include "tilewise/layers/model.hpp"
 #include "tilewise/train/networks.hpp"
@@ -35,19 +36,6 @@ class GradientProbe final : public Optimizer {
   }
   void compute_factors() override {}
 };
-
-/// Roundings on the longest way from a weight to a gradient: the terms of each layer's sums, forward
-/// and backward, and those of the sum over batch and pixels.
-double roundings(const Sequential& network, std::int64_t images) {
-  double count = static_cast<double>(images);
-  for (const auto& entry : network.layers()) {
-    count += 2 * entry.layer->forward_flops(entry.input) /
-             static_cast<double>(entry.output.elements());
-    count += static_cast<double>(images) * static_cast<double>(entry.output.elements()) /
-             static_cast<double>(entry.output[entry.output.rank() - 1]);
-  }
-  return count;
-}
 
 /// Compares the gradients of `images` random images. At most `samples` elements of each parameter
 /// are looked at.
@@ -79,7 +67,7 @@ void check_gradients(const Sequential& network, std::int64_t images, std::int64_
   const BatchResult result = model.train_batch(labels, probe);
   reference::Network exact(network, values, kSeed);
   const double loss = exact.loss(input, labels, true);
-  const double tolerance = testing::gamma(roundings(network, images));
+  const double tolerance = testing::gamma(testing::gradient_roundings(network, images));
   EXPECT_NEAR(result.loss_sum / static_cast<double>(images), loss, tolerance * (1 + loss));
 
   for (std::size_t p = 0; p < values.size(); ++p) {

@@ -26,6 +26,12 @@ inline constexpr double kUnitRoundoff = 0x1p-24;
 /// gamma(n) = n u / (1 - n u): bounds the relative error of n roundings in a row.
 constexpr double gamma(double n) { return n * kUnitRoundoff / (1 - n * kUnitRoundoff); }
 
+/// The same if errors up and down are equally likely: n of them amount to a random walk's sqrt(n), but
+/// for a chance of 2 exp(-kDeviations^2 / 2), 7e-4 (N. Higham, T. Mary, "A new approach to
+/// probabilistic rounding error analysis", SIAM J. Sci. Comput. 41(5), 2019, theorem 2.4).
+inline constexpr double kDeviations = 4;
+inline double likely_gamma(double n) { return kDeviations * std::sqrt(n) * kUnitRoundoff; }
+
 /// The bounds gamma(roundings) * magnitude, one an element.
 inline std::vector<double> bounds(double roundings, std::span<const double> magnitudes) {
   std::vector<double> result;
