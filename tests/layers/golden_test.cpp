@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <memory>
+#include <utility>
 
 #include "support/random_data.hpp"
 #include "support/roundings.hpp"
@@ -84,15 +86,20 @@ Golden odd_golden() {
           }};
 }
 
-/// Calls check(golden, skip_unread) for both networks, executed in both ways.
+/// Calls check(golden, plan) for both networks, with all rewrites of the plan and without each.
 template <class Check>
 void for_each_golden(Check check) {
   for (const auto& make : {mnist_golden, odd_golden}) {
     const Golden golden = make();
-    for (const bool skip_unread : {true, false}) {
-      SCOPED_TRACE(golden.network.summary() + (skip_unread ? "skips" : "computes") +
-                   " what nobody reads");
-      check(golden, skip_unread);
+    SCOPED_TRACE(golden.network.summary());
+    for (const auto& [what, plan] : std::initializer_list<std::pair<const char*, PlanOptions>>{
+             {"all", {}},
+             {"no skip_unread", {.skip_unread = false}},
+             {"no move_relu_behind_pooling", {.move_relu_behind_pooling = false}},
+             {"no fuse_pooling", {.fuse_pooling = false}},
+             {"no sparse_gradients", {.sparse_gradients = false}}}) {
+      SCOPED_TRACE(what);
+      check(golden, plan);
     }
   }
 }
@@ -100,10 +107,10 @@ void for_each_golden(Check check) {
 /// A model with the recorded start weights.
 class StartedModel {
  public:
-  StartedModel(const Golden& golden, const Sequential& network, bool skip_unread)
+  StartedModel(const Golden& golden, const Sequential& network, const PlanOptions& plan)
       : images_(read_golden("images")),
         executor_(2),
-        model_(network, executor_, {.max_batch = kBatch + 5, .skip_unread = skip_unread}) {
+        model_(network, executor_, {.max_batch = kBatch + 5, .plan = plan}) {
     for (Parameter& parameter : model_.parameters()) {
       const Tensor& start = golden.tensor("start/" + parameter.name());
       EXPECT_EQ(start.shape(), parameter.shape()) << parameter.name();
@@ -132,11 +139,11 @@ class StartedModel {
 };
 
 TEST(GoldenTest, OutputsOfEveryLayer) {
-  for_each_golden([](const Golden& golden, bool skip_unread) {
+  for_each_golden([](const Golden& golden, const PlanOptions& plan) {
     Sequential network(golden.network.input_shape());
     for (const auto& entry : golden.network.layers()) {
       network.add(entry.layer);
-      StartedModel model(golden, network, skip_unread);
+      StartedModel model(golden, network, plan);
       model.assemble(0, kShown);
       EXPECT_EQ(golden.tensor("output/" + entry.name).shape(), entry.output.prepend(kShown));
       EXPECT_TRUE(golden.is_near("output/" + entry.name, model->predict_batch(kShown),
@@ -147,8 +154,8 @@ TEST(GoldenTest, OutputsOfEveryLayer) {
 }
 
 TEST(GoldenTest, Gradients) {
-  for_each_golden([](const Golden& golden, bool skip_unread) {
-    StartedModel model(golden, golden.network, skip_unread);
+  for_each_golden([](const Golden& golden, const PlanOptions& plan) {
+    StartedModel model(golden, golden.network, plan);
     model->train_batch(model.assemble(0, kBatch), *golden.make_optimizer());
     for (const Parameter& parameter : model->parameters()) {
       EXPECT_TRUE(golden.is_near("gradient/" + parameter.name(),
@@ -160,8 +167,8 @@ TEST(GoldenTest, Gradients) {
 }
 
 TEST(GoldenTest, LossesOfTwentySteps) {
-  for_each_golden([](const Golden& golden, bool skip_unread) {
-    StartedModel model(golden, golden.network, skip_unread);
+  for_each_golden([](const Golden& golden, const PlanOptions& plan) {
+    StartedModel model(golden, golden.network, plan);
     const std::unique_ptr<Optimizer> optimizer = golden.make_optimizer();
     std::vector<float> losses;
     for (std::int64_t step = 0; step < 20; ++step) {
