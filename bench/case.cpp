@@ -81,6 +81,7 @@ std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
           memory_case("relu_forward", shape, 2 * array, 1, p.n),
           memory_case("relu_backward", shape, 3 * array, 1, p.n),
           memory_case("dropout", shape, 2 * array, 1, p.n),
+          memory_case("dropout_backward", shape, 3 * array, 1, p.n),
           memory_case("adam_update", shape, 7 * array, 11, p.n, kRounding),
           memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding)};
 }
@@ -200,6 +201,8 @@ std::vector<float> expected(const Case& c, const VectorProblem& p) {
     reference::relu_backward(n, a.data(), b.data(), result.data());
   } else if (c.operation == "dropout") {
     reference::dropout(kDropout, 0, n, a.data(), result.data());
+  } else if (c.operation == "dropout_backward") {
+    reference::dropout_backward(kDropout.scale, n, a.data(), b.data(), result.data());
   } else if (c.operation == "adam_update") {
     std::vector<float> m(a.size()), v(a.size());
     reference::adam_update(kAdam, n, a.data(), m.data(), v.data(), result.data());

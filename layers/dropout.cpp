@@ -19,24 +19,13 @@ class DropoutStep final : public Step {
         scale_(static_cast<float>(1.0 / (1.0 - rate))) {}
 
   bool backward_reads_src() const override { return false; }
-  bool backward_reads_dst() const override { return false; }
 
   void forward(const Chunk& chunk, const float* src, float* dst) override {
-    if (chunk.training) {
-      apply(chunk, src, dst);
-    } else {
-      std::copy_n(src, chunk.images * src_size(), dst);
+    const std::int64_t size = chunk.images * src_size();
+    if (!chunk.training) {
+      std::copy_n(src, size, dst);
+      return;
     }
-  }
-
-  /// The same mask again, from the same counters: cheaper than keeping it.
-  void backward(const Chunk& chunk, const float*, const float*, float* d_dst,
-                float* d_src) override {
-    if (d_src != nullptr) apply(chunk, d_dst, d_src);
-  }
-
- private:
-  void apply(const Chunk& chunk, const float* src, float* dst) const {
     RandomStream stream = stream_;
     stream.step = chunk.iteration;
     const auto key = stream.key();
@@ -45,9 +34,16 @@ class DropoutStep final : public Step {
                       .counter = {counter[1], counter[2], counter[3]},
                       .threshold = threshold_,
                       .scale = scale_},
-                     chunk.first * src_size(), chunk.images * src_size(), src, dst);
+                     chunk.first * src_size(), size, src, dst);
   }
 
+  void backward(const Chunk& chunk, const float*, const float* dst, float* d_dst,
+                float* d_src) override {
+    if (d_src == nullptr) return;
+    kernels_.dropout_backward(scale_, chunk.images * src_size(), dst, d_dst, d_src);
+  }
+
+ private:
   const simd::KernelTable& kernels_;
   RandomStream stream_;
   std::uint32_t threshold_;

@@ -118,10 +118,13 @@ inline constexpr int kPeakChains = 12;
   KERNEL(max_pool_backward, void,                                                                  \
          (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \
           float* d_src))                                                                           \
-  /* dst[i] = dropped(first + i) ? 0 : scale * src[i]; see DropoutArgs */                          \
+  /* dst[i] = dropped(first + i) ? -0 : scale * src[i], which is never -0; see DropoutArgs */      \
   KERNEL(dropout, void,                                                                            \
          (const DropoutArgs& args, std::int64_t first, std::int64_t n, const float* src,           \
           float* dst))                                                                             \
+  /* d_src[i] = dst[i] is -0 ? 0 : scale * d_dst[i], with what dropout wrote to dst */             \
+  KERNEL(dropout_backward, void,                                                                   \
+         (float scale, std::int64_t n, const float* dst, const float* d_dst, float* d_src))        \
   /* dst(row, :) = exp(src(row, :) - max) / sum of the same */                                     \
   KERNEL(softmax, void,                                                                            \
          (std::int64_t rows, std::int64_t classes, const float* src, float* dst))                  \

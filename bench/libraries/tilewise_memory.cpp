@@ -123,6 +123,12 @@ void dropout(Arrays& x) {
   });
 }
 
+void dropout_backward(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().dropout_backward(kDropout.scale, n, x.a.data() + at, x.b.data() + at, x.out.data() + at);
+  });
+}
+
 void adam_update(Arrays& x) {
   for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
     kernels().adam_update(kAdam, n, x.a.data() + at, x.m.data() + at, x.v.data() + at,
@@ -251,6 +257,7 @@ struct OperationOf {
   static constexpr const char* max_pool_forward = "max_pool_forward";
   static constexpr const char* max_pool_backward = "max_pool_backward";
   static constexpr const char* dropout = "dropout";
+  static constexpr const char* dropout_backward = "dropout_backward";
   static constexpr const char* softmax = "softmax";
   static constexpr const char* softmax_backward = "softmax_backward";
   static constexpr const char* softmax_cross_entropy = "softmax_cross_entropy";
@@ -273,6 +280,7 @@ std::map<std::string, Prepare> memory_operations() {
           {Of::relu_forward, prepare_vector<relu_forward>},
           {Of::relu_backward, prepare_vector<relu_backward>},
           {Of::dropout, prepare_vector<dropout>},
+          {Of::dropout_backward, prepare_vector<dropout_backward>},
           {Of::adam_update, prepare_vector<adam_update>},
           {Of::sgd_update, prepare_vector<sgd_update>},
           {Of::softmax, prepare_matrix<softmax>},

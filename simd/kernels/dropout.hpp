@@ -59,11 +59,26 @@ void dropout(const DropoutArgs& args, std::int64_t first, std::int64_t n, const 
     const std::int64_t to = start + kDropoutGroup < end ? start + kDropoutGroup : end;
     for_each_vector<Arch>(to - from, [&](std::int64_t i, std::int64_t count) {
       const std::int64_t at = from - first + i;
-      // A mask, not a factor: a dropped infinity or NaN is dropped all the same.
+      // A mask, not a factor: a dropped infinity or NaN is dropped all the same. Adding 0 makes -0 to 0.
       const Vec<Arch> mask = load_some<Arch>(masks + (from - start) + i, count);
-      store_some<Arch>(dst + at, count, mask & (scale * load_some<Arch>(src + at, count)));
+      const Vec<Arch> kept = scale * load_some<Arch>(src + at, count) + Vec<Arch>(0.0F);
+      store_some<Arch>(dst + at, count, (mask & kept) | (~mask & Vec<Arch>(-0.0F)));
     });
   }
+}
+
+template <class Arch>
+void dropout_backward(float scale, std::int64_t n, const float* dst, const float* d_dst,
+                      float* d_src) noexcept {
+  using Bits = xsimd::batch<std::int32_t, Arch>;
+  const Vec<Arch> factor(scale);
+  const Bits dropped(INT32_MIN);  // -0
+  for_each_vector<Arch>(n, [&](std::int64_t i, std::int64_t count) {
+    const Bits bits = xsimd::bitwise_cast<Bits>(load_some<Arch>(dst + i, count));
+    const Vec<Arch> gradient = factor * load_some<Arch>(d_dst + i, count);
+    const Bits kept = xsimd::select(bits == dropped, Bits(0), xsimd::bitwise_cast<Bits>(gradient));
+    store_some<Arch>(d_src + i, count, xsimd::bitwise_cast<Vec<Arch>>(kept));
+  });
 }
 
 }  // namespace tilewise::simd

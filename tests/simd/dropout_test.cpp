@@ -17,7 +17,6 @@
 namespace tilewise::simd {
 namespace {
 
-using testing::all_equal;
 using testing::GuardedArray;
 using testing::random_values;
 using testing::same_bits;
@@ -51,7 +50,7 @@ TEST(Dropout, matches_the_reference_wherever_a_range_begins) {
         const std::vector<float> src = random_values(n, 1);
         std::vector<float> expected(src.size());
         reference::dropout(args, first, n, src.data(), expected.data());
-        ASSERT_TRUE(all_equal(run(kernel_table(isa), args, first, src), expected))
+        ASSERT_TRUE(same_bits(run(kernel_table(isa), args, first, src), expected))
             << isa_name(isa) << " first=" << first << " n=" << n;
       }
     }
@@ -80,12 +79,30 @@ TEST(Dropout, works_in_place) {
   EXPECT_TRUE(same_bits(values, expected));
 }
 
-// Forward and backward drop the same elements: the kernel is applied to the gradient as it is.
-TEST(Dropout, drops_the_same_elements_again) {
+TILEWISE_TESTS_KERNEL(dropout_backward);
+
+TEST(DropoutBackward, drops_what_was_dropped) {
   const DropoutArgs args = with_rate(0.5);
-  const std::vector<float> forward = run(default_kernels(), args, 3, std::vector<float>(200, 1));
-  const std::vector<float> backward = run(default_kernels(), args, 3, std::vector<float>(200, 5));
-  for (std::size_t i = 0; i < forward.size(); ++i) EXPECT_EQ(backward[i], 5 * forward[i]);
+  for (const std::int64_t n : testing::vector_sizes()) {
+    std::vector<float> src = random_values(n, 1);
+    // Zeros of both signs that are kept, and a product that is one.
+    for (std::size_t i = 0; i < src.size(); i += 3) src[i] = i % 2 == 0 ? -0.0F : 0.0F;
+    if (!src.empty()) src.back() = -0x1p-149F;
+    const GuardedArray<float> dst(run(default_kernels(), args, 3, src));
+    const GuardedArray<float> d_dst(random_values(n, 2));
+    GuardedArray<float> d_src(n);
+    default_kernels().dropout_backward(args.scale, n, dst.data(), d_dst.data(), d_src.data());
+    ASSERT_TRUE(dst.intact() && d_dst.intact() && d_src.intact());
+    std::vector<float> expected;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const bool dropped = reference::dropout_bits(args, 3 + i) < args.threshold;
+      expected.push_back(dropped ? 0.0F : args.scale * d_dst.data()[i]);
+    }
+    ASSERT_TRUE(same_bits(d_src.span(), expected));
+    default_kernels().dropout_backward(args.scale, n, dst.data(), d_src.data(), d_src.data());
+    reference::dropout_backward(args.scale, n, dst.data(), expected.data(), expected.data());
+    ASSERT_TRUE(same_bits(d_src.span(), expected));  // in place
+  }
 }
 
 TEST(Dropout, drops_its_rate) {

@@ -201,7 +201,14 @@ template <class T>
 void dropout(const simd::DropoutArgs& args, std::int64_t first, std::int64_t n, const T* src,
              T* dst) {
   for (std::int64_t i = 0; i < n; ++i) {
-    dst[i] = dropout_bits(args, first + i) < args.threshold ? T(0) : T(args.scale) * src[i];
+    dst[i] = dropout_bits(args, first + i) < args.threshold ? -T(0) : T(args.scale) * src[i] + T(0);
+  }
+}
+
+template <class T>
+void dropout_backward(T scale, std::int64_t n, const T* dst, const T* d_dst, T* d_src) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    d_src[i] = dst[i] == 0 && std::signbit(dst[i]) ? T(0) : scale * d_dst[i];
   }
 }
 
