@@ -70,7 +70,31 @@ class Conv2DStep final : public Step {
     }
   }
 
+  Work forward_work(std::int64_t images) const override {
+    Work work = Step::forward_work(images);
+    work.flops = flops(images);
+    work.bytes += array_bytes(shape_.wei_size());
+    return work;
+  }
+  Work backward_work(std::int64_t images, bool wants_d_src) const override {
+    Work work = Step::backward_work(images, wants_d_src);
+    work.flops = flops(images) * (wants_d_src ? 2 : 1);
+    work.bytes += array_bytes(shape_.wei_size() * (wants_d_src ? 2 : 1));
+    return work;
+  }
+  std::string forward_kernel() const override { return "tile " + forward_.tile().to_string(); }
+  std::string backward_kernel(bool wants_d_src) const override {
+    std::string text = "weights " + backward_weights_.tile().to_string();
+    if (!wants_d_src) return text;
+    return text + ", data " + backward_data_.tile().to_string() +
+           (backward_data_.spreads() ? " spread" : "");
+  }
+
  private:
+  double flops(std::int64_t images) const {
+    return 2 * shape_.multiply_adds() * static_cast<double>(images);
+  }
+
   const simd::KernelTable& kernels_;
   simd::ConvShape shape_;
   bool relu_;

@@ -35,6 +35,9 @@ class DropoutStep final : public Step {
     if (d_src != nullptr) apply(chunk, d_dst, d_src);
   }
 
+  std::string forward_kernel() const override { return "dropout"; }
+  std::string backward_kernel(bool) const override { return "dropout"; }
+
  private:
   void apply(const Chunk& chunk, const float* src, float* dst) const {
     RandomStream stream = stream_;

@@ -39,9 +39,30 @@ class MaxPool2DStep final : public Step {
     }
   }
 
+  Work forward_work(std::int64_t images) const override {
+    Work work = Step::forward_work(images);
+    work.bytes += argmax_bytes(images);
+    return work;
+  }
+  Work backward_work(std::int64_t images, bool wants_d_src) const override {
+    Work work = Step::backward_work(images, wants_d_src);
+    work.bytes += argmax_bytes(images);
+    return work;
+  }
+  std::string forward_kernel() const override {
+    return relu_ ? "max_pool_forward, ReLU" : "max_pool_forward";
+  }
+  std::string backward_kernel(bool) const override {
+    return relu_ ? "max_pool_backward, ReLU" : "max_pool_backward";
+  }
+
  private:
   std::int32_t* argmax(const Chunk& chunk, std::int64_t image) {
     return argmax_.data() + (chunk.first + image) * dst_size();
+  }
+
+  double argmax_bytes(std::int64_t images) const {
+    return static_cast<double>(images * dst_size()) * static_cast<double>(sizeof(std::int32_t));
   }
 
   const simd::KernelTable& kernels_;
