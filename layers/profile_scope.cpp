@@ -6,7 +6,10 @@ void ProfileScope::begin(Profiler& profiler, const ProfileTask& task, Executor* 
   profiler_ = &profiler;
   task_ = task;
   executor_ = executor;
-  if (executor_ != nullptr) outer_ = executor_->observe(this);
+  if (executor_ != nullptr) {
+    task_.chunk = -1;
+    outer_ = executor_->observe(this);
+  }
   since_ = Profiler::Clock::now();
 }
 
