@@ -89,8 +89,9 @@ std::string ProfileReport::table() const {
   for (const Line& line : lines.rows) width = std::max(width, line.layer.size());
   std::size_t kernel_width = 6;
   for (const Line& line : lines.rows) kernel_width = std::max(kernel_width, line.kernel.size());
-  lines.total.kernel =
-      fmt::format("{:.0f} images/s", static_cast<double>(profiler.images()) / profiler.seconds());
+  const double seconds = profiler.seconds();
+  lines.total.kernel = fmt::format(
+      "{:.0f} images/s", seconds > 0 ? static_cast<double>(profiler.images()) / seconds : 0.0);
   const std::string rule(width + 52 + kernel_width, '-');
 
   const int threads = profiler.threads();
