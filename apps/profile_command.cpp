@@ -17,22 +17,35 @@
 namespace tilewise::app {
 namespace {
 
-/// Has the profiler forget the first steps, which meet cold caches and sleeping threads, and ends
-/// training when the others are done.
+/// Has the profiler forget the first steps, which meet cold caches and sleeping threads; measures the
+/// peak every now and then, in the same moments as the steps, while the profiler's time stands still; and
+/// ends training when the steps are done.
 class StepCounter final : public Callback {
  public:
   static constexpr std::int64_t kWarmUp = 20;
+  static constexpr std::int64_t kPeaks = 9;
 
-  StepCounter(Profiler& profiler, std::int64_t steps) : profiler_(profiler), steps_(steps) {}
+  StepCounter(Profiler& profiler, PeakMeter& peak, std::int64_t steps)
+      : profiler_(profiler),
+        peak_(peak),
+        steps_(steps),
+        interval_(std::max<std::int64_t>(1, steps / (kPeaks - 1))) {}
 
   void on_step_end(const StepRecord&) override {
-    if (++done_ == kWarmUp) profiler_.reset();
+    const std::int64_t measured = ++done_ - kWarmUp;
+    if (measured < 0 || measured % interval_ != 0) return;
+    profiler_.stop();
+    peak_.measure();
+    if (measured == 0) profiler_.reset();
+    profiler_.start();
   }
   bool should_stop() const override { return done_ == kWarmUp + steps_; }
 
  private:
   Profiler& profiler_;
+  PeakMeter& peak_;
   std::int64_t steps_;
+  std::int64_t interval_;
   std::int64_t done_ = 0;
 };
 
@@ -54,14 +67,13 @@ int profile(const ProfileOptions& options) {
   Adam adam;
 
   PeakMeter peak(runtime.kernels(), runtime.executor());
-  peak.measure(3);
+  peak.measure();
   StopSignal stop_signal;
-  StepCounter counter(profiler, options.steps);
+  StepCounter counter(profiler, peak, options.steps);
   Callback* const callbacks[] = {&counter, &stop_signal};
   // As many epochs as it may take, of one step each.
   fit(model, adam, data,
       {.epochs = static_cast<int>(StepCounter::kWarmUp + options.steps), .callbacks = callbacks});
-  peak.measure(3);
 
   const ProfileReport report{profiler, runtime.kernels().isa, peak.median()};
   fmt::print("{}", report.table());
