@@ -58,13 +58,20 @@ messages=$(mktemp)
 trap 'rm -f -- "$messages"' EXIT
 quiet_perf() { perf "$@" 2>"$messages" || die "perf $1 failed: $(tail -n 1 "$messages")"; }
 
-printf '\nFunctions, share of all samples\n\n'
+# Lines such as "    49.53%  [.] name   -   -". Measuring the peak is not what anybody looks for.
 functions=$(quiet_perf report --input "$recording" --stdio --no-children --call-graph none \
-  --sort symbol --percent-limit 0.5 | sed '/^#/d; /^ *$/d')
+  --sort symbol --percent-limit 0.4 |
+  awk '/^#/ || NF == 0 { next } /::fma_peak</ { peak += $1; next } { line[n++] = $0 }
+    END {
+      for (i = 0; i < n; i++) {
+        split(line[i], field); sub(/^ *[0-9.]+%/, "", line[i])
+        printf "%8.2f%%%s\n", field[1] / (1 - peak / 100), line[i]
+      }
+    }')
+printf '\nFunctions, share of all samples but those of measuring the peak\n\n'
 shorten <<<"$functions" | sed -n 1,20p
 
-# "    49.53%  [.] name   -   -" of the first that is not the measurement of the peak.
-top=$(sed -nE '/fma_peak/!{s/^ *[0-9.]+% +\[[^]]*\] +//; s/( +-)* *$//; p; q}' <<<"$functions")
+top=$(sed -nE '1{s/^ *[0-9.]+% +\[[^]]*\] +//; s/( +-)* *$//; p}' <<<"$functions")
 annotated=$(quiet_perf annotate --input "$recording" --stdio --print-line --symbol "$top")
 
 printf '\nSource lines of %s, share of its samples\n\n' "$(shorten <<<"$top")"
