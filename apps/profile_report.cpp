@@ -64,7 +64,7 @@ std::string number_or_dash(double value, int digits, const char* unit = "") {
 
 std::string table_row(std::size_t width, const Line& line) {
   std::string text = fmt::format(
-      "{:<{}} {:<8} {:>8.3f} {:>6.1f}% {:>8} {:>8} {:>6}  {}", line.layer, width, line.pass,
+      "{:<{}} {:<8} {:>7.3f} {:>5.1f}% {:>7} {:>8} {:>6}  {}", line.layer, width, line.pass,
       line.milliseconds, 100 * line.share, number_or_dash(line.gflops, 1),
       number_or_dash(100 * line.of_peak, 0, "%"), number_or_dash(line.gbytes, 1), line.kernel);
   text.erase(text.find_last_not_of(' ') + 1);
@@ -92,7 +92,7 @@ std::string ProfileReport::table() const {
   const double seconds = profiler.seconds();
   lines.total.kernel = fmt::format(
       "{:.0f} images/s", seconds > 0 ? static_cast<double>(profiler.images()) / seconds : 0.0);
-  const std::string rule(width + 52 + kernel_width, '-');
+  const std::string rule(width + 50 + kernel_width, '-');
 
   const int threads = profiler.threads();
   std::string text = fmt::format(
@@ -100,7 +100,7 @@ std::string ProfileReport::table() const {
       profiler.steps(), profiler.images(), threads, threads == 1 ? "" : "s", simd::isa_name(isa),
       fma_peak_flops / 1e9);
   text += rule + "\n";
-  text += fmt::format("{:<{}} {:<8} {:>8} {:>7} {:>8} {:>8} {:>6}  {}\n", "layer", width, "pass", "ms",
+  text += fmt::format("{:<{}} {:<8} {:>7} {:>6} {:>7} {:>8} {:>6}  {}\n", "layer", width, "pass", "ms",
                       "share", "GFLOP/s", "of peak", "GB/s", "kernel");
   text += rule + "\n";
   for (const Line& line : lines.rows) text += table_row(width, line);

@@ -160,7 +160,7 @@ expect 1 "plain" "$tilewise" train --data-dir data --output plain/run
 # Profiles: a table, a row of CSV for each of its lines, and a trace of as many chunks as there were.
 expect 0 "images/s" "$tilewise" profile --data-dir data --batch-size 16 --threads 3 --steps 5 \
   --trace trace.json --csv profile.csv
-for text in "layer .* pass .* ms .* share .* GFLOP/s .* of peak .* GB/s .* kernel" "5 steps, 56 images, 3 threads" \
+for text in "layer +pass +ms +share +GFLOP/s +of peak +GB/s +kernel" "5 steps, 56 images, 3 threads" \
   "conv2d.* forward " "dense .* backward .*[0-9]%.* gemm [0-9]" "conv2d_1 .* update " "idle, other " \
   "a step .* 100.0%"; do
   grep -qE -- "$text" out || fail "the profile does not say '$text'"
