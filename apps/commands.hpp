@@ -27,6 +27,8 @@ struct TrainOptions {
   int threads = 0;
   std::string verbose = "auto";
   bool dry_run = false;
+  bool profile = false;
+  std::string trace;  ///< empty: none
 };
 
 struct EvaluateOptions {
@@ -34,6 +36,15 @@ struct EvaluateOptions {
   std::string data_dir = "data/mnist";
   std::int64_t batch_size = 128;
   int threads = 0;
+};
+
+struct ProfileOptions {
+  std::string data_dir = "data/mnist";
+  std::int64_t batch_size = 128;
+  std::int64_t steps = 100;
+  int threads = 0;
+  std::string trace;  ///< empty: none
+  std::string csv;    ///< empty: none
 };
 
 struct InfoOptions {
@@ -44,6 +55,7 @@ struct InfoOptions {
 // Each does its command's work and returns the exit status; errors are exceptions.
 int train(const TrainOptions& options);
 int evaluate(const EvaluateOptions& options);
+int profile(const ProfileOptions& options);
 int info(const InfoOptions& options);
 
 }  // namespace tilewise::app

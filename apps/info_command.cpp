@@ -1,13 +1,10 @@
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "apps/commands.hpp"
+#include "apps/peak_meter.hpp"
 #include "apps/runtime.hpp"
-#include "tilewise/simd/fma_peak.hpp"
 
 namespace tilewise::app {
 namespace {
@@ -22,10 +19,9 @@ std::string compiler() {
 
 /// Median of nine short measurements, in GFLOP/s.
 double median_peak(const simd::KernelTable& kernels, Executor& executor) {
-  std::vector<double> peaks(9);
-  for (double& peak : peaks) peak = simd::measure_fma_peak(kernels, executor) / 1e9;
-  std::sort(peaks.begin(), peaks.end());
-  return peaks[peaks.size() / 2];
+  PeakMeter peak(kernels, executor);
+  peak.measure(9);
+  return peak.median() / 1e9;
 }
 
 }  // namespace

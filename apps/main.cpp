@@ -29,6 +29,11 @@ void add_batch_size(CLI::App& command, const char* names, std::int64_t& batch_si
       ->check(CLI::Range(1, 65'536));
 }
 
+void add_trace(CLI::App& command, std::string& trace) {
+  command.add_option("--trace", trace,
+                     "file for what each thread did when, to open in ui.perfetto.dev");
+}
+
 void add_train_command(CLI::App& app, TrainOptions& options) {
   CLI::App& command = *app.add_subcommand(
       "train", "Train the Keras MNIST convnet; leave weights, a CSV log and a report in a folder");
@@ -56,7 +61,10 @@ void add_train_command(CLI::App& app, TrainOptions& options) {
                      "0 silent, 1 progress bar, 2 one line per epoch, auto")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "0", "1", "2"}));
-  command.add_flag("--dry-run", options.dry_run, "run a single step and write nothing");
+  command.add_flag("--dry-run", options.dry_run, "run a single step and leave no folder");
+  command.add_flag("--profile", options.profile,
+                   "print where the training steps went, as 'tilewise profile' does");
+  add_trace(command, options.trace);
   command.footer(
       "The same seed, data and options give the same bits on any number of threads.\n"
       "Example:\n"
@@ -71,6 +79,28 @@ void add_evaluate_command(CLI::App& app, EvaluateOptions& options) {
   add_batch_size(command, "--batch-size,--test-batch-size", options.batch_size);
   add_threads(command, options.threads);
   command.footer("Example:\n  tilewise evaluate --model runs/five-epochs/model.safetensors");
+}
+
+void add_profile_command(CLI::App& app, ProfileOptions& options) {
+  CLI::App& command = *app.add_subcommand(
+      "profile", "Train for a few steps; show where they go, by layer and pass");
+  add_data_dir(command, options.data_dir);
+  add_batch_size(command, "--batch-size", options.batch_size);
+  command.add_option("--steps", options.steps, "training steps to measure, after a warm-up of 20")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  add_threads(command, options.threads);
+  add_trace(command, options.trace);
+  command.add_option("--csv", options.csv, "file for the table as CSV");
+  command.footer(
+      "ms       a step's time, as if all threads had worked on it together: the column adds up\n"
+      "         to the step's time on the wall; 'idle' is threads waiting for each other\n"
+      "GFLOP/s  multiply-adds that are executed, counted as two; 'of peak' is the share of the\n"
+      "         peak of all threads, multiply-adds on registers, measured in the same run\n"
+      "GB/s     arrays that are read and written, each counted once, from cache or memory\n"
+      "kernel   tile: rows x vectors of the micro-kernel's register tile; else the kernel's name\n"
+      "Example:\n"
+      "  tilewise profile --threads 2 --trace trace.json --csv profile.csv");
 }
 
 void add_info_command(CLI::App& app, InfoOptions& options) {
@@ -102,9 +132,11 @@ int run(int argc, char** argv) {
       "  0 success, 1 failure, 2 wrong usage, 3 training diverged, 130 or 143 stopped by a signal");
   TrainOptions train_options;
   EvaluateOptions evaluate_options;
+  ProfileOptions profile_options;
   InfoOptions info_options;
   add_train_command(app, train_options);
   add_evaluate_command(app, evaluate_options);
+  add_profile_command(app, profile_options);
   add_info_command(app, info_options);
   const auto is_asked_for = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_asked_for).empty()) {
@@ -117,6 +149,7 @@ int run(int argc, char** argv) {
   }
   if (app.got_subcommand("train")) return train(train_options);
   if (app.got_subcommand("evaluate")) return evaluate(evaluate_options);
+  if (app.got_subcommand("profile")) return profile(profile_options);
   return info(info_options);
 }
 

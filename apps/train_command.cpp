@@ -6,9 +6,10 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "apps/commands.hpp"
+#include "apps/peak_meter.hpp"
+#include "apps/profile_report.hpp"
 #include "apps/progress_bar.hpp"
 #include "apps/run_folder.hpp"
 #include "apps/run_report.hpp"
@@ -17,7 +18,7 @@
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/adam.hpp"
 #include "tilewise/layers/sgd.hpp"
-#include "tilewise/simd/fma_peak.hpp"
+#include "tilewise/train/atomic_file.hpp"
 #include "tilewise/train/csv_log.hpp"
 #include "tilewise/train/dataset.hpp"
 #include "tilewise/train/fit.hpp"
@@ -31,30 +32,21 @@ namespace {
 /// minutes as the training it is compared with.
 class EpochLog final : public Callback {
  public:
-  EpochLog(std::optional<CsvLog> csv, Runtime& runtime) : csv_(std::move(csv)), runtime_(runtime) {
-    measure_peak();
+  EpochLog(std::optional<CsvLog> csv, Runtime& runtime)
+      : csv_(std::move(csv)), peak_(runtime.kernels(), runtime.executor()) {
+    peak_.measure();
   }
 
   void on_epoch_end(const EpochRecord& record) override {
     if (csv_) csv_->append(record);
-    measure_peak();
+    peak_.measure();
   }
 
-  /// Median of the measurements, floating-point operations a second.
-  double peak() const {
-    std::vector<double> sorted = peaks_;
-    std::sort(sorted.begin(), sorted.end());
-    return sorted[sorted.size() / 2];
-  }
+  const PeakMeter& peak() const { return peak_; }
 
  private:
-  void measure_peak() {
-    peaks_.push_back(simd::measure_fma_peak(runtime_.kernels(), runtime_.executor()));
-  }
-
   std::optional<CsvLog> csv_;
-  Runtime& runtime_;
-  std::vector<double> peaks_;
+  PeakMeter peak_;
 };
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainOptions& options) {
@@ -66,6 +58,13 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainOptions& options) {
   AdamOptions adam;
   if (options.learning_rate) adam.learning_rate = *options.learning_rate;
   return std::make_unique<Adam>(adam);
+}
+
+/// Null unless a profile is asked for.
+std::unique_ptr<Profiler> make_profiler(const TrainOptions& options) {
+  if (!options.profile && options.trace.empty()) return nullptr;
+  return std::make_unique<Profiler>(
+      ProfilerOptions{.trace_events = options.trace.empty() ? 0 : kTraceEvents});
 }
 
 Verbosity verbosity(const TrainOptions& options) {
@@ -92,6 +91,7 @@ int train(const TrainOptions& options) {
   if (options.momentum != 0 && options.optimizer != "sgd") {
     throw ArgumentError("--momentum: only sgd has momentum; add --optimizer sgd");
   }
+  if (!options.trace.empty()) check_can_write(options.trace);
   Runtime runtime(options.threads);
   const Verbosity verbose = verbosity(options);
   const bool talk = verbose != Verbosity::silent;
@@ -101,10 +101,12 @@ int train(const TrainOptions& options) {
   const Dataset test_data = load_mnist(options.data_dir, Split::test);
   auto [training, validation] = split_validation(train_data, options.validation_split);
   const std::unique_ptr<Optimizer> optimizer = make_optimizer(options);
+  const std::unique_ptr<Profiler> profiler = make_profiler(options);
   Model model(mnist_convnet(train_data.image_shape(), train_data.classes()), runtime.executor(),
               {.max_batch = std::min(options.batch_size, training.size()),
                .seed = options.seed,
-               .kernels = &runtime.kernels()});
+               .kernels = &runtime.kernels(),
+               .profiler = profiler.get()});
 
   DatasetView test = test_data;
   FitOptions fit_options{.epochs = options.epochs, .seed = options.seed};
@@ -144,7 +146,7 @@ int train(const TrainOptions& options) {
                    .finished_epochs = history.epochs.size(),
                    .images_per_second = training_speed(history),
                    .flops_per_image = model.network().training_flops(),
-                   .fma_peak_flops = log.peak()};
+                   .fma_peak_flops = log.peak().median()};
   if (!history.stopped) report.test = tilewise::evaluate(model, test);
   if (report.test && !std::isfinite(report.test->loss)) {
     throw DivergedError("training diverged: test loss is not finite");
@@ -161,6 +163,10 @@ int train(const TrainOptions& options) {
                  report.test->loss);
     }
   }
+  if (options.profile) {
+    fmt::print("{}", ProfileReport{*profiler, runtime.kernels().isa, log.peak().median()}.table());
+  }
+  if (!options.trace.empty()) write_and_announce_trace(options.trace, *profiler, talk);
   return stop_signal.received() != 0 ? kExitSignalBase + stop_signal.received() : kExitSuccess;
 }
 

@@ -77,6 +77,18 @@ Executor::~Executor() = default;
 
 void Executor::parallel_for(std::int64_t chunks, double nanoseconds,
                             FunctionRef<void(std::int64_t, int)> body) {
+  if (observer_ == nullptr) {
+    run(chunks, nanoseconds, body);
+    return;
+  }
+  observer_->before_loop();
+  run(chunks, nanoseconds,
+      [&](std::int64_t chunk, int worker) { observer_->run_chunk(chunk, worker, body); });
+  observer_->after_loop();
+}
+
+void Executor::run(std::int64_t chunks, double nanoseconds,
+                   FunctionRef<void(std::int64_t, int)> body) {
   if (arena_ == nullptr || chunks <= 1 || nanoseconds < kSerialBelow) {
     const FlushDenormals flush;
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(chunk, 0);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 namespace tilewise {
 
@@ -32,6 +33,20 @@ class FunctionRef<Result(Args...)> {
 /// waking another would cost more than it saves.
 inline constexpr double kSerialBelow = 20'000;
 
+/// Stands around an executor's loops and each of their chunks, to measure them.
+class LoopObserver {
+ public:
+  virtual ~LoopObserver() = default;
+
+  /// On the thread that called parallel_for().
+  virtual void before_loop() = 0;
+  virtual void after_loop() = 0;
+
+  /// On the thread that runs the chunk: calls body(chunk, worker).
+  virtual void run_chunk(std::int64_t chunk, int worker,
+                         FunctionRef<void(std::int64_t, int)> body) = 0;
+};
+
 /// A fixed number of threads that run the library's loops.
 ///
 /// Nothing computed here may depend on the number of threads or on which thread ran what: callers
@@ -59,9 +74,16 @@ class Executor {
   void parallel_for(std::int64_t chunks, double nanoseconds,
                     FunctionRef<void(std::int64_t chunk, int worker)> body);
 
+  /// Puts `observer` around the loops that follow, none if null; returns the one before. Not to be
+  /// called from within a loop.
+  LoopObserver* observe(LoopObserver* observer) { return std::exchange(observer_, observer); }
+
  private:
+  void run(std::int64_t chunks, double nanoseconds, FunctionRef<void(std::int64_t, int)> body);
+
   struct Arena;
   int threads_;
+  LoopObserver* observer_ = nullptr;
   std::unique_ptr<Arena> arena_;
 };
 

@@ -61,4 +61,28 @@ void Conv2DStep::backward(const Chunk& chunk, const float* src, const float* dst
   }
 }
 
+Work Conv2DStep::forward_work(std::int64_t images) const {
+  Work work = Step::forward_work(images);
+  work.flops = 2 * shape_.multiply_adds() * static_cast<double>(images);
+  work.bytes += array_bytes(shape_.wei_size());
+  return work;
+}
+
+Work Conv2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
+  const int products = wants_d_src ? 2 : 1;
+  Work work = Step::backward_work(images, wants_d_src);
+  work.flops = products * 2 * shape_.multiply_adds() * static_cast<double>(images);
+  work.bytes += array_bytes(products * shape_.wei_size());
+  return work;
+}
+
+std::string Conv2DStep::forward_kernel() const { return "tile " + forward_.tile().to_string(); }
+
+std::string Conv2DStep::backward_kernel(bool wants_d_src) const {
+  const std::string text = "weights " + backward_weights_.tile().to_string();
+  if (!wants_d_src) return text;
+  return text + ", data " + backward_data_.tile().to_string() +
+         (backward_data_.spreads() ? " spread" : "");
+}
+
 }  // namespace tilewise

@@ -98,4 +98,34 @@ void ConvPoolStep::end_gradients(const Chunk& chunk) {
   sparse_->unpack(sum, d_kernel);
 }
 
+// The arg-max is as large as the output.
+Work ConvPoolStep::forward_work(std::int64_t images) const {
+  const std::int64_t pixels = pool_.oh * pool_.ow * pool_.kh * pool_.kw;
+  Work work = Step::forward_work(images);
+  work.flops = 2 * static_cast<double>(forward_.in_registers() ? pixels : conv_.oh() * conv_.ow()) *
+               static_cast<double>(conv_.wei_size()) * static_cast<double>(images);
+  work.bytes += array_bytes(images * dst_size() + conv_.wei_size());
+  return work;
+}
+
+Work ConvPoolStep::backward_work(std::int64_t images, bool wants_d_src) const {
+  const int products = wants_d_src ? 2 : 1;
+  const std::int64_t pixels = sparse_ ? pool_.oh * pool_.ow : conv_.oh() * conv_.ow();
+  Work work = Step::backward_work(images, wants_d_src);
+  work.flops = products * 2 * static_cast<double>(pixels) * static_cast<double>(conv_.wei_size()) *
+               static_cast<double>(images);
+  work.bytes += array_bytes(images * dst_size() + products * conv_.wei_size());
+  return work;
+}
+
+std::string ConvPoolStep::forward_kernel() const {
+  return forward_.in_registers() ? "conv_pool" : "tile " + forward_.tile().to_string() + ", max_pool";
+}
+
+std::string ConvPoolStep::backward_kernel(bool wants_d_src) const {
+  if (sparse_) return "sparse";
+  const std::string text = "weights " + dense_->weights.tile().to_string();
+  return wants_d_src ? text + ", data " + dense_->data.tile().to_string() : text;
+}
+
 }  // namespace tilewise

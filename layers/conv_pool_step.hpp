@@ -30,6 +30,12 @@ class ConvPoolStep final : public Step {
   void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                 float* d_src) override;
 
+  /// Sparse gradients are counted as if all windows had one.
+  Work forward_work(std::int64_t images) const override;
+  Work backward_work(std::int64_t images, bool wants_d_src) const override;
+  std::string forward_kernel() const override;
+  std::string backward_kernel(bool wants_d_src) const override;
+
  private:
   struct Dense {
     simd::ConvBackwardWeights weights;

@@ -17,15 +17,16 @@ class DenseStep final : public Step {
   DenseStep(const StepContext& context, std::int64_t features, std::int64_t units)
       : Step(context.input.elements(), context.input.elements() / features * units),
         kernels_(context.kernels),
+        threads_(context.threads),
+        rows_(checked_product(context.max_batch, src_size() / features)),
         features_(features),
         units_(units),
         kernel_(context.parameters[0]),
         bias_(context.parameters[1]) {
-    const std::int64_t rows = checked_product(context.max_batch, src_size() / features);
     scratch_floats_ = std::max(
-        {simd::gemm_workspace(kernels_, context.threads, rows, units, features),
-         simd::gemm_workspace(kernels_, context.threads, rows, features, units),
-         simd::gemm_workspace(kernels_, context.threads, features, units, rows)});
+        {simd::gemm_workspace(kernels_, threads_, rows_, units, features),
+         simd::gemm_workspace(kernels_, threads_, rows_, features, units),
+         simd::gemm_workspace(kernels_, threads_, features, units, rows_)});
   }
 
   bool takes_whole_batch() const override { return true; }
@@ -87,8 +88,47 @@ class DenseStep final : public Step {
                chunk.scratch);
   }
 
+  Work forward_work(std::int64_t images) const override {
+    Work work = Step::forward_work(images);
+    work.flops = flops(images);
+    work.bytes += array_bytes(kernel_.size());
+    return work;
+  }
+  Work backward_work(std::int64_t images, bool wants_d_src) const override {
+    Work work = Step::backward_work(images, wants_d_src);
+    work.flops = flops(images) * (wants_d_src ? 2 : 1);
+    work.bytes += array_bytes(kernel_.size() * (wants_d_src ? 2 : 1));
+    return work;
+  }
+  // The tiles of a whole batch.
+  std::string forward_kernel() const override {
+    return "gemm " + tile({.m = rows_, .n = units_, .k = features_, .lda = features_});
+  }
+  std::string backward_kernel(bool wants_d_src) const override {
+    std::string text = "gemm " + tile({.transpose_a = Transpose::yes,
+                                       .m = features_,
+                                       .n = units_,
+                                       .k = rows_,
+                                       .lda = features_});
+    if (!wants_d_src) return text;
+    return text + ", gemm " + tile({.transpose_b = Transpose::yes,
+                                    .m = rows_,
+                                    .n = features_,
+                                    .k = units_,
+                                    .lda = units_});
+  }
+
  private:
+  double flops(std::int64_t images) const {
+    return 2 * static_cast<double>(images * src_size()) * static_cast<double>(units_);
+  }
+  std::string tile(const simd::GemmShape& shape) const {
+    return simd::choose_gemm_blocking(kernels_, shape, threads_).tile.to_string();
+  }
+
   const simd::KernelTable& kernels_;
+  int threads_;
+  std::int64_t rows_;  ///< of the largest batch
   std::int64_t features_;
   std::int64_t units_;
   Parameter& kernel_;

@@ -43,6 +43,9 @@ class DropoutStep final : public Step {
     kernels_.dropout_backward(scale_, chunk.images * src_size(), dst, d_dst, d_src);
   }
 
+  std::string forward_kernel() const override { return "dropout"; }
+  std::string backward_kernel(bool) const override { return "dropout_backward"; }
+
  private:
   const simd::KernelTable& kernels_;
   RandomStream stream_;

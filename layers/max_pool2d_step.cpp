@@ -30,4 +30,17 @@ void MaxPool2DStep::backward(const Chunk& chunk, const float*, const float* dst,
   }
 }
 
+// The arg-max is as large as the output.
+Work MaxPool2DStep::forward_work(std::int64_t images) const {
+  Work work = Step::forward_work(images);
+  work.bytes += array_bytes(images * dst_size());
+  return work;
+}
+
+Work MaxPool2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
+  Work work = Step::backward_work(images, wants_d_src);
+  work.bytes += array_bytes(images * dst_size());
+  return work;
+}
+
 }  // namespace tilewise

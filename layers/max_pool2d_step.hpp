@@ -21,6 +21,15 @@ class MaxPool2DStep final : public Step {
   void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                 float* d_src) override;
 
+  Work forward_work(std::int64_t images) const override;
+  Work backward_work(std::int64_t images, bool wants_d_src) const override;
+  std::string forward_kernel() const override {
+    return relu_ ? "max_pool_forward, ReLU" : "max_pool_forward";
+  }
+  std::string backward_kernel(bool) const override {
+    return relu_ ? "max_pool_backward, ReLU" : "max_pool_backward";
+  }
+
  private:
   const simd::KernelTable& kernels_;
   simd::MaxPoolGeometry geometry_;

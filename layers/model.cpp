@@ -47,6 +47,7 @@ Model::Model(Sequential network, Executor& executor, const ModelOptions& options
   make_steps();
   make_segments();
   book_memory();
+  if (options_.profiler != nullptr) attach_profiler();
 }
 
 void Model::make_parameters() {
@@ -90,6 +91,7 @@ std::vector<Shape> Model::made_outputs() const {
 void Model::make_steps() {
   const std::vector<Shape> made = made_outputs();
   std::span<Parameter> parameters = parameters_;
+  std::size_t named = 0;
   for (std::size_t i = 0; i < network_.layers().size(); ++i) {
     const auto& entry = network_.layers()[i];
     const std::size_t count = entry.parameters.size();
@@ -104,6 +106,7 @@ void Model::make_steps() {
                                .parameters = parameters.first(count)},
                               steps_);
     parameters = parameters.subspan(count);
+    for (; named < steps_.size(); ++named) steps_[named]->set_name(entry.name);
   }
   if (options_.plan.move_relu_behind_pooling) move_relu_behind_pooling(steps_);
   if (options_.plan.fuse_pooling) {
@@ -162,11 +165,34 @@ void Model::book_memory() {
   chunk_buffers_ = AlignedBuffer<float>(checked_product(2 * workers, chunk_buffer_floats_));
 }
 
+void Model::attach_profiler() {
+  std::vector<Activity> activities;
+  const auto next = [&] { return Profiler::kFirstOfModel + static_cast<int>(activities.size()); };
+  profile_.forward = next();
+  for (const auto& step : steps_) {
+    activities.push_back({step->name(), "forward", step->forward_kernel()});
+  }
+  profile_.loss = next();
+  activities.push_back({"loss", "forward", "softmax_cross_entropy"});
+  profile_.backward = next();
+  for (std::size_t i = steps_.size(); i-- > 0;) {
+    activities.push_back({steps_[i]->name(), "backward", steps_[i]->backward_kernel(i > first_trainable_)});
+  }
+  std::vector<int> updates;  // of each parameter: its layer's
+  for (const auto& entry : network_.layers()) {
+    updates.insert(updates.end(), entry.parameters.size(), next());
+    if (!entry.parameters.empty()) activities.push_back({entry.name, "update", ""});
+  }
+  for (UpdateBlock& block : update_blocks_) block.activity = updates[block.parameter];
+  options_.profiler->attach(executor_.threads(), std::move(activities));
+}
+
 BatchResult Model::train_batch(std::span<const std::int32_t> labels, Optimizer& optimizer) {
   check_labels(labels);
   optimizer.attach(parameters_);
   const FlushDenormals flush;  // also for the steps that run outside the executor's loops
   const auto images = static_cast<std::int64_t>(labels.size());
+  if (options_.profiler != nullptr) options_.profiler->count_step(images);
   training_ = true;
   iteration_ = static_cast<std::uint32_t>(optimizer.steps());
   prepare(true);
@@ -251,6 +277,7 @@ float* Model::chunk_buffer(std::size_t step, int worker) {
 }
 
 void Model::prepare(bool training) {
+  const ProfileScope scope(options_.profiler, {.activity = Profiler::kPack}, &executor_);
   double nanoseconds = 0;
   for (const Parameter& parameter : parameters_) nanoseconds += static_cast<double>(parameter.size());
   executor_.parallel_for(
@@ -290,9 +317,25 @@ void Model::forward_range(const Chunk& chunk, std::size_t first, std::size_t las
   for (std::size_t i = first; i < last; ++i) {
     float* dst = kept_dst(i, chunk);
     if (dst == nullptr) dst = chunk_buffer(i, worker);
-    steps_[i]->forward(chunk, src, dst);
+    forward_step(i, chunk, src, dst, worker);
     src = dst;
   }
+}
+
+void Model::forward_step(std::size_t step, const Chunk& chunk, const float* src, float* dst,
+                         int worker) {
+  if (options_.profiler == nullptr) {
+    steps_[step]->forward(chunk, src, dst);
+    return;
+  }
+  const ProfileScope scope(options_.profiler,
+                           {.activity = profile_.forward + static_cast<int>(step),
+                            .work = steps_[step]->forward_work(chunk.images),
+                            .worker = worker,
+                            .chunk = chunk.index,
+                            .images = chunk.images},
+                           chunk.executor);
+  steps_[step]->forward(chunk, src, dst);
 }
 
 void Model::backward(std::int64_t images) {
@@ -317,7 +360,17 @@ void Model::backward(std::int64_t images) {
 
 void Model::backward_segment(const Chunk& chunk, const Segment& segment, float* d_output,
                              float* d_input, int worker) {
-  for (std::size_t i = segment.first; i < segment.last; ++i) steps_[i]->begin_gradients(chunk);
+  const auto for_each_step = [&](void (Step::*collect)(const Chunk&)) {
+    for (std::size_t i = segment.first; i < segment.last; ++i) {
+      const ProfileScope scope(options_.profiler, {.activity = profile_.backward_of(i, steps_.size()),
+                                                   .worker = worker,
+                                                   .chunk = chunk.index,
+                                                   .images = chunk.images,
+                                                   .is_call = false});
+      ((*steps_[i]).*collect)(chunk);
+    }
+  };
+  for_each_step(&Step::begin_gradients);
   if (segment.whole_batch) {
     backward_range(chunk, segment, d_output, d_input, worker);
   } else {
@@ -325,7 +378,7 @@ void Model::backward_segment(const Chunk& chunk, const Segment& segment, float* 
       backward_range(part, segment, d_output, d_input, worker);
     });
   }
-  for (std::size_t i = segment.first; i < segment.last; ++i) steps_[i]->end_gradients(chunk);
+  for_each_step(&Step::end_gradients);
 }
 
 void Model::backward_range(const Chunk& chunk, const Segment& segment, float* d_output,
@@ -337,12 +390,38 @@ void Model::backward_range(const Chunk& chunk, const Segment& segment, float* d_
     float* d_src = chunk_buffer(i, worker);
     if (i == segment.first && d_input != nullptr) d_src = d_input + chunk.first * step.src_size();
     if (i == first_trainable_) d_src = nullptr;
-    step.backward(chunk, kept_src(i, chunk), kept_dst(i, chunk), d_dst, d_src);
+    backward_step(i, chunk, d_dst, d_src, worker);
     d_dst = d_src;
   }
 }
 
+void Model::backward_step(std::size_t step, const Chunk& chunk, float* d_dst, float* d_src,
+                          int worker) {
+  const float* src = kept_src(step, chunk);
+  const float* dst = kept_dst(step, chunk);
+  if (options_.profiler == nullptr) {
+    steps_[step]->backward(chunk, src, dst, d_dst, d_src);
+    return;
+  }
+  const ProfileScope scope(options_.profiler,
+                           {.activity = profile_.backward_of(step, steps_.size()),
+                            .work = steps_[step]->backward_work(chunk.images, d_src != nullptr),
+                            .worker = worker,
+                            .chunk = chunk.index,
+                            .images = chunk.images},
+                           chunk.executor);
+  steps_[step]->backward(chunk, src, dst, d_dst, d_src);
+}
+
 BatchResult Model::evaluate_loss(std::span<const std::int32_t> labels) {
+  const auto images = static_cast<std::int64_t>(labels.size());
+  // Reads logits, writes their gradient.
+  const ProfileScope scope(
+      options_.profiler,
+      {.activity = profile_.loss,
+       .work = {.bytes = static_cast<double>(2 * images * classes()) * sizeof(float)},
+       .images = images},
+      &executor_);
   const float* logits = kept_src(logit_steps_, {});
   CategoricalCrossentropy::evaluate(*options_.kernels, executor_, classes(), logits, labels,
                                     losses_.data(), d_logits_.data());
@@ -361,11 +440,19 @@ void Model::update(std::int64_t images, Optimizer& optimizer) {
   const auto floats = static_cast<double>(network_.parameter_count());
   executor_.parallel_for(
       static_cast<std::int64_t>(update_blocks_.size()), kUpdateNanoseconds * floats,
-      [&](std::int64_t index, int) {
+      [&](std::int64_t index, int worker) {
         const UpdateBlock& block = update_blocks_[static_cast<std::size_t>(index)];
         Parameter& parameter = parameters_[block.parameter];
-        parameter.reduce_gradient(*options_.kernels, std::min(chunks, parameter.gradient_slots()),
-                                  block.first, block.count);
+        const std::int64_t slots = std::min(chunks, parameter.gradient_slots());
+        // Reads the slots, writes their sum; reads and writes weights and the optimizer's state.
+        const std::int64_t moved = block.count * (slots + 1 + 2 * (1 + optimizer.state_floats()));
+        const ProfileScope scope(
+            options_.profiler,
+            {.activity = block.activity,
+             .work = {.bytes = static_cast<double>(moved) * sizeof(float)},
+             .worker = worker,
+             .chunk = index});
+        parameter.reduce_gradient(*options_.kernels, slots, block.first, block.count);
         optimizer.update(*options_.kernels, block.parameter, block.first, block.count,
                          parameter.gradient() + block.first, parameter.value() + block.first);
       });

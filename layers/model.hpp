@@ -7,6 +7,7 @@
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/tensor.hpp"
 #include "tilewise/layers/optimizer.hpp"
+#include "tilewise/layers/profile_scope.hpp"
 #include "tilewise/layers/sequential.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
@@ -27,6 +28,7 @@ struct ModelOptions {
   std::uint64_t seed = 0;        ///< of initial weights and dropout
   PlanOptions plan = {};
   const simd::KernelTable* kernels = &simd::default_kernels();
+  Profiler* profiler = nullptr;  ///< to be told where training steps go; outlives the model
 };
 
 /// What came out of one batch.
@@ -56,6 +58,7 @@ class Model {
   std::int64_t classes() const { return network_.output_shape().elements(); }
   const simd::KernelTable& kernels() const { return *options_.kernels; }
   Executor& executor() { return executor_; }
+  Profiler* profiler() const { return options_.profiler; }
 
   std::span<Parameter> parameters() { return parameters_; }
   std::span<const Parameter> parameters() const { return parameters_; }
@@ -88,6 +91,17 @@ class Model {
   struct UpdateBlock {
     std::size_t parameter;
     std::int64_t first, count;
+    int activity = 0;  ///< in the profiler
+  };
+
+  /// Numbers of the model's activities in its profiler.
+  struct ProfileIds {
+    int forward = 0;   ///< of the first step; the others follow
+    int loss = 0;
+    int backward = 0;  ///< of the last step; the others follow, back to front
+    int backward_of(std::size_t step, std::size_t steps) const {
+      return backward + static_cast<int>(steps - 1 - step);
+    }
   };
 
   void make_parameters();
@@ -95,6 +109,7 @@ class Model {
   void make_steps();
   void make_segments();
   void book_memory();
+  void attach_profiler();
 
   void check_batch(std::int64_t images) const;
   void check_labels(std::span<const std::int32_t> labels) const;
@@ -109,6 +124,8 @@ class Model {
   float* chunk_buffer(std::size_t step, int worker);
   void prepare(bool training);
   void forward(std::int64_t images, std::size_t end);
+  void forward_step(std::size_t step, const Chunk& chunk, const float* src, float* dst, int worker);
+  void backward_step(std::size_t step, const Chunk& chunk, float* d_dst, float* d_src, int worker);
   void forward_range(const Chunk& chunk, std::size_t first, std::size_t last, int worker);
   void backward(std::int64_t images);
   void backward_segment(const Chunk& chunk, const Segment& segment, float* d_output, float* d_input,
@@ -132,6 +149,7 @@ class Model {
   std::size_t logit_steps_ = 0;      ///< steps before the final softmax
   std::size_t first_trainable_ = 0;  ///< the first step that has parameters
   std::vector<Segment> segments_;
+  ProfileIds profile_;
 
   Tensor input_;
   std::vector<Tensor> activations_;  ///< what each step wrote; empty where nobody reads it again

@@ -33,6 +33,9 @@ class Optimizer {
   virtual void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
                       std::int64_t count, const float* gradient, float* value) = 0;
 
+  /// Floats of state of each weight, which update() reads and writes: for profiles.
+  virtual std::int64_t state_floats() const { return 0; }
+
  protected:
   explicit Optimizer(double learning_rate) { set_learning_rate(learning_rate); }
 

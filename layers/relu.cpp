@@ -19,6 +19,9 @@ class ReluStep final : public Step {
     if (d_src != nullptr) kernels_.relu_backward(chunk.images * src_size(), dst, d_dst, d_src);
   }
 
+  std::string forward_kernel() const override { return "relu_forward"; }
+  std::string backward_kernel(bool) const override { return "relu_backward"; }
+
  private:
   const simd::KernelTable& kernels_;
 };

@@ -1,5 +1,7 @@
 #include "tilewise/layers/rewrite.hpp"
 
+#include <utility>
+
 #include "tilewise/layers/conv2d_step.hpp"
 #include "tilewise/layers/conv_pool_step.hpp"
 #include "tilewise/layers/max_pool2d_step.hpp"
@@ -29,8 +31,11 @@ void fuse_pooling(const simd::KernelTable& kernels, std::int64_t max_batch, bool
                   Steps& steps) {
   for_each_pooled_convolution(steps, [&](std::size_t i, Conv2DStep& conv, MaxPool2DStep& pool) {
     if (conv.has_relu()) return;
-    steps[i] = std::make_unique<ConvPoolStep>(kernels, conv.shape(), conv.kernel(), conv.bias(),
-                                              pool.geometry(), pool.relu(), sparse, max_batch);
+    auto fused =
+        std::make_unique<ConvPoolStep>(kernels, conv.shape(), conv.kernel(), conv.bias(),
+                                       pool.geometry(), pool.relu(), sparse, max_batch);
+    fused->set_name(conv.name() + " + " + pool.name());
+    steps[i] = std::move(fused);
     steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(i) + 1);
   });
 }

@@ -29,6 +29,9 @@ class SoftmaxStep final : public Step {
   void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                 float* d_src) override;
 
+  std::string forward_kernel() const override { return "softmax"; }
+  std::string backward_kernel(bool) const override { return "softmax_backward"; }
+
  private:
   const simd::KernelTable& kernels_;
   std::int64_t classes_;

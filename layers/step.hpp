@@ -3,12 +3,15 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/shape.hpp"
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/layers/parameter.hpp"
+#include "tilewise/layers/work.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
 namespace tilewise {
@@ -71,9 +74,41 @@ class Step {
   virtual void backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                         float* d_src) = 0;
 
+  // What profiles show.
+
+  /// Of the layers that the step belongs to: "conv2d_1", or "conv2d_1 + max_pooling2d_1".
+  const std::string& name() const { return name_; }
+  void set_name(std::string name) { name_ = std::move(name); }
+
+  /// What one call of forward() or backward() has to do for so many images; `wants_d_src`: whether it is
+  /// given a d_src. Unless a step says otherwise it multiplies nothing, and each pass reads and writes the
+  /// activations and gradients that it is given.
+  virtual Work forward_work(std::int64_t images) const {
+    return {.bytes = array_bytes(images * (src_size_ + dst_size_))};
+  }
+  virtual Work backward_work(std::int64_t images, bool wants_d_src) const {
+    const std::int64_t floats = (backward_reads_src() ? src_size_ : 0) +
+                                (backward_reads_dst() ? dst_size_ : 0) + dst_size_ +
+                                (wants_d_src ? src_size_ : 0);
+    return {.bytes = array_bytes(images * floats)};
+  }
+
+  /// How, in a few words: "tile 6x2", "max_pool_forward, ReLU".
+  virtual std::string forward_kernel() const { return {}; }
+  virtual std::string backward_kernel(bool wants_d_src) const {
+    static_cast<void>(wants_d_src);
+    return {};
+  }
+
+ protected:
+  static double array_bytes(std::int64_t floats) {
+    return static_cast<double>(floats) * static_cast<double>(sizeof(float));
+  }
+
  private:
   std::int64_t src_size_;
   std::int64_t dst_size_;
+  std::string name_;
 };
 
 /// What a layer gets to make its steps from.

@@ -43,14 +43,17 @@ install_packages() {
   "$scripts_dir/install_packages.sh" || say "going on without; CMake will tell what it lacks"
 }
 
-# Leaves the release build, or just the targets that are named, in build/release. It is configured
-# again only when the presets changed: the build itself sees to changed CMake files.
-build_release() (
+# Leaves a preset's build, or just the targets that are named, in build/<preset>. It is configured again
+# only when the presets changed: the build itself sees to changed CMake files.
+build_preset() (
+  preset=$1
+  shift
   cd -- "$repo_root" || exit
-  if [[ ! -f build/release/build.ninja || CMakePresets.json -nt build/release/build.ninja ]]; then
-    cmake --preset release || exit
+  if [[ ! -f build/$preset/build.ninja || CMakePresets.json -nt build/$preset/build.ninja ]]; then
+    cmake --preset "$preset" || exit
   fi
   # nproc obeys OMP_NUM_THREADS, which is meant for the training and not for the compiler.
-  cmake --build --preset release --parallel "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)" \
+  cmake --build --preset "$preset" --parallel "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)" \
     ${1+--target "$@"}
 )
+build_release() { build_preset release "$@"; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data|bench]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|bench|profile]...
 #
-# Installs the Debian packages that building, testing, plotting and fetching data need, and those that
-# benchmarks are compared with: those that are missing, of all groups but the last unless some are
-# named. Needs root, or sudo that asks no password; without, it names what is missing and leaves it at
+# Installs the Debian packages that building, testing, plotting and fetching data need, those that
+# benchmarks are compared with, and those that profile: those that are missing, of all groups but the last
+# two unless some are named. Needs root, or sudo that asks no password; without, it names what is missing and leaves it at
 # that.
 #
 #   --list   print the packages, install nothing
@@ -26,6 +26,8 @@ plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)
 data_packages=(curl ca-certificates)
 # Libraries to compare with, and what reads the benchmarks' JSON.
 bench_packages=(libdnnl-dev libopenblas-dev jq)
+# perf, and objdump and addr2line for what it annotates.
+profile_packages=(linux-perf binutils)
 
 list=false
 wanted=()
@@ -38,7 +40,8 @@ for argument in "$@"; do
     plot) wanted+=("${plot_packages[@]}") ;;
     data) wanted+=("${data_packages[@]}") ;;
     bench) wanted+=("${bench_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data or bench" ;;
+    profile) wanted+=("${profile_packages[@]}") ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, bench or profile" ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then

@@ -63,13 +63,7 @@ if $plot_only; then
   exit 0
 fi
 
-(
-  cd -- "$repo_root"
-  if [[ ! -f build/bench/build.ninja || CMakePresets.json -nt build/bench/build.ninja ]]; then
-    cmake --preset bench
-  fi
-  cmake --build --preset bench --parallel "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)"
-)
+build_preset bench
 
 if [[ -z $threads ]]; then
   most=$(nproc)

@@ -55,6 +55,10 @@ EvenSplit::EvenSplit(std::int64_t total, std::int64_t most)
       base(total / pieces),
       longer(total % pieces) {}
 
+std::string TileShape::to_string() const {
+  return std::to_string(rows) + "x" + std::to_string(vectors);
+}
+
 TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
   const std::int64_t n_vectors = ceil_div(n, kernels.vector_floats);
   TileShape best;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "tilewise/simd/kernel_table.hpp"
 
@@ -24,6 +25,8 @@ struct TileShape {
   std::int64_t rows = 1;
   std::int64_t vectors = 1;
   std::int64_t columns = 1;
+
+  std::string to_string() const;  ///< "6x2": rows x vectors
 };
 
 /// The tile that should multiply (m x k) by (k x n) fastest, by a small model of the core: two

@@ -30,6 +30,8 @@ class ConvBackwardData {
   /// Throws ShapeError when `shape` is not a convolution.
   ConvBackwardData(const KernelTable& kernels, const ConvShape& shape);
 
+  const TileShape& tile() const { return tile_; }
+  bool spreads() const { return spreads_; }  ///< or gathers
   std::int64_t packed_floats() const;   ///< of the packed, transposed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
 

@@ -25,6 +25,7 @@ class ConvBackwardWeights {
   /// Throws ShapeError when `shape` is not a convolution.
   ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape);
 
+  const TileShape& tile() const { return tile_; }
   std::int64_t scratch_floats() const { return scratch_floats(1); }  ///< of image()'s workspace
 
   /// Adds one image's gradient to d_wei (kh, kw, ic, oc).

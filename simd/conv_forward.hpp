@@ -22,6 +22,7 @@ class ConvForward {
   /// Throws ShapeError when `shape` is not a convolution.
   ConvForward(const KernelTable& kernels, const ConvShape& shape);
 
+  const TileShape& tile() const { return tile_; }
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
 

@@ -18,6 +18,10 @@ class ConvPoolForward {
   /// `pool` takes the convolution's output, (oh, ow, oc). Throws ShapeError when `conv` is not a convolution.
   ConvPoolForward(const KernelTable& kernels, const ConvShape& conv, const MaxPoolGeometry& pool);
 
+  /// Whether tiles are pooled in registers.
+  bool in_registers() const { return in_registers_; }
+  TileShape tile() const { return in_registers_ ? tile_ : forward_.tile(); }
+
   std::int64_t packed_floats() const;
   std::int64_t scratch_floats() const;
 

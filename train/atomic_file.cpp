@@ -68,34 +68,53 @@ void try_sync_folder(const fs::path& folder) noexcept {
   ::close(descriptor);
 }
 
+/// The file that `path` means, and where.
+struct Target {
+  explicit Target(const fs::path& path) {
+    if (!path.has_filename()) throw_file_error(path, "is not the name of a file");
+    std::error_code error;
+    const fs::path linked = fs::is_symlink(path, error) ? fs::canonical(path, error) : path;
+    file = linked.empty() ? path : linked;  // empty: a link that leads nowhere
+    permissions = check_replaceable(file, path);
+    folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  }
+
+  fs::path file;
+  fs::path folder;
+  fs::perms permissions;
+};
+
 }  // namespace
 
 void write_file_atomically(const fs::path& path,
                            std::span<const std::span<const std::byte>> parts) {
-  if (!path.has_filename()) throw_file_error(path, "is not the name of a file");
-  std::error_code error;
-  const fs::path linked = fs::is_symlink(path, error) ? fs::canonical(path, error) : path;
-  const fs::path& target = linked.empty() ? path : linked;  // empty: a link that leads nowhere
-  const fs::perms permissions = check_replaceable(target, path);
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
-
-  const fs::path temporary = temporary_name(folder);
+  const Target target(path);
+  const fs::path temporary = temporary_name(target.folder);
   PosixFile file(temporary, PosixFile::Mode::create_new, path);
   RemovedOnFailure guard(temporary);
   // Best effort: not every file system has permissions.
-  if (permissions != fs::perms::unknown) fs::permissions(temporary, permissions, error);
+  std::error_code error;
+  if (target.permissions != fs::perms::unknown) {
+    fs::permissions(temporary, target.permissions, error);
+  }
   for (const std::span<const std::byte> part : parts) file.write(part);
   file.sync();
   file.close();
-  fs::rename(temporary, target, error);
+  fs::rename(temporary, target.file, error);
   if (error) throw_system_error(path, "cannot write", error.value());
   guard.keep();
-  try_sync_folder(folder);
+  try_sync_folder(target.folder);
 }
 
 void write_file_atomically(const fs::path& path, std::string_view text) {
   const std::span<const std::byte> part = std::as_bytes(std::span(text));
   write_file_atomically(path, std::span(&part, 1));
+}
+
+void check_can_write(const fs::path& path) {
+  const fs::path temporary = temporary_name(Target(path).folder);
+  const PosixFile file(temporary, PosixFile::Mode::create_new, path);
+  const RemovedOnFailure guard(temporary);
 }
 
 }  // namespace tilewise

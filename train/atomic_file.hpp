@@ -22,4 +22,8 @@ void write_file_atomically(const std::filesystem::path& path,
 /// The same with the bytes of `text`.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
+/// Throws now what write_file_atomically() would throw as things stand: before an hour of work whose
+/// result is to be written there.
+void check_can_write(const std::filesystem::path& path);
+
 }  // namespace tilewise

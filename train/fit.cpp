@@ -56,6 +56,13 @@ class BatchReader {
   std::span<const std::int32_t> load(Model& model, std::int64_t index) {
     const std::int64_t first = index * batch_size_;
     const auto count = static_cast<std::size_t>(std::min(batch_size_, data_.size() - first));
+    // Reads bytes, writes floats.
+    const auto values = static_cast<double>(count) * static_cast<double>(data_.image_shape().elements());
+    const ProfileScope scope(model.profiler(),
+                             {.activity = Profiler::kAssemble,
+                              .work = {.bytes = values * (1 + sizeof(float))},
+                              .images = static_cast<std::int64_t>(count)},
+                             &model.executor());
     const auto indices = std::span(order_).subspan(static_cast<std::size_t>(first), count);
     assemble_batch(model, data_, indices);
     for (std::size_t i = 0; i < count; ++i) labels_[i] = data_.label(indices[i]);
@@ -132,7 +139,9 @@ class Fit {
  private:
   /// Returns whether the epoch came to its end.
   bool train_epoch(EpochRecord& record) {
+    const ProfileRun run(model_.profiler());
     if (options_.shuffle) {
+      const ProfileScope scope(model_.profiler(), {.activity = Profiler::kShuffle});
       reader_.shuffle({.seed = options_.seed,
                        .purpose = RandomPurpose::shuffle,
                        .step = static_cast<std::uint32_t>(record.epoch)});

@@ -61,6 +61,7 @@ expect 0 "tilewise train" "$tilewise" --help
 expect 0 "--validation-split" "$tilewise" train --help
 expect 0 "Example" "$tilewise" evaluate --help
 expect 0 "tilewise 0." "$tilewise" --version
+expect 0 "Example" "$tilewise" profile --help
 expect 0 "instruction set" "$tilewise" info
 expect 0 "GFLOP/s on 1 thread" "$tilewise" info --peak --threads 2
 
@@ -79,6 +80,7 @@ expect 2 "--momentum" "$tilewise" train --data-dir data --momentum 0.9
 expect 2 "momentum" "$tilewise" train --data-dir data --optimizer sgd --momentum 1.5
 expect 2 "1.5" "$tilewise" train --data-dir data --validation-split 1.5
 expect 2 "--model" "$tilewise" evaluate
+expect 2 "--steps" "$tilewise" profile --steps 0
 expect 2 "TILEWISE_ISA" env TILEWISE_ISA=mmx "$tilewise" info
 expect 2 "TILEWISE_NUM_THREADS" env TILEWISE_NUM_THREADS=many "$tilewise" info
 
@@ -154,6 +156,53 @@ if ((EUID != 0)); then
 fi
 echo file >plain
 expect 1 "plain" "$tilewise" train --data-dir data --output plain/run
+
+# Profiles: a table, a row of CSV for each of its lines, and a trace of as many chunks as there were.
+expect 0 "images/s" "$tilewise" profile --data-dir data --batch-size 16 --threads 3 --steps 5 \
+  --trace trace.json --csv profile.csv
+for text in "layer +pass +ms +share +GFLOP/s +of peak +GB/s +kernel" "5 steps, 56 images, 3 threads" \
+  "conv2d.* forward " "dense .* backward .*[0-9]%.* gemm [0-9]" "conv2d_1 .* update " "idle, other " \
+  "a step .* 100.0%"; do
+  grep -qE -- "$text" out || fail "the profile does not say '$text'"
+done
+awk 'length > 100 { exit 1 }' out || fail "the profile has lines of more than 100 columns"
+[[ $(head -n 1 profile.csv) == "layer,pass,kernel,calls,milliseconds,share,GFLOP/s,of_peak,GB/s" ]] ||
+  fail "wrong header in profile.csv"
+[[ $(wc -l <profile.csv) == $(($(grep -cE "^(conv2d|max_pool|drop|dense|data|filters|loss|idle)" out) + 1)) ]] ||
+  fail "profile.csv has other lines than the table"
+grep -q "^dropout,forward,dropout," profile.csv || fail "no dropout in profile.csv"
+# 20 images in batches of 16: after a warm-up of 20 batches three of 16 chunks and two of four.
+[[ $(grep -c '"ph":"X","name":"dropout forward"' trace.json) == 56 ]] || fail "wrong number of events"
+if command -v jq >/dev/null; then
+  jq -e '[.traceEvents[] | select(.ph == "X" and .name == "dropout forward")] |
+    length == 56 and all(.dur >= 0 and .tid < 3 and .args.chunk < 16 and .args.images == 1)' \
+    trace.json >/dev/null || fail "trace.json is no trace"
+fi
+expect 1 "nowhere/trace.json" "$tilewise" profile --data-dir data --trace nowhere/trace.json
+expect 1 "nowhere/profile.csv" "$tilewise" profile --data-dir data --csv nowhere/profile.csv
+expect 0 "a step " "$tilewise" train --data-dir data --epochs 2 --profile --trace trace.json \
+  --batch-size 8 --output profiled
+[[ $(grep -c '"name":"data shuffle"' trace.json) == 2 ]] || fail "not one shuffling an epoch in the trace"
+expect 0 "" "$tilewise" train --data-dir data --epochs 2 --batch-size 8 --output unprofiled
+cmp profiled/model.safetensors unprofiled/model.safetensors >/dev/null ||
+  fail "a profile changed the bits of training"
+# A trace that cannot be written is found out before training, and if only after, training is not lost.
+expect 1 "nowhere/trace.json" "$tilewise" train --data-dir data --trace nowhere/trace.json --output early
+[[ ! -e early ]] || fail "trained although the trace cannot be written"
+mkdir gone
+"$tilewise" train --data-dir data --epochs 1000000 --trace gone/trace.json --output late >out 2>err &
+pid=$!
+for _ in $(seq 200); do
+  [[ $(wc -l 2>/dev/null <late/training.csv) -ge 2 ]] && break
+  sleep 0.1
+done
+rmdir gone
+kill -INT $pid
+wait $pid
+got=$?
+[[ $got == 1 && $(<err) == "tilewise: gone/trace.json: "* ]] ||
+  fail "a trace that could not be written in the end: exit status $got"
+expect 0 "Test accuracy" "$tilewise" evaluate --data-dir data --model late/model.safetensors
 
 # Signals: the step under way is finished, weights are written, and the status tells.
 for signal in INT TERM; do

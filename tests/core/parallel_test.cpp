@@ -203,5 +203,38 @@ TEST(FlushDenormals, treats_denormal_operands_as_zero) {
   EXPECT_EQ(denormal * large, 0.0F);
 }
 
+class CountingObserver final : public LoopObserver {
+ public:
+  void before_loop() override { ++before; }
+  void after_loop() override { ++after; }
+  void run_chunk(std::int64_t chunk, int worker,
+                 FunctionRef<void(std::int64_t, int)> body) override {
+    ++chunks;
+    body(chunk, worker);
+  }
+
+  int before = 0, after = 0;
+  std::atomic<int> chunks = 0;
+};
+
+TEST(Executor, lets_an_observer_stand_around_its_loops) {
+  for (const int threads : kThreadCounts) {
+    Executor executor(threads);
+    CountingObserver observer;
+    std::atomic<int> calls = 0;
+    const auto loop = [&] { executor.parallel_for(7, kManyOperations, [&](std::int64_t, int) { ++calls; }); };
+    loop();
+    EXPECT_EQ(executor.observe(&observer), nullptr);
+    loop();
+    executor.parallel_for(2, 0, [&](std::int64_t, int) { ++calls; });  // too little for threads
+    EXPECT_EQ(executor.observe(nullptr), &observer);
+    loop();
+    EXPECT_EQ(calls, 23);
+    EXPECT_EQ(observer.chunks, 9);
+    EXPECT_EQ(observer.before, 2);
+    EXPECT_EQ(observer.after, 2);
+  }
+}
+
 }  // namespace
 }  // namespace tilewise

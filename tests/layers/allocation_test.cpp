@@ -66,8 +66,10 @@ namespace {
 
 class Training {
  public:
-  explicit Training(int threads)
-      : executor_(threads), model_(mnist_convnet(), executor_, {.max_batch = 32}), labels_(32, 3) {
+  explicit Training(int threads, Profiler* profiler = nullptr)
+      : executor_(threads),
+        model_(mnist_convnet(), executor_, {.max_batch = 32, .profiler = profiler}),
+        labels_(32, 3) {
     testing::fill_random(model_.input(), 1);
   }
 
@@ -104,6 +106,19 @@ TEST(AllocationTest, SteadyStateStepAllocatesNothing) {
   const std::int64_t before = allocations;
   training.steps(5);
   EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(AllocationTest, ProfiledStepAllocatesNothing) {
+  if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
+  Profiler profiler({.trace_events = 500});  // full before the steps are over
+  Training training(1, &profiler);
+  profiler.start();
+  training.steps(2);
+  const std::int64_t before = allocations;
+  training.steps(5);
+  EXPECT_EQ(allocations - before, 0);
+  profiler.stop();
+  EXPECT_GT(profiler.dropped_events(), 0);
 }
 
 TEST(AllocationTest, MemoryStaysFlatOnManyThreads) {

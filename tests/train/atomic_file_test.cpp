@@ -127,6 +127,20 @@ TEST(AtomicFileTest, RefusesFoldersAndPipes) {
   EXPECT_THAT(folder.names(), ElementsAre("pipe", "sub"));
 }
 
+TEST(AtomicFileTest, TellsBeforehandAndTouchesNothing) {
+  const TempDir folder;
+  write_bytes(folder / "file", "old");
+  fs::create_directory(folder / "sub");
+  EXPECT_NO_THROW(check_can_write(folder / "file"));
+  EXPECT_NO_THROW(check_can_write(folder / "new"));
+  EXPECT_THAT([&] { check_can_write(folder / "sub"); }, throws_line<FileError>("is a directory"));
+  EXPECT_THAT([&] { check_can_write(folder / "none" / "file"); },
+              throws_line<FileError>((folder / "none" / "file").string(),
+                                     "cannot write: No such file or directory"));
+  EXPECT_EQ(read_bytes(folder / "file"), "old");
+  EXPECT_THAT(folder.names(), ElementsAre("file", "sub"));
+}
+
 TEST(AtomicFileTest, RefusesWhatIsNoFileName) {
   const TempDir folder;
   EXPECT_THAT([&] { write_file_atomically(folder / "file/", "text"); },

@@ -97,6 +97,25 @@ TEST_F(FitTest, StopsAfterTheStepUnderWay) {
   EXPECT_EQ(recorder.events.back(), "step 2/3");
 }
 
+TEST_F(FitTest, FeedsAProfilerWithTrainingAlone) {
+  Profiler profiler;
+  Model model(classifier(), executor_, {.max_batch = 20, .seed = 1, .profiler = &profiler});
+  Recorder recorder;
+  recorder.stop_after = 7;
+  Callback* const callbacks[] = {&recorder};
+  fit(model, adam_, data_,
+      {.epochs = 5, .batch_size = 20, .validation = data_, .callbacks = callbacks});
+  EXPECT_FALSE(profiler.running());
+  EXPECT_EQ(profiler.steps(), 7);  // two epochs of 50 images and a step
+  EXPECT_EQ(profiler.images(), 120);
+  for (const ProfileRow& row : profiler.rows()) {
+    const std::int64_t expected = row.activity.pass == "shuffle"  ? 3
+                                  : row.activity.pass == "update" ? 14  // kernel and bias
+                                                                  : 7;
+    EXPECT_EQ(row.calls, expected) << row.activity.layer << " " << row.activity.pass;
+  }
+}
+
 TEST_F(FitTest, WithoutValidationThereAreNoSuchFigures) {
   const History history = fit(model_, adam_, data_, {.epochs = 1, .batch_size = 20});
   EXPECT_FALSE(history.epochs[0].val_loss.has_value());
