@@ -5,6 +5,7 @@
 
 #include "support/random_data.hpp"
 #include "support/reference.hpp"
+#include "tilewise/simd/conv_pool_short.hpp"
 #include "tilewise/simd/conv_pooled_backward.hpp"
 
 namespace tilewise::bench {
@@ -48,12 +49,14 @@ std::vector<Case> cases(const Shape& shape, const PooledConvProblem& p) {
       floats({p.batch * s.src_size(), s.wei_size(), 2 * p.batch * p.pooled_size()});
   const double work = 2.0 * s.multiply_adds() * static_cast<double>(p.batch);
   std::vector<Case> result;
-  for (const char* operation : {"pooled_conv_forward", "pooled_conv_backward_data",
-                                "pooled_conv_backward_weights"}) {
+  const auto add = [&](const char* operation) {
     result.push_back({.operation = operation, .shape = shape, .flops = work, .bytes = memory,
                       .one_thread = true});
-  }
-  if (!simd::ConvPooledBackward::possible(simd::default_kernels(), s)) result.resize(1);
+  };
+  const bool sparse = simd::ConvPooledBackward::possible(simd::default_kernels(), s);
+  add("pooled_conv_forward");
+  if (sparse) add("pooled_conv_backward_data");
+  if (sparse || simd::ConvPoolShort::possible(s, p.pool())) add("pooled_conv_backward_weights");
   return result;
 }
 

@@ -14,8 +14,7 @@ namespace tilewise::bench {
 ///                                oneDNN's names; s and sh, sw: stride (1); p and pt, pl, pb, pr:
 ///                                padding (0); d and dh, dw: dilation (1: adjacent taps)
 ///   pooled_conv n128ic32ih13iw13oc64kh3kw3
-///                                with its output pooled 2x2; its gradients where filter
-///                                rows are of a vector or more
+///                                with its output pooled 2x2, and its gradients
 ///   max_pool n128c32ih26iw26kh2kw2
 ///                                s, sh, sw: stride (the window's); p, pt, pl, pb, pr: padding (0)
 ///   vector 65536                 what works on arrays: add, ReLU, dropout, optimizers

@@ -1,7 +1,6 @@
 #include "tilewise/layers/conv_pool_step.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace tilewise {
 
@@ -50,10 +49,9 @@ void ConvPoolStep::prepare(bool training) {
 }
 
 void ConvPoolStep::forward(const Chunk& chunk, const float* src, float* dst) {
-  const float floor = relu_ ? 0.0F : -std::numeric_limits<float>::infinity();
   std::int32_t* const argmax = argmax_.data() + chunk.first * dst_size();
   for (std::int64_t i = 0; i < chunk.images; ++i) {
-    forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(), floor,
+    forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(), relu_,
                    dst + i * dst_size(), argmax + i * dst_size(), chunk.scratch);
   }
 }
@@ -80,10 +78,13 @@ void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* d
       if (d_image != nullptr) sparse_->data(d_pooled, argmax, wei, d_image, chunk.scratch);
       continue;
     }
+    const simd::ConvPoolShort* const one_pass = forward_.one_pass();
+    if (one_pass != nullptr) one_pass->weights(image, d_pooled, argmax, d_kernel, chunk.scratch);
+    if (one_pass != nullptr && d_image == nullptr) continue;
     Workspace scratch = chunk.scratch;
     float* const d_convolved = scratch.take(conv_.dst_size());
     kernels_.max_pool_backward(pool_, d_pooled, argmax, d_convolved);
-    dense_->weights.image(image, d_convolved, d_kernel, scratch);
+    if (one_pass == nullptr) dense_->weights.image(image, d_convolved, d_kernel, scratch);
     if (d_image != nullptr) dense_->data.image(d_convolved, wei, d_image, scratch);
   }
 }
@@ -102,7 +103,7 @@ void ConvPoolStep::end_gradients(const Chunk& chunk) {
 Work ConvPoolStep::forward_work(std::int64_t images) const {
   const std::int64_t pixels = pool_.oh * pool_.ow * pool_.kh * pool_.kw;
   Work work = Step::forward_work(images);
-  work.flops = 2 * static_cast<double>(forward_.in_registers() ? pixels : conv_.oh() * conv_.ow()) *
+  work.flops = 2 * static_cast<double>(forward_.one_pass() != nullptr ? pixels : conv_.oh() * conv_.ow()) *
                static_cast<double>(conv_.wei_size()) * static_cast<double>(images);
   work.bytes += array_bytes(images * dst_size() + conv_.wei_size());
   return work;
@@ -119,12 +120,14 @@ Work ConvPoolStep::backward_work(std::int64_t images, bool wants_d_src) const {
 }
 
 std::string ConvPoolStep::forward_kernel() const {
-  return forward_.in_registers() ? "conv_pool" : "tile " + forward_.tile().to_string() + ", max_pool";
+  return forward_.kernel();
 }
 
 std::string ConvPoolStep::backward_kernel(bool wants_d_src) const {
   if (sparse_) return "sparse";
-  const std::string text = "weights " + dense_->weights.tile().to_string();
+  const std::string text = forward_.one_pass() != nullptr
+                               ? "conv_pool_weights"
+                               : "weights " + dense_->weights.tile().to_string();
   return wants_d_src ? text + ", data " + dense_->data.tile().to_string() : text;
 }
 

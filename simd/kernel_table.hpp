@@ -61,6 +61,8 @@ struct ConvPoolArgs {
   std::int64_t channels = 0;
   float* dst = nullptr;            ///< (windows, channels)
   std::int32_t* argmax = nullptr;  ///< likewise: which pixel, 0 to 3
+  const float* d_dst = nullptr;    ///< backward: the gradient of dst,
+  const std::int32_t* picked = nullptr;  ///< and argmax
 };
 
 /// Independent multiply-add chains of the fma_peak kernel.
@@ -114,6 +116,9 @@ inline constexpr int kPeakChains = 12;
   /* value(q) = bias + sum over taps, in order, of src * wei for the pixels q of each window;       \
      argmax and dst as max_pool_forward has them, then dst = max(floor, dst) */                    \
   KERNEL(conv_pool, void, (const ConvPoolArgs& args))                                              \
+  /* d_wei(tap, channel) += sum over windows, in order, of d_dst * src of the tap of the pixel that  \
+     was picked */                                                                                 \
+  KERNEL(conv_pool_weights, void, (const ConvPoolArgs& args, float* d_wei))                        \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
          (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \

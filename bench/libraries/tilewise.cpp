@@ -13,8 +13,8 @@ class Tilewise final : public Library {
     operations_["conv_backward_data"] = conv_backward_data;
     operations_["conv_backward_weights"] = conv_backward_weights;
     operations_["pooled_conv_forward"] = pooled_conv_forward;
-    operations_["pooled_conv_backward_data"] = pooled_conv_backward;
-    operations_["pooled_conv_backward_weights"] = pooled_conv_backward;
+    operations_["pooled_conv_backward_data"] = pooled_conv_backward_data;
+    operations_["pooled_conv_backward_weights"] = pooled_conv_backward_weights;
   }
 
   std::string name() const override { return "tilewise"; }

@@ -158,9 +158,8 @@ class PooledConvForward final : public PooledConv {
     conv_.pack(wei_.data(), packed_.data());
   }
   void run() override {
-    constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
     for_each_image([&](const float* src, float* pooled, std::int32_t* argmax, Workspace scratch) {
-      conv_.image(src, packed_.data(), bias_.data(), kNoFloor, pooled, argmax, scratch);
+      conv_.image(src, packed_.data(), bias_.data(), false, pooled, argmax, scratch);
     });
   }
   std::vector<float> result() override { return copy(pooled_); }
@@ -170,32 +169,55 @@ class PooledConvForward final : public PooledConv {
   Buffer bias_;
 };
 
-class PooledConvBackward final : public PooledConv {
+class PooledConvBackwardData final : public PooledConv {
  public:
-  PooledConvBackward(const Case& c, Executor&)
-      : PooledConv(c),
-        to_weights_(c.operation == "pooled_conv_backward_weights"),
-        conv_(kernels(), problem_.shape, problem_.pool()) {
+  PooledConvBackwardData(const Case& c, Executor&)
+      : PooledConv(c), conv_(kernels(), problem_.shape, problem_.pool()) {
     packed_ = Buffer(conv_.packed_floats());
     memory_ = Buffer(conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
   }
   void run() override {
-    if (to_weights_) std::fill_n(packed_.data(), packed_.size(), 0.0F);
     for_each_image([&](float* src, const float* d_pooled, const std::int32_t* argmax, Workspace scratch) {
-      if (to_weights_) {
-        conv_.weights(src, d_pooled, argmax, packed_.data(), scratch);
-      } else {
-        conv_.data(d_pooled, argmax, packed_.data(), src, scratch);
-      }
+      conv_.data(d_pooled, argmax, packed_.data(), src, scratch);
     });
-    if (to_weights_) conv_.unpack(packed_.data(), wei_.data());
   }
-  std::vector<float> result() override { return copy(to_weights_ ? wei_ : src_); }
+  std::vector<float> result() override { return copy(src_); }
 
  private:
-  bool to_weights_;
   simd::ConvPooledBackward conv_;
+};
+
+class PooledConvBackwardWeights final : public PooledConv {
+ public:
+  PooledConvBackwardWeights(const Case& c, Executor&) : PooledConv(c) {
+    if (simd::ConvPooledBackward::possible(kernels(), problem_.shape)) {
+      sparse_.emplace(kernels(), problem_.shape, problem_.pool());
+      packed_ = Buffer(sparse_->packed_floats());
+      memory_ = Buffer(sparse_->scratch_floats());
+    } else {
+      short_.emplace(kernels(), problem_.shape, problem_.pool());
+      memory_ = Buffer(short_->scratch_floats());
+    }
+  }
+  void run() override {
+    Buffer& sum = sparse_ ? packed_ : wei_;
+    std::fill_n(sum.data(), sum.size(), 0.0F);
+    for_each_image([&](float* src, const float* d_pooled, const std::int32_t* argmax, Workspace scratch) {
+      if (sparse_) {
+        sparse_->weights(src, d_pooled, argmax, sum.data(), scratch);
+      } else {
+        short_->weights(src, d_pooled, argmax, sum.data(), scratch);
+      }
+    });
+    if (sparse_) sparse_->unpack(packed_.data(), wei_.data());
+  }
+  std::vector<float> result() override { return copy(wei_); }
+
+ private:
+  // One of the two.
+  std::optional<simd::ConvPooledBackward> sparse_;
+  std::optional<simd::ConvPoolShort> short_;
 };
 
 }  // namespace
@@ -215,8 +237,11 @@ std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& execut
 std::unique_ptr<Contender> pooled_conv_forward(const Case& c, Executor& executor) {
   return std::make_unique<PooledConvForward>(c, executor);
 }
-std::unique_ptr<Contender> pooled_conv_backward(const Case& c, Executor& executor) {
-  return std::make_unique<PooledConvBackward>(c, executor);
+std::unique_ptr<Contender> pooled_conv_backward_data(const Case& c, Executor& executor) {
+  return std::make_unique<PooledConvBackwardData>(c, executor);
+}
+std::unique_ptr<Contender> pooled_conv_backward_weights(const Case& c, Executor& executor) {
+  return std::make_unique<PooledConvBackwardWeights>(c, executor);
 }
 
 }  // namespace tilewise::bench

@@ -65,4 +65,57 @@ void conv_pool(const ConvPoolArgs& args) noexcept {
   }
 }
 
+/// conv_pool_weights for a vector of channels from `channel` on and TAPS taps from `tap` on, whose sums stay
+/// in registers. Each tap meets all four pixels, with the gradients of the channels that picked them.
+template <class Arch, int TAPS>
+[[gnu::noinline, gnu::flatten]] void add_picked_taps(const ConvPoolArgs& args, std::int64_t channel,
+                                                     std::int64_t tap, float* d_wei) noexcept {
+  const std::int64_t left = args.channels - channel;
+  const std::int64_t count = left < kWidth<Arch> ? left : kWidth<Arch>;
+  float* const out = d_wei + tap * args.channels + channel;
+  Vec<Arch> sum[TAPS];
+  TILEWISE_UNROLL for (int t = 0; t < TAPS; ++t) {
+    sum[t] = load_some<Arch>(out + t * args.channels, count);
+  }
+  const float* src = args.src;
+  for (std::int64_t window = 0; window < args.windows; ++window, src += args.window_step) {
+    const float* const pixel[4] = {src, src + args.column_step, src + args.row_step,
+                                   src + args.row_step + args.column_step};
+    const std::int64_t at = window * args.channels + channel;
+    const Vec<Arch> gradient = load_some<Arch>(args.d_dst + at, count);
+    const Vec<Arch> place = xsimd::to_float(load_some<Arch>(args.picked + at, count));
+    Vec<Arch> of_pixel[4];
+    TILEWISE_UNROLL for (int q = 0; q < 4; ++q) {
+      of_pixel[q] =
+          xsimd::select(place == Vec<Arch>(static_cast<float>(q)), gradient, Vec<Arch>(0.0F));
+    }
+    TILEWISE_UNROLL for (int t = 0; t < TAPS; ++t) {
+      const std::int64_t offset = args.taps[tap + t];
+      TILEWISE_UNROLL for (int q = 0; q < 4; ++q) {
+        add_product<Arch>(Vec<Arch>(pixel[q][offset]), of_pixel[q], sum[t]);
+      }
+    }
+  }
+  TILEWISE_UNROLL for (int t = 0; t < TAPS; ++t) {
+    store_some<Arch>(out + t * args.channels, count, sum[t]);
+  }
+}
+
+/// Of so many taps, and of the rest, one at a time less.
+template <class Arch, int TAPS = 9>
+void add_picked(const ConvPoolArgs& args, std::int64_t channel, std::int64_t tap,
+                float* d_wei) noexcept {
+  for (; args.tap_count - tap >= TAPS; tap += TAPS) {
+    add_picked_taps<Arch, TAPS>(args, channel, tap, d_wei);
+  }
+  if constexpr (TAPS > 1) add_picked<Arch, TAPS - 1>(args, channel, tap, d_wei);
+}
+
+template <class Arch>
+void conv_pool_weights(const ConvPoolArgs& args, float* d_wei) noexcept {
+  for (std::int64_t channel = 0; channel < args.channels; channel += kWidth<Arch>) {
+    add_picked<Arch>(args, channel, 0, d_wei);
+  }
+}
+
 }  // namespace tilewise::simd

@@ -26,8 +26,6 @@ using testing::same_bits;
 
 TILEWISE_TESTS_KERNEL(conv_pool);
 
-constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
-
 struct Pooled {
   std::vector<float> dst;
   std::vector<std::int32_t> argmax;
@@ -41,14 +39,14 @@ struct Data {
   std::vector<float> src, wei, bias;
 };
 
-Pooled run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data, float floor) {
+Pooled run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data, bool relu) {
   const ConvPoolForward conv(default_kernels(), s, pool);
   const GuardedArray<float> src(data.src), bias(data.bias);
   GuardedArray<float> packed(conv.packed_floats()), scratch(conv.scratch_floats());
   GuardedArray<float> dst(pool.oh * pool.ow * s.oc);
   GuardedArray<std::int32_t> argmax(pool.oh * pool.ow * s.oc);
   conv.pack(data.wei.data(), packed.data());
-  conv.image(src.data(), packed.data(), bias.data(), floor, dst.data(), argmax.data(),
+  conv.image(src.data(), packed.data(), bias.data(), relu, dst.data(), argmax.data(),
              Workspace(scratch.data(), conv.scratch_floats()));
   EXPECT_TRUE(src.intact() && bias.intact() && packed.intact() && scratch.intact());
   EXPECT_TRUE(dst.intact() && argmax.intact());
@@ -56,12 +54,13 @@ Pooled run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data, fl
 }
 
 /// Convolution and pooling as kernels of their own.
-Pooled one_after_the_other(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data, float floor) {
+Pooled one_after_the_other(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data) {
+  constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
   const ConvForward conv(default_kernels(), s);
   AlignedBuffer<float> packed(conv.packed_floats()), scratch(conv.scratch_floats());
   std::vector<float> convolved(static_cast<std::size_t>(s.dst_size()));
   conv.pack(data.wei.data(), packed.data());
-  conv.image(data.src.data(), packed.data(), data.bias.data(), floor, convolved.data(),
+  conv.image(data.src.data(), packed.data(), data.bias.data(), kNoFloor, convolved.data(),
              Workspace(scratch.data(), scratch.size()));
   const auto size = static_cast<std::size_t>(pool.oh * pool.ow * s.oc);
   Pooled result{std::vector<float>(size), std::vector<std::int32_t>(size)};
@@ -91,14 +90,14 @@ TEST(ConvPoolForward, has_the_bits_of_convolution_then_pooling) {
                    std::to_string(pool.kw) + ", strides " + std::to_string(pool.stride_h) + ", " +
                    std::to_string(pool.stride_w));
       const Data data(s, Pattern::uniform);
-      const Pooled actual = run(s, pool, data, kNoFloor);
-      const Pooled expected = one_after_the_other(s, pool, data, kNoFloor);
+      const Pooled actual = run(s, pool, data, false);
+      const Pooled expected = one_after_the_other(s, pool, data);
       ASSERT_TRUE(same_bits(actual.dst, expected.dst));
       ASSERT_EQ(actual.argmax, expected.argmax);
       // ReLU comes after the arg-max: where all are negative the largest is still known.
       std::vector<float> cut = expected.dst;
       for (float& value : cut) value = value < 0 ? 0 : value;
-      const Pooled relu = run(s, pool, data, 0);
+      const Pooled relu = run(s, pool, data, true);
       ASSERT_TRUE(all_equal(relu.dst, cut));
       ASSERT_EQ(relu.argmax, expected.argmax);
     }
@@ -110,10 +109,10 @@ TEST(ConvPoolForward, of_equal_values_takes_the_first_and_of_nans_the_last) {
   const MaxPoolGeometry pool = poolings(s)[0];
   Data data(s, Pattern::integers);
   data.src.assign(data.src.size(), 1);
-  EXPECT_EQ(run(s, pool, data, kNoFloor).argmax, std::vector<std::int32_t>(9, 0));
+  EXPECT_EQ(run(s, pool, data, false).argmax, std::vector<std::int32_t>(9, 0));
   data.src[5] = std::numeric_limits<float>::quiet_NaN();  // all four pixels see it
-  for (const float floor : {0.0F, kNoFloor}) {
-    const Pooled pooled = run(s, pool, data, floor);
+  for (const bool relu : {true, false}) {
+    const Pooled pooled = run(s, pool, data, relu);
     EXPECT_EQ(pooled.argmax, std::vector<std::int32_t>(9, 3));
     EXPECT_TRUE(std::isnan(pooled.dst[0]) && std::isnan(pooled.dst[8]));
   }
