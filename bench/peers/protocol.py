@@ -39,6 +39,7 @@ class Task:
     images: int
     threads: int
     data: Path
+    variant: str  # of a framework that has more than one way; "" for the best
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,10 @@ def parse_arguments() -> Task:
     for name in ("--batch", "--epochs", "--images", "--threads"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--variant", default="")
     given = parser.parse_args()
     return Task(given.network, NETWORKS[given.network], given.batch, given.epochs, given.images,
-                given.threads, given.data)
+                given.threads, given.data, given.variant)
 
 
 def read_idx(path: Path) -> np.ndarray:
