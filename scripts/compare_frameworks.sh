@@ -5,7 +5,7 @@
 # images, threads and precision (float32). Every run is a process of its own, the frameworks take
 # turns, and medians over the rounds are printed as tables. Writes runs.csv, summary.csv (median,
 # smallest, largest, and ratio to Tilewise of each figure), results.json, and charts as PNG and SVG.
-# The first time, installs the frameworks (8 GB, most of it PyTorch's libraries for GPUs, which it does
+# The first time, installs the frameworks (7 GB, most of it PyTorch's libraries for GPUs, which it does
 # not start without) in build/peers-venv. What cannot be installed is left out. Takes half an hour on
 # two cores.
 #
@@ -13,8 +13,8 @@
 #   --threads N        default: as many as there are processors
 #   --networks LIST    mnist_convnet, lenet5, vgg_style, or one case such as mnist_convnet/32;
 #                      default: all
-#   --frameworks LIST  default: tilewise,keras,jax,pytorch,dlib; besides, ways of theirs that were no
-#                      faster: keras-xla, pytorch-channels-last, pytorch-compile
+#   --frameworks LIST  default: tilewise,keras,jax,pytorch,dlib; besides, single ways of
+#                      theirs: keras-xla, keras-graph, pytorch-channels-last, pytorch-compile
 #   --epochs N         that are timed; default: 1
 #   --images N         of an epoch, cut to whole batches; default: 12800 of MNIST for the convnet, 25600
 #                      for LeNet-5, 1280 random ones for the VGG-style net
@@ -31,7 +31,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 peers_dir=$repo_root/bench/peers
 venv=$repo_root/build/peers-venv
 frameworks=(tilewise keras jax pytorch dlib)
-known=("${frameworks[@]}" keras-xla pytorch-channels-last pytorch-compile)
+known=("${frameworks[@]}" keras-xla keras-graph pytorch-channels-last pytorch-compile)
 output=
 plot_only=false
 arguments=()
@@ -102,5 +102,5 @@ done
 status=0
 "${compare[@]}" --data "$repo_root/data/mnist" --peak "$repo_root/build/release/apps/tilewise info --peak" \
   ${arguments[@]+"${arguments[@]}"} || status=$?
-say "$output has runs.csv, summary.csv, results.json and charts (.png and .svg)"
+[[ ! -f $output/results.json ]] || say "$output has runs.csv, summary.csv, results.json and charts (.png and .svg)"
 exit "$status"

@@ -58,7 +58,7 @@ class Run:
     images: int
     epochs: int
     peak_gflops: float
-    metrics: dict[str, float | None]
+    metrics: dict[str, float]  # without those that the run does not have
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,10 @@ class Spread:
     ratio: float | None
 
 
-def metrics_of(case: Case, result: dict[str, Any], peak_gflops: float) -> dict[str, float | None]:
+def metrics_of(case: Case, result: dict[str, Any], peak_gflops: float) -> dict[str, float]:
     speed = result["images"] / median(result["epoch_seconds"])
     inference = result["inference_images_per_second"]
+    accuracy = result["test_accuracy"]
     return {
         "images_per_second": speed,
         "seconds_per_epoch": TRAINING_SET / speed,
@@ -82,8 +83,7 @@ def metrics_of(case: Case, result: dict[str, Any], peak_gflops: float) -> dict[s
         "peak_memory_mib": result["peak_memory_bytes"] / 2**20,
         "inference_1": inference["1"],
         "inference_128": inference["128"],
-        "test_accuracy": result["test_accuracy"],
-    }
+    } | ({} if accuracy is None else {"test_accuracy": accuracy})
 
 
 def check(result: Any, asked: dict[str, Any], case: Case) -> None:
@@ -157,11 +157,11 @@ def summarise(runs: list[Run]) -> dict[tuple[str, str], dict[str, Spread]]:
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.case, run.framework), []).append(run)
-    summary = {}
+    summary: dict[tuple[str, str], dict[str, Spread]] = {}
     for key, group in groups.items():
         summary[key] = {}
         for metric in METRICS:
-            values = [run.metrics[metric] for run in group if run.metrics[metric] is not None]
+            values = [run.metrics[metric] for run in group if metric in run.metrics]
             if not values:
                 continue
             ratios = [run.metrics[metric] / theirs[metric] for run in group
@@ -186,7 +186,7 @@ def shown(value: float | None) -> str:
 def write_results(output: Path, facts: dict[str, Any], runs: list[Run]) -> None:
     summary = summarise(runs)
     rows = [[run.case, run.framework, run.round, run.version, run.choices, run.images, run.epochs,
-             shown(run.peak_gflops), *(shown(run.metrics[metric]) for metric in METRICS)]
+             shown(run.peak_gflops), *(shown(run.metrics.get(metric)) for metric in METRICS)]
             for run in runs]
     write_csv(output / "runs.csv", ["case", "framework", "round", "version", "choices", "images",
                                     "epochs", "peak_gflops", *METRICS], rows)
@@ -316,18 +316,21 @@ def main() -> int:
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, processors[:options.threads])
 
+    facts = {"cpu": cpu_model(), "threads": options.threads, "rounds": options.rounds}
+    options.output.mkdir(parents=True, exist_ok=True)
     runs: list[Run] = []
-    failed = set()
+    failed: set[tuple[str, str]] = set()
     for number in range(1, options.rounds + 1):
         for case in cases:
             peak = measure_peak(options.peak, options.threads)
             for name, command in peers.items():
-                if (case, name) in failed:
+                if (case.name, name) in failed:
                     continue
                 try:
                     result = run_peer(command, case, options)
                 except PeerError as error:
-                    failed.add((case, name))
+                    # Once is enough: it is in no table of this case.
+                    failed.add((case.name, name))
                     print(f"compare.py: {name} on {case.name} left out: {error}", file=sys.stderr)
                     continue
                 metrics = metrics_of(case, result, peak)
@@ -335,22 +338,20 @@ def main() -> int:
                                 result["images"], result["epochs"], peak, metrics))
                 print(f"round {number}, {case.name}, {name}: {metrics['images_per_second']:.0f} "
                       "images/s", file=sys.stderr, flush=True)
-    # A framework that failed once is in no table of that case.
-    runs = [run for run in runs
-            if not any(run.case == case.name and run.framework == name for case, name in failed)]
+        runs = [run for run in runs if (run.case, run.framework) not in failed]
+        write_results(options.output, facts, runs)  # after each round, in case it is interrupted
     if not runs:
         print("compare.py: nothing was measured", file=sys.stderr)
         return 1
 
-    facts = {"cpu": cpu_model(), "threads": options.threads, "rounds": options.rounds}
-    options.output.mkdir(parents=True, exist_ok=True)
-    write_results(options.output, facts, runs)
     for case in cases:
         if any(run.case == case.name for run in runs):
             print(table(case.name, runs))
     for name, version, choices in dict.fromkeys(
             (run.framework, run.version, run.choices) for run in runs):
-        print(f"{name} {version}: {choices}")
+        of = dict.fromkeys(run.case for run in runs
+                           if (run.framework, run.choices) == (name, choices))
+        print(f"{name} {version}: {choices} ({', '.join(of)})")
     if options.chart:
         draw(options.output, facts, runs, options.chart)
     return 1 if failed else 0

@@ -1,4 +1,5 @@
-"""Keras on TensorFlow. --variant xla compiles with XLA instead (jit_compile=True)."""
+"""Keras on TensorFlow, compiled with XLA (jit_compile=True) where that was faster. --variant xla and
+--variant graph do one or the other everywhere; see docs/performance.md for what they bring."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ import protocol  # noqa: E402
 from networks import Conv, Dense, Dropout, Flatten, Placed, Pool  # noqa: E402
 
 STEPS_PER_EXECUTION = 10
+XLA = {"lenet5"}
 
 
 def layer(place: Placed) -> keras.Layer:
@@ -55,14 +57,15 @@ class KerasPeer:
         keras.utils.set_random_seed(1)
         self.batch = task.batch
         self.data = data
+        xla = task.variant == "xla" or (task.variant == "" and task.name in XLA)
         self.model = keras.Sequential(
             [keras.Input(task.network.shape), *map(layer, task.network.placed())])
         self.model.compile(
             optimizer=keras.optimizers.Adam(**protocol.ADAM),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=task.variant == "xla", steps_per_execution=STEPS_PER_EXECUTION)
+            jit_compile=xla, steps_per_execution=STEPS_PER_EXECUTION)
         self.choices = f"fit() of arrays, {STEPS_PER_EXECUTION} steps per execution, " \
-            f"{'XLA' if task.variant == 'xla' else 'graph with oneDNN'}"
+            f"{'XLA' if xla else 'graph with oneDNN'}"
 
     def parameters(self) -> int:
         return self.model.count_params()

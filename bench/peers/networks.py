@@ -147,5 +147,5 @@ CASES = (
     Case("mnist_convnet", 128, 12_800),
     Case("mnist_convnet", 256, 12_800),
     Case("lenet5", 128, 25_600),
-    Case("vgg_style", 128, 2_560),
+    Case("vgg_style", 128, 1_280),
 )

@@ -1,4 +1,4 @@
-"""What the Python peers have in common: arguments, data, the order of measurements, and the one line
+"""What the Python peers have in common: arguments, data, the order of measurements, and the line
 of JSON that a peer prints. protocol.hpp is the same in C++."""
 
 from __future__ import annotations

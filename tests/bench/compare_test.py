@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""compare_test.py COMPARE_PY TILEWISE_PEER: the driver of scripts/compare_frameworks.sh, with peers that
-say what is known here, and one real run."""
+"""compare_test.py COMPARE_PY TILEWISE_PEER: the driver of scripts/compare_frameworks.sh, with peers
+that say what is known here, and one real run."""
 
 import csv
 import json
@@ -77,11 +77,12 @@ class CompareTest(unittest.TestCase):
         self.expect("slow", "test_accuracy", 0.5, 0.4, 0.5, 1)
         for row in ("| tilewise  | 6400     | 3200 to 12800 | 9.4     | 1.00 | 46%     |",
                     "| slow      | 1600     | 800 to 3200   | 37.5    | 4.00 | 11%     |",
-                    "slow 1.2: fast"):
+                    "slow 1.2: fast (mnist_convnet/128)"):
             self.assertIn(row, printed)
         with (self.folder / "runs.csv").open(encoding="utf-8") as file:
             rows = [(row["framework"], row["round"]) for row in csv.DictReader(file)]
-        self.assertEqual(rows, [(name, number) for number in "123" for name in ("tilewise", "slow")])
+        self.assertEqual(rows, [(name, number) for number in "123"
+                                for name in ("tilewise", "slow")])
         document = json.loads((self.folder / "results.json").read_text(encoding="utf-8"))
         self.assertEqual((len(document["runs"]), document["threads"]), (6, 1))
 

@@ -1,6 +1,6 @@
-"""Stands in for a framework: fake_peer.py ANSWERS --network NAME and so on. ANSWERS is a JSON list; the
-n-th call answers with its n-th element: text as it is, a number as exit code, or an object, in which
-what was asked is filled in. The calls are kept in ANSWERS.calls."""
+"""Stands in for a framework: fake_peer.py ANSWERS --network NAME and so on. ANSWERS is a JSON list;
+the n-th call answers with its n-th element: text as it is, a number as exit code, or an object, in
+which what was asked is filled in. The calls are kept in ANSWERS.calls."""
 
 import json
 import os
