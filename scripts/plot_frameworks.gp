@@ -35,7 +35,7 @@ terminal(format, width, height) = format eq "png" ? \
 array metric = ["share_of_peak", "inference_1", "inference_128", "first_step_seconds", "peak_memory_mib"]
 array caption = ["Training: share of the FMA peak", "Inference at batch 1, images/s", \
   "Inference at batch 128, images/s", "From start to the first finished step, s", "Peak memory, MiB"]
-array low = [0, 1, 1, 0.1, 10]
+array low = [0, 1, 1, 0.01, 10]
 array left = [0.07, 0.07, 0.57, 0.07, 0.57]
 array right = [0.98, 0.48, 0.98, 0.48, 0.98]
 array top = [0.885, 0.565, 0.565, 0.265, 0.265]
