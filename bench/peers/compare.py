@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the peers in turn and sums up what they say. scripts/compare_frameworks.sh calls it; it needs
-nothing but Python, and gnuplot for the chart.
+"""Runs the peers in turn and sums up what they say. scripts/compare_frameworks.sh calls it; it
+needs nothing but Python, and gnuplot for the chart.
 
 A peer is a command that takes --network, --batch, --epochs, --images, --threads and --data, and
 prints one line of JSON (see protocol.py). Every run is a process of its own."""
@@ -63,7 +63,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over the rounds; ratio is the median of its ratios to Tilewise's of the same round."""
+    """A metric over the rounds; ratio: median of its ratios to Tilewise's of the same round."""
 
     median: float
     min: float
@@ -207,7 +207,7 @@ def markdown(rows: list[list[str]]) -> str:
 
 
 def table(case: str, runs: list[Run]) -> str:
-    """What is printed of one case. `time` is that of an epoch over Tilewise's: 2 is half as fast."""
+    """What is printed of a case. `time` is that of an epoch over Tilewise's: 2 is half as fast."""
     summary = summarise(runs)
     runs = [run for run in runs if run.case == case]
     rows = [["framework", "images/s", "min to max", "s/epoch", "time", "of peak", "first step",

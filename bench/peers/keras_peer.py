@@ -1,5 +1,5 @@
-"""Keras on TensorFlow, compiled with XLA (jit_compile=True) where that was faster. --variant xla and
---variant graph do one or the other everywhere; see docs/performance.md for what they bring."""
+"""Keras on TensorFlow, compiled with XLA (jit_compile=True) where that was faster. --variant xla
+and --variant graph do one or the other everywhere; see docs/performance.md for what they bring."""
 
 from __future__ import annotations
 
