@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data|bench|profile]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|bench|peers|profile]...
 #
 # Installs the Debian packages that building, testing, plotting and fetching data need, those that
-# benchmarks are compared with, and those that profile: those that are missing, of all groups but the last
-# two unless some are named. Needs root, or sudo that asks no password; without, it names what is missing and leaves it at
-# that.
+# benchmarks and whole frameworks are compared with, and those that profile: those that are missing, of
+# all groups but the last three unless some are named. Needs root, or sudo that asks no password; without,
+# it names what is missing and leaves it at that.
 #
 #   --list   print the packages, install nothing
 #   --help   print this
@@ -26,6 +26,9 @@ plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)
 data_packages=(curl ca-certificates)
 # Libraries to compare with, and what reads the benchmarks' JSON.
 bench_packages=(libdnnl-dev libopenblas-dev jq)
+# Frameworks to compare with: dlib, on the BLAS that is fastest for it, and Python for the others, which
+# pip installs.
+peers_packages=(libdlib-dev libopenblas0-pthread python3 python3-venv)
 # perf, and objdump and addr2line for what it annotates.
 profile_packages=(linux-perf binutils)
 
@@ -40,8 +43,9 @@ for argument in "$@"; do
     plot) wanted+=("${plot_packages[@]}") ;;
     data) wanted+=("${data_packages[@]}") ;;
     bench) wanted+=("${bench_packages[@]}") ;;
+    peers) wanted+=("${peers_packages[@]}") ;;
     profile) wanted+=("${profile_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, bench or profile" ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, bench, peers or profile" ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then

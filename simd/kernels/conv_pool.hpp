@@ -89,10 +89,10 @@ template <class Arch, int TAPS>
       of_pixel[q] =
           xsimd::select(place == Vec<Arch>(static_cast<float>(q)), gradient, Vec<Arch>(0.0F));
     }
-    TILEWISE_UNROLL for (int t = 0; t < TAPS; ++t) {
-      const std::int64_t offset = args.taps[tap + t];
-      TILEWISE_UNROLL for (int q = 0; q < 4; ++q) {
-        add_product<Arch>(Vec<Arch>(pixel[q][offset]), of_pixel[q], sum[t]);
+    // Taps inside: their sums do not wait for each other.
+    TILEWISE_UNROLL for (int q = 0; q < 4; ++q) {
+      TILEWISE_UNROLL for (int t = 0; t < TAPS; ++t) {
+        add_product<Arch>(Vec<Arch>(pixel[q][args.taps[tap + t]]), of_pixel[q], sum[t]);
       }
     }
   }
