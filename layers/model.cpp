@@ -159,8 +159,9 @@ void Model::book_memory() {
       if (inside) chunk_buffer_floats_ = std::max(chunk_buffer_floats_, steps_[i]->dst_size());
     }
   }
-  part_images_ = std::clamp<std::int64_t>(kPartFloats / std::max<std::int64_t>(1, chunk_buffer_floats_),
-                                          1, chunk_images_);
+  const std::int64_t fitting = kPartFloats / std::max<std::int64_t>(1, chunk_buffer_floats_);
+  part_images_ = options_.plan.depth_first ? std::clamp<std::int64_t>(fitting, 1, chunk_images_)
+                                           : chunk_images_;
   chunk_buffer_floats_ = round_up_to_line(part_images_ * chunk_buffer_floats_);
   chunk_buffers_ = AlignedBuffer<float>(checked_product(2 * workers, chunk_buffer_floats_));
 }
@@ -277,6 +278,9 @@ float* Model::chunk_buffer(std::size_t step, int worker) {
 }
 
 void Model::prepare(bool training) {
+  const Packed wanted = training ? Packed::both : Packed::forward;
+  if (packed_ >= wanted) return;
+  packed_ = wanted;
   const ProfileScope scope(options_.profiler, {.activity = Profiler::kPack}, &executor_);
   double nanoseconds = 0;
   for (const Parameter& parameter : parameters_) nanoseconds += static_cast<double>(parameter.size());
@@ -435,6 +439,7 @@ BatchResult Model::evaluate_loss(std::span<const std::int32_t> labels) {
 }
 
 void Model::update(std::int64_t images, Optimizer& optimizer) {
+  packed_ = Packed::nothing;
   optimizer.begin_step();
   const std::int64_t chunks = chunk_count(images);
   const auto floats = static_cast<double>(network_.parameter_count());

@@ -21,6 +21,9 @@ struct PlanOptions {
   bool move_relu_behind_pooling = true;  ///< layers/rewrite.hpp
   bool fuse_pooling = true;              ///< layers/rewrite.hpp
   bool sparse_gradients = true;          ///< with fuse_pooling
+  /// Images go through a chunk's steps a few at a time, that fit in cache, not all through one step after
+  /// the other. Changes no bit.
+  bool depth_first = true;
 };
 
 struct ModelOptions {
@@ -60,7 +63,12 @@ class Model {
   Executor& executor() { return executor_; }
   Profiler* profiler() const { return options_.profiler; }
 
-  std::span<Parameter> parameters() { return parameters_; }
+  /// To change weights call it anew after each batch: that is how the model knows that what it has packed
+  /// is out of date.
+  std::span<Parameter> parameters() {
+    packed_ = Packed::nothing;
+    return parameters_;
+  }
   std::span<const Parameter> parameters() const { return parameters_; }
 
   /// Where the next batch goes: (max_batch, ...input shape), dense.
@@ -140,6 +148,9 @@ class Model {
   ModelOptions options_;
   std::int64_t chunk_images_;
   std::int64_t part_images_ = 1;  ///< images of a chunk that go through a segment together
+  /// Which passes the steps have packed the current weights for.
+  enum class Packed : std::uint8_t { nothing, forward, both };
+  Packed packed_ = Packed::nothing;
   bool training_ = false;
   std::uint32_t iteration_ = 0;
 

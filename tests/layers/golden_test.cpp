@@ -97,7 +97,8 @@ void for_each_golden(Check check) {
              {"no skip_unread", {.skip_unread = false}},
              {"no move_relu_behind_pooling", {.move_relu_behind_pooling = false}},
              {"no fuse_pooling", {.fuse_pooling = false}},
-             {"no sparse_gradients", {.sparse_gradients = false}}}) {
+             {"no sparse_gradients", {.sparse_gradients = false}},
+             {"no depth_first", {.depth_first = false}}}) {
       SCOPED_TRACE(what);
       check(golden, plan);
     }

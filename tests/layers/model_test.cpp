@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "support/error_matchers.hpp"
 #include "support/random_data.hpp"
 #include "support/reference_network.hpp"
@@ -110,6 +113,21 @@ TEST(DeterminismTest, SkippingWhatNobodyReadsChangesNoBit) {
   }
 }
 
+TEST(DeterminismTest, DepthFirstChangesNoBit) {
+  Executor executor(2);
+  std::vector<std::vector<float>> weights;
+  for (const bool depth_first : {true, false}) {
+    Model model(mnist_convnet(), executor, {.max_batch = 48, .seed = 3, .plan = {.depth_first = depth_first}});
+    Adam adam;
+    for (std::uint32_t step = 0; step < 3; ++step) {
+      fill_input(model, step);
+      model.train_batch(some_labels(48, step), adam);
+    }
+    weights.push_back(all_weights(model));
+  }
+  EXPECT_TRUE(testing::same_bits(weights[0], weights[1]));
+}
+
 TEST(DeterminismTest, SeedsDiffer) {
   Executor executor(1);
   const Model one(mnist_convnet(), executor, {.max_batch = 1, .seed = 1});
@@ -144,6 +162,40 @@ TEST(ModelTest, BatchesDoNotAffectEachOther) {
   const std::vector<float> first(all.begin(), all.begin() + 10);
   const auto one = model.predict_batch(1);
   EXPECT_TRUE(testing::same_bits(one, first));
+}
+
+// Packed filters are kept from batch to batch, until weights change: by hand or by training.
+TEST(ModelTest, PredictsWithTheWeightsThatItHas) {
+  Executor executor(2);
+  Model model(mnist_convnet(), executor, {.max_batch = 4, .seed = 1});
+  fill_input(model, 1);
+  const auto predict = [&](Model& m) {
+    const auto output = m.predict_batch(4);
+    return std::vector<float>(output.begin(), output.end());
+  };
+  const auto predict_afresh = [&] {
+    Model other(mnist_convnet(), executor, {.max_batch = 4, .seed = 2});
+    std::ranges::copy(model.input(), other.input().begin());
+    for (std::size_t p = 0; p < other.parameters().size(); ++p) {
+      const Parameter& from = std::as_const(model).parameters()[p];
+      std::copy_n(from.value(), from.size(), other.parameters()[p].value());
+    }
+    return predict(other);
+  };
+  const std::vector<float> first = predict(model);
+  EXPECT_TRUE(testing::same_bits(predict(model), first));
+  for (Parameter& parameter : model.parameters()) parameter.value()[0] += 0.5F;
+  const std::vector<float> changed = predict(model);
+  EXPECT_FALSE(testing::same_bits(changed, first));
+  EXPECT_TRUE(testing::same_bits(changed, predict_afresh()));
+  Adam adam;
+  model.train_batch(some_labels(4, 0), adam);
+  const std::vector<float> trained = predict(model);
+  EXPECT_FALSE(testing::same_bits(trained, changed));
+  EXPECT_TRUE(testing::same_bits(trained, predict_afresh()));
+  // What was packed for predicting does for training only in part.
+  model.train_batch(some_labels(4, 1), adam);
+  EXPECT_TRUE(testing::same_bits(predict(model), predict_afresh()));
 }
 
 TEST(ModelTest, LearnsOneBatchByHeart) {
