@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace tilewise::app {
 
@@ -45,6 +46,7 @@ struct ProfileOptions {
   int threads = 0;
   std::string trace;  ///< empty: none
   std::string csv;    ///< empty: none
+  std::vector<std::string> without;  ///< names of plan_switches.hpp
 };
 
 struct InfoOptions {

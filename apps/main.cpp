@@ -8,6 +8,7 @@
 #include <new>
 
 #include "apps/commands.hpp"
+#include "apps/plan_switches.hpp"
 #include "tilewise/core/error.hpp"
 
 namespace tilewise::app {
@@ -92,6 +93,13 @@ void add_profile_command(CLI::App& app, ProfileOptions& options) {
   add_threads(command, options.threads);
   add_trace(command, options.trace);
   command.add_option("--csv", options.csv, "file for the table as CSV");
+  std::vector<std::string> switches;
+  for (const auto& [name, member] : kPlanSwitches) switches.push_back(name);
+  command.add_option("--without", options.without,
+                     "what the plan is not to do, to see what it brings: of depth_first, fuse_pooling,\n"
+                     "move_relu_behind_pooling, skip_unread and sparse_gradients, several with commas")
+      ->delimiter(',')
+      ->check(CLI::IsMember(switches));
   command.footer(
       "ms       a step's time, as if all threads had worked on it together: the column adds up\n"
       "         to the step's time on the wall; 'idle' is threads waiting for each other\n"
@@ -100,7 +108,8 @@ void add_profile_command(CLI::App& app, ProfileOptions& options) {
       "GB/s     arrays that are read and written, each counted once, from cache or memory\n"
       "kernel   tile: rows x vectors of the micro-kernel's register tile; else the kernel's name\n"
       "Example:\n"
-      "  tilewise profile --threads 2 --trace trace.json --csv profile.csv");
+      "  tilewise profile --threads 2 --trace trace.json --csv profile.csv\n"
+      "  tilewise profile --without sparse_gradients");
 }
 
 void add_info_command(CLI::App& app, InfoOptions& options) {

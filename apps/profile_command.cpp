@@ -5,6 +5,7 @@
 
 #include "apps/commands.hpp"
 #include "apps/peak_meter.hpp"
+#include "apps/plan_switches.hpp"
 #include "apps/profile_report.hpp"
 #include "apps/runtime.hpp"
 #include "apps/stop_signal.hpp"
@@ -59,9 +60,12 @@ int profile(const ProfileOptions& options) {
   fmt::print("{}\n", runtime.description());
   std::fflush(stdout);
   const Dataset data = load_mnist(options.data_dir, Split::train);
+  PlanOptions plan;
+  for (const std::string& name : options.without) plan.*kPlanSwitches.at(name) = false;
   Profiler profiler({.trace_events = options.trace.empty() ? 0 : kTraceEvents});
   Model model(mnist_convnet(data.image_shape(), data.classes()), runtime.executor(),
               {.max_batch = std::min(options.batch_size, data.size()),
+               .plan = plan,
                .kernels = &runtime.kernels(),
                .profiler = &profiler});
   Adam adam;

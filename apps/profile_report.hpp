@@ -8,7 +8,7 @@
 
 namespace tilewise::app {
 
-/// Events that a trace keeps: 1,200 steps of the MNIST convnet, about 34 MB of JSON.
+/// Events that a trace keeps: 300 steps of the MNIST convnet, about 34 MB of JSON.
 inline constexpr std::int64_t kTraceEvents = 262'144;
 
 /// What a profile is told for people and for programs.

@@ -9,7 +9,7 @@ namespace tilewise {
 Adam::Adam(const AdamOptions& options) : Optimizer(options.learning_rate), options_(options) {
   const auto is_decay = [](double beta) { return beta >= 0 && static_cast<float>(beta) < 1; };
   if (!is_decay(options.beta_1) || !is_decay(options.beta_2) || !(options.epsilon > 0)) {
-    throw ArgumentError("Adam: beta_1 and beta_2 must be in [0, 1) and epsilon positive");
+    throw ArgumentError("Adam: beta_1 and beta_2 must be in [0, 1), as floats, and epsilon positive");
   }
 }
 
@@ -24,7 +24,7 @@ void Adam::allocate_state(std::span<const Parameter> parameters) {
 
 void Adam::compute_factors() {
   const auto t = static_cast<double>(steps());
-  // The betas that the averages are made with: 1 - 0.999F is 1.3e-5 smaller than 1 - 0.999.
+  // The betas that the averages are made with: 1 - 0.999F is smaller than 1 - 0.999 by 1.3e-5 of it.
   const auto beta_1 = static_cast<float>(options_.beta_1);
   const auto beta_2 = static_cast<float>(options_.beta_2);
   const double rate = learning_rate() * std::sqrt(1 - std::pow(double{beta_2}, t)) /

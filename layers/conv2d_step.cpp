@@ -42,8 +42,8 @@ void Conv2DStep::forward(const Chunk& chunk, const float* src, float* dst) {
 }
 
 void Conv2DStep::begin_gradients(const Chunk& chunk) {
-  std::fill_n(kernel_.gradient_slot(chunk.index), kernel_.size(), 0.0F);
-  std::fill_n(bias_.gradient_slot(chunk.index), bias_.size(), 0.0F);
+  kernel_.clear_gradient_slot(chunk.index);
+  bias_.clear_gradient_slot(chunk.index);
 }
 
 void Conv2DStep::backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,

@@ -21,6 +21,7 @@ ConvPoolStep::ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvSha
     sparse_.emplace(kernels, conv, pool);
     packed_backward_ = AlignedBuffer<float>(sparse_->packed_floats());
   } else {
+    if (sparse) short_ = forward_.one_pass();
     dense_.emplace(Dense{{kernels, conv}, {kernels, conv}});
     packed_backward_ = AlignedBuffer<float>(dense_->data.packed_floats());
   }
@@ -57,8 +58,8 @@ void ConvPoolStep::forward(const Chunk& chunk, const float* src, float* dst) {
 }
 
 void ConvPoolStep::begin_gradients(const Chunk& chunk) {
-  std::fill_n(kernel_.gradient_slot(chunk.index), kernel_.size(), 0.0F);
-  std::fill_n(bias_.gradient_slot(chunk.index), bias_.size(), 0.0F);
+  kernel_.clear_gradient_slot(chunk.index);
+  bias_.clear_gradient_slot(chunk.index);
 }
 
 void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
@@ -78,13 +79,12 @@ void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* d
       if (d_image != nullptr) sparse_->data(d_pooled, argmax, wei, d_image, chunk.scratch);
       continue;
     }
-    const simd::ConvPoolShort* const one_pass = forward_.one_pass();
-    if (one_pass != nullptr) one_pass->weights(image, d_pooled, argmax, d_kernel, chunk.scratch);
-    if (one_pass != nullptr && d_image == nullptr) continue;
+    if (short_ != nullptr) short_->weights(image, d_pooled, argmax, d_kernel, chunk.scratch);
+    if (short_ != nullptr && d_image == nullptr) continue;
     Workspace scratch = chunk.scratch;
     float* const d_convolved = scratch.take(conv_.dst_size());
     kernels_.max_pool_backward(pool_, d_pooled, argmax, d_convolved);
-    if (one_pass == nullptr) dense_->weights.image(image, d_convolved, d_kernel, scratch);
+    if (short_ == nullptr) dense_->weights.image(image, d_convolved, d_kernel, scratch);
     if (d_image != nullptr) dense_->data.image(d_convolved, wei, d_image, scratch);
   }
 }
@@ -101,20 +101,18 @@ void ConvPoolStep::end_gradients(const Chunk& chunk) {
 
 // The arg-max is as large as the output.
 Work ConvPoolStep::forward_work(std::int64_t images) const {
-  const std::int64_t pixels = pool_.oh * pool_.ow * pool_.kh * pool_.kw;
   Work work = Step::forward_work(images);
-  work.flops = 2 * static_cast<double>(forward_.one_pass() != nullptr ? pixels : conv_.oh() * conv_.ow()) *
-               static_cast<double>(conv_.wei_size()) * static_cast<double>(images);
+  work.flops = flops(forward_.one_pass() != nullptr ? 4 * windows() : conv_.oh() * conv_.ow(), images);
   work.bytes += array_bytes(images * dst_size() + conv_.wei_size());
   return work;
 }
 
 Work ConvPoolStep::backward_work(std::int64_t images, bool wants_d_src) const {
   const int products = wants_d_src ? 2 : 1;
-  const std::int64_t pixels = sparse_ ? pool_.oh * pool_.ow : conv_.oh() * conv_.ow();
+  const std::int64_t pixels = sparse_ ? windows() : conv_.oh() * conv_.ow();
   Work work = Step::backward_work(images, wants_d_src);
-  work.flops = products * 2 * static_cast<double>(pixels) * static_cast<double>(conv_.wei_size()) *
-               static_cast<double>(images);
+  work.flops = flops(short_ != nullptr ? 4 * windows() : pixels, images);
+  if (wants_d_src) work.flops += flops(pixels, images);
   work.bytes += array_bytes(images * dst_size() + products * conv_.wei_size());
   return work;
 }
@@ -124,10 +122,9 @@ std::string ConvPoolStep::forward_kernel() const {
 }
 
 std::string ConvPoolStep::backward_kernel(bool wants_d_src) const {
-  if (sparse_) return "sparse";
-  const std::string text = forward_.one_pass() != nullptr
-                               ? "conv_pool_weights"
-                               : "weights " + dense_->weights.tile().to_string();
+  if (sparse_) return "list_picked, add_sparse";
+  const std::string text =
+      short_ != nullptr ? "conv_pool_weights" : "weights " + dense_->weights.tile().to_string();
   return wants_d_src ? text + ", data " + dense_->data.tile().to_string() : text;
 }
 

@@ -14,7 +14,7 @@ namespace tilewise {
 /// image at a time, if at all.
 class ConvPoolStep final : public Step {
  public:
-  /// sparse: back-propagation looks only at the pixels that pooling picked, if that pays.
+  /// sparse: back-propagation looks only at the pixels that pooling picked, where that pays.
   ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv, Parameter& kernel,
                Parameter& bias, const simd::MaxPoolGeometry& pool, bool relu, bool sparse,
                std::int64_t max_batch);
@@ -37,6 +37,12 @@ class ConvPoolStep final : public Step {
   std::string backward_kernel(bool wants_d_src) const override;
 
  private:
+  std::int64_t windows() const { return pool_.oh * pool_.ow; }
+  /// Of a product for each of `pixels` pixels of the convolution's output.
+  double flops(std::int64_t pixels, std::int64_t images) const {
+    return 2 * static_cast<double>(pixels * conv_.wei_size()) * static_cast<double>(images);
+  }
+
   struct Dense {
     simd::ConvBackwardWeights weights;
     simd::ConvBackwardData data;
@@ -47,7 +53,8 @@ class ConvPoolStep final : public Step {
   simd::MaxPoolGeometry pool_;
   bool relu_;
   simd::ConvPoolForward forward_;
-  // One of the two.
+  const simd::ConvPoolShort* short_ = nullptr;  ///< part of forward_, if it makes the filters' gradient
+  // One of the two; the other gradients.
   std::optional<simd::ConvPooledBackward> sparse_;
   std::optional<Dense> dense_;
   Parameter& kernel_;

@@ -19,6 +19,7 @@ class DropoutStep final : public Step {
         scale_(static_cast<float>(1.0 / (1.0 - rate))) {}
 
   bool backward_reads_src() const override { return false; }
+  bool backward_reads_dst() const override { return true; }  // what was dropped is -0
 
   void forward(const Chunk& chunk, const float* src, float* dst) override {
     const std::int64_t size = chunk.images * src_size();

@@ -9,6 +9,7 @@
 #include "tilewise/layers/categorical_crossentropy.hpp"
 #include "tilewise/layers/rewrite.hpp"
 #include "tilewise/layers/softmax.hpp"
+#include "tilewise/simd/blocking.hpp"
 
 namespace tilewise {
 namespace {
@@ -18,8 +19,8 @@ namespace {
 constexpr std::int64_t kChunks = 16;
 constexpr std::int64_t kMaxChunkImages = 8;
 
-// Images go through a segment in parts whose largest activation has at most so many floats, 128 KB: so
-// that it is in L2 from one step to the next.
+// Images go through a segment in parts for which no step reads and writes more floats than these, 128 KB: so
+// that what one writes is in L2 when the next reads it.
 constexpr std::int64_t kPartFloats = 32 * 1024;
 
 // Backward is two products for each one forward.
@@ -147,21 +148,26 @@ void Model::book_memory() {
   scratch_ = AlignedBuffer<float>(
       std::max(whole_scratch, checked_product(workers, scratch_floats_)));
 
+  std::int64_t most = 1;  // floats that a step reads and writes for an image
   for (Segment& segment : segments_) {
     if (segment.first > first_trainable_) {
       segment.d_input = Tensor(Shape{batch, steps_[segment.first]->src_size()});
     }
     for (std::size_t i = segment.first; i < segment.last; ++i) {
       const bool inside = i + 1 < segment.last;
+      if (!segment.whole_batch) most = std::max(most, steps_[i]->src_size() + steps_[i]->dst_size());
       const bool kept =
           !inside || steps_[i]->backward_reads_dst() || steps_[i + 1]->backward_reads_src();
       activations_.push_back(kept ? Tensor(Shape{batch, steps_[i]->dst_size()}) : Tensor());
       if (inside) chunk_buffer_floats_ = std::max(chunk_buffer_floats_, steps_[i]->dst_size());
     }
   }
-  const std::int64_t fitting = kPartFloats / std::max<std::int64_t>(1, chunk_buffer_floats_);
-  part_images_ = options_.plan.depth_first ? std::clamp<std::int64_t>(fitting, 1, chunk_images_)
-                                           : chunk_images_;
+  part_images_ = chunk_images_;
+  if (options_.plan.depth_first) {
+    const std::int64_t fitting = std::clamp<std::int64_t>(kPartFloats / most, 1, chunk_images_);
+    const std::int64_t parts = simd::ceil_div(chunk_images_, fitting);
+    part_images_ = simd::ceil_div(chunk_images_, parts);
+  }
   chunk_buffer_floats_ = round_up_to_line(part_images_ * chunk_buffer_floats_);
   chunk_buffers_ = AlignedBuffer<float>(checked_product(2 * workers, chunk_buffer_floats_));
 }
@@ -280,13 +286,13 @@ float* Model::chunk_buffer(std::size_t step, int worker) {
 void Model::prepare(bool training) {
   const Packed wanted = training ? Packed::both : Packed::forward;
   if (packed_ >= wanted) return;
-  packed_ = wanted;
   const ProfileScope scope(options_.profiler, {.activity = Profiler::kPack}, &executor_);
   double nanoseconds = 0;
   for (const Parameter& parameter : parameters_) nanoseconds += static_cast<double>(parameter.size());
   executor_.parallel_for(
       static_cast<std::int64_t>(steps_.size()), nanoseconds,
       [&](std::int64_t step, int) { steps_[static_cast<std::size_t>(step)]->prepare(training); });
+  packed_ = wanted;
 }
 
 void Model::forward(std::int64_t images, std::size_t end) {
@@ -364,17 +370,18 @@ void Model::backward(std::int64_t images) {
 
 void Model::backward_segment(const Chunk& chunk, const Segment& segment, float* d_output,
                              float* d_input, int worker) {
-  const auto for_each_step = [&](void (Step::*collect)(const Chunk&)) {
+  const auto for_each_gradient = [&](void (Step::*begin_or_end)(const Chunk&)) {
     for (std::size_t i = segment.first; i < segment.last; ++i) {
+      if (!steps_[i]->trainable()) continue;
       const ProfileScope scope(options_.profiler, {.activity = profile_.backward_of(i, steps_.size()),
                                                    .worker = worker,
-                                                   .chunk = chunk.index,
+                                                   .chunk = segment.whole_batch ? -1 : chunk.index,
                                                    .images = chunk.images,
                                                    .is_call = false});
-      ((*steps_[i]).*collect)(chunk);
+      (*steps_[i].*begin_or_end)(chunk);
     }
   };
-  for_each_step(&Step::begin_gradients);
+  for_each_gradient(&Step::begin_gradients);
   if (segment.whole_batch) {
     backward_range(chunk, segment, d_output, d_input, worker);
   } else {
@@ -382,7 +389,7 @@ void Model::backward_segment(const Chunk& chunk, const Segment& segment, float* 
       backward_range(part, segment, d_output, d_input, worker);
     });
   }
-  for_each_step(&Step::end_gradients);
+  for_each_gradient(&Step::end_gradients);
 }
 
 void Model::backward_range(const Chunk& chunk, const Segment& segment, float* d_output,

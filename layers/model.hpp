@@ -63,13 +63,14 @@ class Model {
   Executor& executor() { return executor_; }
   Profiler* profiler() const { return options_.profiler; }
 
-  /// To change weights call it anew after each batch: that is how the model knows that what it has packed
-  /// is out of date.
-  std::span<Parameter> parameters() {
-    packed_ = Packed::nothing;
-    return parameters_;
-  }
   std::span<const Parameter> parameters() const { return parameters_; }
+  /// Calls edit(parameters), a std::span<Parameter> that is not to be kept: what the model has packed of
+  /// them is out of date afterwards.
+  template <class Edit>
+  void edit_parameters(Edit edit) {
+    packed_ = Packed::nothing;
+    edit(std::span<Parameter>(parameters_));
+  }
 
   /// Where the next batch goes: (max_batch, ...input shape), dense.
   std::span<float> input() { return input_.span(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -38,6 +39,7 @@ class Parameter {
 
   /// Where chunk `chunk` of the batch leaves its part of the gradient.
   float* gradient_slot(std::int64_t chunk) { return gradients_.data() + chunk * slot_size_; }
+  void clear_gradient_slot(std::int64_t chunk) { std::fill_n(gradient_slot(chunk), size(), 0.0F); }
 
   /// Adds up elements [first, first + count) of the first `slots` slots. The sum is left in slot 0.
   void reduce_gradient(const simd::KernelTable& kernels, std::int64_t slots, std::int64_t first,

@@ -24,13 +24,13 @@ struct ProfileEvent {
   std::int64_t duration = 0;  ///< nanoseconds
   std::int32_t activity = 0;
   std::int32_t chunk = -1;    ///< of the loop that it was part of; -1 outside loops
-  std::int32_t images = 0;    ///< of the chunk; 0 if it is not made of images
+  std::int32_t images = 0;    ///< of the chunk, or its part; 0 if it is not made of images
 };
 
 /// An activity's sums over all workers.
 struct ProfileRow {
   Activity activity;
-  std::int64_t calls = 0;  ///< chunks of images; for what takes the whole batch, batches
+  std::int64_t calls = 0;  ///< chunks of images, or parts of them; for what takes the whole batch, batches
   double seconds = 0;      ///< of all workers together
   Work work;
 };

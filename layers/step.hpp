@@ -18,7 +18,7 @@ namespace tilewise {
 
 /// Consecutive images of a batch, and what a step needs to know to work on them.
 struct Chunk {
-  std::int64_t index = 0;   ///< names the gradient slot; some chunks of images share one
+  std::int64_t index = 0;   ///< names the gradient slot; the parts of a chunk share it
   std::int64_t first = 0;   ///< first image
   std::int64_t images = 0;
   bool training = false;

@@ -61,7 +61,8 @@ END {
     product = name == "gemm" || name ~ /^conv_/
     for (i = 1; i <= n; ++i) {
       if (product) print i, shape[i] of_three("share" name, shape[i], most, 100) > (name ".dat")
-      if ((name, shape[i]) in intensity && intensity[name, shape[i]] > 0) {
+      # Not those that skip work: their shares are of what is described, and may be above all roofs.
+      if (name !~ /^pooled_/ && (name, shape[i]) in intensity && intensity[name, shape[i]] > 0) {
         group = name == "gemm" ? 1 : name == "conv_forward" ? 2 : name ~ /^conv_/ ? 3 : 4
         v = value(name SUBSEP shape[i] SUBSEP 1 SUBSEP 1)
         roofline[group] = roofline[group] intensity[name, shape[i]] " " v "\n"

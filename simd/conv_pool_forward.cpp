@@ -8,7 +8,7 @@ constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 ConvPoolForward::ConvPoolForward(const KernelTable& kernels, const ConvShape& conv,
                                  const MaxPoolGeometry& pool)
-    : kernels_(kernels), conv_(conv), pool_(pool) {
+    : kernels_(kernels), conv_(conv.checked()), pool_(pool) {
   if (ConvPoolShort::possible(conv, pool)) {
     short_.emplace(kernels, conv, pool);
   } else {

@@ -33,12 +33,11 @@ std::int64_t rows_below(const MaxPoolGeometry& g, std::int64_t rows) {
 ConvPoolShort::ConvPoolShort(const KernelTable& kernels, const ConvShape& conv,
                              const MaxPoolGeometry& pool)
     : kernels_(kernels),
-      conv_(conv),
+      conv_(conv.checked()),
       pool_(pool),
       tile_(four_rows(kernels, conv.oc)),
       bands_(pool.oh, std::max<std::int64_t>(
                           1, kBandFloats / (pool.stride_h * conv.stride_h * conv.stored_w() * conv.ic))) {
-  conv.check();
   if (!possible(conv, pool)) {
     throw ArgumentError("ConvPoolShort: " + conv.to_string() + " has too many taps, or windows are not 2x2");
   }
@@ -52,6 +51,7 @@ ConvPoolShort::ConvPoolShort(const KernelTable& kernels, const ConvShape& conv,
 }
 
 bool ConvPoolShort::possible(const ConvShape& conv, const MaxPoolGeometry& pool) {
+  conv.check();
   return conv.kh * conv.kw * conv.ic <= kMostTaps && pool.kh == 2 && pool.kw == 2 &&
          pool.pad_top == 0 && pool.pad_left == 0 && rows_below(pool, pool.oh) <= conv.oh() &&
          (pool.ow - 1) * pool.stride_w + 2 <= conv.ow();

@@ -19,7 +19,8 @@ class ConvPoolShort {
   /// convolution, ArgumentError when it is not possible().
   ConvPoolShort(const KernelTable& kernels, const ConvShape& conv, const MaxPoolGeometry& pool);
 
-  /// Whether taps are few, and all windows 2x2 and within the convolution's output.
+  /// Whether taps are few, and all windows 2x2 and within the convolution's output. Throws ShapeError when
+  /// `conv` is not a convolution.
   static bool possible(const ConvShape& conv, const MaxPoolGeometry& pool);
 
   const TileShape& tile() const { return tile_; }

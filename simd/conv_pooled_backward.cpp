@@ -30,12 +30,11 @@ std::int64_t floats_of(std::int64_t count) {
 ConvPooledBackward::ConvPooledBackward(const KernelTable& kernels, const ConvShape& conv,
                                        const MaxPoolGeometry& pool)
     : kernels_(kernels),
-      conv_(conv),
+      conv_(conv.checked()),
       pool_(pool),
       row_(conv.kw * conv.ic),
       pieces_(ceil_div(row_, kernels.vector_floats), kMaxSparseVectors),
       bands_(windows(), std::max<std::int64_t>(1, kListedTerms / conv.oc)) {
-  conv.check();
   if (!possible(kernels, conv)) {
     throw ArgumentError("ConvPooledBackward: a filter row of " + conv.to_string() +
                         " is not one run of at least " + std::to_string(kernels.vector_floats) +
@@ -44,6 +43,7 @@ ConvPooledBackward::ConvPooledBackward(const KernelTable& kernels, const ConvSha
 }
 
 bool ConvPooledBackward::possible(const KernelTable& kernels, const ConvShape& conv) {
+  conv.check();
   // Offsets have 32 bits.
   const std::int64_t largest = std::max(conv.stored_h() * conv.stored_w() * conv.ic, conv.wei_size());
   return (conv.dilation_w == 1 || conv.kw == 1) && conv.kw * conv.ic >= kernels.vector_floats &&

@@ -11,7 +11,7 @@ namespace tilewise::simd {
 
 /// Gradients of a convolution (conv_shape.hpp) whose output goes through max-pooling, prepared for one
 /// shape; immutable. Of a pooling window only the pixel that was the largest has a gradient, and none if
-/// a ReLU cut it off, so that of 2x2 windows a sixth of the dense products are left. For each gradient g
+/// a ReLU cut it off: of 2x2 windows at most a quarter of the dense products are left, in the MNIST convnet a sixth. For each gradient g
 /// that is not zero, of channel oc and picked pixel (oh, ow):
 ///
 ///   d_wei(kh, kw, ic, oc) += g * src(oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw - pad_left, ic)

@@ -42,6 +42,11 @@ struct ConvShape {
   /// Throws ShapeError when an extent is not positive, a padding out of range, or the window larger
   /// than the padded image.
   void check() const;
+  /// Itself, once it is checked.
+  const ConvShape& checked() const {
+    check();
+    return *this;
+  }
 
   /// The same convolution with image rows joined into one, where that changes nothing: a 1x1 filter
   /// with stride 1 and no padding does not see rows. Throws as check() does.

@@ -71,7 +71,8 @@ inline constexpr int kPeakChains = 12;
 // The one list of vector kernels besides the micro-kernel. The table's fields, its initialisers and
 // the completeness checks of tests and benchmarks are all made from it.
 //
-// All arrays are of float and dense unless said otherwise; kernels may be called with n = 0; sources
+// All arrays are of float and dense unless said otherwise; kernels may be called with n = 0 unless it says
+// more of n; sources
 // and destinations are the same array or do not overlap.
 #define TILEWISE_KERNELS(KERNEL)                                                                   \
   /* dst[r * dst_stride + c] = src[r * src_stride + c] for c < columns, 0 for columns <= c < padded */\
@@ -90,7 +91,8 @@ inline constexpr int kPeakChains = 12;
   /* dst[i] += src[i] */                                                                           \
   KERNEL(add, void, (std::int64_t n, const float* src, float* dst))                                \
   /* For each of `count` sums: dst[sum.dst + i] += sum over its terms, in order, of                \
-     term.value * src[term.offset + i], for i < n; 1 <= n / vector_floats <= kMaxSparseVectors */  \
+     term.value * src[term.offset + i], for i < n;                                                 \
+     vector_floats <= n <= kMaxSparseVectors * vector_floats */                                    \
   KERNEL(add_sparse, void,                                                                         \
          (std::int64_t count, const SparseSum* sums, const SparseTerm* terms, const float* src,    \
           std::int64_t n, float* dst))                                                             \

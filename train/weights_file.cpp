@@ -36,10 +36,12 @@ void load_weights(const std::filesystem::path& path, Model& model) {
     throw FileError(path.string() + ": has " + std::to_string(file.tensors.size()) +
                     " tensors, the network " + std::to_string(model.parameters().size()));
   }
-  for (Parameter& parameter : model.parameters()) {
-    const Tensor& tensor = file.tensors.at(parameter.name());
-    std::copy_n(tensor.data(), tensor.size(), parameter.value());
-  }
+  model.edit_parameters([&](std::span<Parameter> parameters) {
+    for (Parameter& parameter : parameters) {
+      const Tensor& tensor = file.tensors.at(parameter.name());
+      std::copy_n(tensor.data(), tensor.size(), parameter.value());
+    }
+  });
 }
 
 }  // namespace tilewise

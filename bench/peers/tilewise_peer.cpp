@@ -115,10 +115,12 @@ class TilewisePeer final : public Peer {
     auto& model = predictors_[batch];
     if (!model) {
       model = std::make_unique<Model>(network_, executor_, ModelOptions{.max_batch = batch});
-      for (std::size_t i = 0; i < model->parameters().size(); ++i) {
-        const Parameter& trained = model_.parameters()[i];
-        std::copy_n(trained.value(), trained.size(), model->parameters()[i].value());
-      }
+      model->edit_parameters([&](std::span<Parameter> parameters) {
+        for (std::size_t i = 0; i < parameters.size(); ++i) {
+          const Parameter& trained = model_.parameters()[i];
+          std::copy_n(trained.value(), trained.size(), parameters[i].value());
+        }
+      });
     }
     return *model;
   }

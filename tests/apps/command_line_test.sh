@@ -178,6 +178,10 @@ if command -v jq >/dev/null; then
     length == 56 and all(.dur >= 0 and .tid < 3 and .args.chunk < 16 and .args.images == 1)' \
     trace.json >/dev/null || fail "trace.json is no trace"
 fi
+grep -q "^conv2d + max_pooling2d " out || fail "convolution and pooling are not one step"
+expect 0 "images/s" "$tilewise" profile --data-dir data --steps 2 --without fuse_pooling,depth_first
+grep -qE "^max_pooling2d +backward" out || fail "--without fuse_pooling left no pooling of its own"
+expect 2 "tidiness not in" "$tilewise" profile --data-dir data --without tidiness
 expect 1 "nowhere/trace.json" "$tilewise" profile --data-dir data --trace nowhere/trace.json
 expect 1 "nowhere/profile.csv" "$tilewise" profile --data-dir data --csv nowhere/profile.csv
 expect 0 "a step " "$tilewise" train --data-dir data --epochs 2 --profile --trace trace.json \

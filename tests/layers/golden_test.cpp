@@ -112,11 +112,13 @@ class StartedModel {
       : images_(read_golden("images")),
         executor_(2),
         model_(network, executor_, {.max_batch = kBatch + 5, .plan = plan}) {
-    for (Parameter& parameter : model_.parameters()) {
-      const Tensor& start = golden.tensor("start/" + parameter.name());
-      EXPECT_EQ(start.shape(), parameter.shape()) << parameter.name();
-      std::copy_n(start.data(), std::min(start.size(), parameter.size()), parameter.value());
-    }
+    model_.edit_parameters([&](std::span<Parameter> parameters) {
+      for (Parameter& parameter : parameters) {
+        const Tensor& start = golden.tensor("start/" + parameter.name());
+        EXPECT_EQ(start.shape(), parameter.shape()) << parameter.name();
+        std::copy_n(start.data(), std::min(start.size(), parameter.size()), parameter.value());
+      }
+    });
   }
 
   Model& operator*() { return model_; }

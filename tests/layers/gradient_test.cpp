@@ -54,14 +54,16 @@ void check_gradients(const Sequential& network, std::int64_t images, std::int64_
   }
   // Biases start at zero, where a mistake with them would not show.
   std::vector<std::vector<double>> values;
-  for (std::size_t p = 0; p < model.parameters().size(); ++p) {
-    Parameter& parameter = model.parameters()[p];
-    if (parameter.shape().rank() == 1) {
-      const auto bias = testing::random_values(parameter.size(), static_cast<std::uint32_t>(p));
-      std::copy(bias.begin(), bias.end(), parameter.value());
+  model.edit_parameters([&](std::span<Parameter> parameters) {
+    for (std::size_t p = 0; p < parameters.size(); ++p) {
+      Parameter& parameter = parameters[p];
+      if (parameter.shape().rank() == 1) {
+        const auto bias = testing::random_values(parameter.size(), static_cast<std::uint32_t>(p));
+        std::copy(bias.begin(), bias.end(), parameter.value());
+      }
+      values.emplace_back(parameter.value(), parameter.value() + parameter.size());
     }
-    values.emplace_back(parameter.value(), parameter.value() + parameter.size());
-  }
+  });
 
   GradientProbe probe;
   const BatchResult result = model.train_batch(labels, probe);
@@ -158,6 +160,37 @@ TEST(GradientTest, PooledConvolutions) {
   check_gradients(with_head(network), 5, 8, {.skip_unread = false});
   check_gradients(with_head(network), 5, 8, {.move_relu_behind_pooling = false});
   check_gradients(with_head(network), 5, 8, {.fuse_pooling = false});
+  check_gradients(with_head(network), 5, 8, {.skip_unread = false, .fuse_pooling = false});
+  check_gradients(with_head(network), 5, 8, {.sparse_gradients = false});
+  check_gradients(with_head(network), 5, 8, {.depth_first = false});
+}
+
+// Few taps, but not the first layer: the filters' gradient from what was picked, the source's dense.
+TEST(GradientTest, ShortPooledConvolutionInTheMiddle) {
+  Sequential network({9, 9, 1});
+  network.add(Conv2D({.filters = 2, .activation = Activation::relu}));
+  network.add(Conv2D({.filters = 5, .kernel_size = 1, .activation = Activation::relu}));
+  network.add(MaxPool2D());
+  network.add(Conv2D({.filters = 4, .kernel_size = {2, 1}, .activation = Activation::relu}));
+  network.add(MaxPool2D({.pool_size = {1, 2}}));
+  check_gradients(with_head(network), 3);
+  check_gradients(with_head(network), 3, 8, {.sparse_gradients = false});
+}
+
+TEST(GradientTest, PooledConvolutionAtTheEnd) {
+  Sequential network({6, 6, 9});
+  network.add(Conv2D({.filters = 4, .activation = Activation::relu}));
+  network.add(MaxPool2D({.pool_size = 4}));
+  network.add(Flatten()).add(Softmax());
+  check_gradients(network, 3);
+}
+
+TEST(GradientTest, PooledConvolutionAfterDense) {
+  Sequential network({6, 6, 2});
+  network.add(Dense({.units = 9}));
+  network.add(Conv2D({.filters = 4, .activation = Activation::relu}));
+  network.add(MaxPool2D());
+  check_gradients(with_head(network), 3);
 }
 
 TEST(GradientTest, ReluAndSoftmaxLayers) {
@@ -182,11 +215,14 @@ TEST(GradientTest, Dropout) {
 }
 
 TEST(GradientTest, LayersBeforeTheFirstWeights) {
-  Sequential network({8, 8, 1});
-  network.add(MaxPool2D());
-  network.add(ReLU());
-  network.add(Conv2D({.filters = 3}));
-  check_gradients(with_head(network), 2);
+  for (const bool pooled : {false, true}) {
+    Sequential network({10, 10, 1});
+    network.add(MaxPool2D());
+    network.add(ReLU());
+    network.add(Conv2D({.filters = 3}));
+    if (pooled) network.add(MaxPool2D());
+    check_gradients(with_head(network), 2);
+  }
 }
 
 TEST(GradientTest, ManyChunks) {

@@ -16,6 +16,7 @@
 #include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/max_pool2d.hpp"
 #include "tilewise/layers/model.hpp"
+#include "tilewise/layers/profiler.hpp"
 #include "tilewise/layers/relu.hpp"
 #include "tilewise/layers/sgd.hpp"
 #include "tilewise/train/networks.hpp"
@@ -114,14 +115,47 @@ TEST(DeterminismTest, SkippingWhatNobodyReadsChangesNoBit) {
 }
 
 TEST(DeterminismTest, DepthFirstChangesNoBit) {
+  Sequential network({40, 40, 1});  // an image is as much as fits in cache
+  network.add(Conv2D({.filters = 32, .activation = Activation::relu}))
+      .add(Conv2D({.filters = 16, .activation = Activation::relu}))
+      .add(MaxPool2D())
+      .add(Dropout(0.5))
+      .add(Flatten())
+      .add(Dense({.units = 10}));
   Executor executor(2);
   std::vector<std::vector<float>> weights;
   for (const bool depth_first : {true, false}) {
-    Model model(mnist_convnet(), executor, {.max_batch = 48, .seed = 3, .plan = {.depth_first = depth_first}});
+    Profiler profiler;
+    Model model(network, executor,
+                {.max_batch = 48, .seed = 3, .plan = {.depth_first = depth_first}, .profiler = &profiler});
     Adam adam;
+    profiler.start();
     for (std::uint32_t step = 0; step < 3; ++step) {
       fill_input(model, step);
       model.train_batch(some_labels(48, step), adam);
+    }
+    profiler.stop();
+    for (const ProfileRow& row : profiler.rows()) {
+      if (row.activity.layer != "conv2d" || row.activity.pass != "forward") continue;
+      EXPECT_EQ(row.calls, 3 * (depth_first ? 48 : 16));
+    }
+    weights.push_back(all_weights(model));
+  }
+  EXPECT_TRUE(testing::same_bits(weights[0], weights[1]));
+}
+
+// What is packed for one purpose serves another only where it suffices.
+TEST(DeterminismTest, PredictingBetweenStepsChangesNoBit) {
+  Executor executor(2);
+  std::vector<std::vector<float>> weights;
+  for (const bool predicts : {false, true}) {
+    Model model(mnist_convnet(), executor, {.max_batch = 12, .seed = 3});
+    Adam adam;
+    for (std::uint32_t step = 0; step < 4; ++step) {
+      fill_input(model, step);
+      if (predicts) model.evaluate_batch(some_labels(12, step));
+      model.train_batch(some_labels(12, step), adam);
+      if (predicts) model.predict_batch(5);
     }
     weights.push_back(all_weights(model));
   }
@@ -176,15 +210,19 @@ TEST(ModelTest, PredictsWithTheWeightsThatItHas) {
   const auto predict_afresh = [&] {
     Model other(mnist_convnet(), executor, {.max_batch = 4, .seed = 2});
     std::ranges::copy(model.input(), other.input().begin());
-    for (std::size_t p = 0; p < other.parameters().size(); ++p) {
-      const Parameter& from = std::as_const(model).parameters()[p];
-      std::copy_n(from.value(), from.size(), other.parameters()[p].value());
-    }
+    other.edit_parameters([&](std::span<Parameter> parameters) {
+      for (std::size_t p = 0; p < parameters.size(); ++p) {
+        const Parameter& from = model.parameters()[p];
+        std::copy_n(from.value(), from.size(), parameters[p].value());
+      }
+    });
     return predict(other);
   };
   const std::vector<float> first = predict(model);
   EXPECT_TRUE(testing::same_bits(predict(model), first));
-  for (Parameter& parameter : model.parameters()) parameter.value()[0] += 0.5F;
+  model.edit_parameters([](std::span<Parameter> parameters) {
+    for (Parameter& parameter : parameters) parameter.value()[0] += 0.5F;
+  });
   const std::vector<float> changed = predict(model);
   EXPECT_FALSE(testing::same_bits(changed, first));
   EXPECT_TRUE(testing::same_bits(changed, predict_afresh()));

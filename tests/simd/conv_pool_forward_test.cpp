@@ -14,6 +14,7 @@
 #include "support/reference.hpp"
 #include "support/tested_kernels.hpp"
 #include "support/tolerance.hpp"
+#include "tilewise/core/error.hpp"
 
 namespace tilewise::simd {
 namespace {
@@ -116,6 +117,10 @@ TEST(ConvPoolForward, of_equal_values_takes_the_first_and_of_nans_the_last) {
     EXPECT_EQ(pooled.argmax, std::vector<std::int32_t>(9, 3));
     EXPECT_TRUE(std::isnan(pooled.dst[0]) && std::isnan(pooled.dst[8]));
   }
+}
+
+TEST(ConvPoolForward, rejects_what_is_no_convolution) {
+  EXPECT_THROW(ConvPoolForward(default_kernels(), {.ic = 0, .stride_h = 0}, {}), ShapeError);
 }
 
 }  // namespace

@@ -104,5 +104,9 @@ TEST(ConvPoolShort, wants_few_taps_and_two_by_two_windows) {
   EXPECT_FALSE(ConvPoolShort::possible(few, pool));
 }
 
+TEST(ConvPoolShort, rejects_what_is_no_convolution) {
+  EXPECT_THROW(ConvPoolShort(default_kernels(), {.ic = 0}, {}), ShapeError);
+}
+
 }  // namespace
 }  // namespace tilewise::simd

@@ -224,5 +224,9 @@ TEST(ConvPooledBackward, wants_filter_rows_of_a_vector) {
   EXPECT_FALSE(ConvPooledBackward::possible(default_kernels(), dilated));
 }
 
+TEST(ConvPooledBackward, rejects_what_is_no_convolution) {
+  EXPECT_THROW(ConvPooledBackward(default_kernels(), {.ic = 0, .oc = 0}, {}), ShapeError);
+}
+
 }  // namespace
 }  // namespace tilewise::simd
