@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "tilewise/layers/model.hpp"
+#include "tilewise/layers/plan.hpp"
 
 namespace tilewise::app {
 

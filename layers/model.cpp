@@ -7,7 +7,6 @@
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/float_mode.hpp"
 #include "tilewise/layers/categorical_crossentropy.hpp"
-#include "tilewise/layers/rewrite.hpp"
 #include "tilewise/layers/softmax.hpp"
 #include "tilewise/simd/blocking.hpp"
 
@@ -75,44 +74,14 @@ void Model::make_parameters() {
   }
 }
 
-/// What each layer makes of its output: a corner, if it can and the next one reads no more.
-std::vector<Shape> Model::made_outputs() const {
-  const auto& layers = network_.layers();
-  std::vector<Shape> made(layers.size());
-  Shape wanted = network_.output_shape();
-  for (std::size_t i = layers.size(); i-- > 0;) {
-    const Layer& layer = *layers[i].layer;
-    const bool corner = options_.plan.skip_unread && layer.makes_corners();
-    made[i] = corner ? wanted : layers[i].output;
-    wanted = layer.read_corner(layers[i].input, made[i]);
-  }
-  return made;
-}
-
 void Model::make_steps() {
-  const std::vector<Shape> made = made_outputs();
-  std::span<Parameter> parameters = parameters_;
-  std::size_t named = 0;
-  for (std::size_t i = 0; i < network_.layers().size(); ++i) {
-    const auto& entry = network_.layers()[i];
-    const std::size_t count = entry.parameters.size();
-    entry.layer->append_steps({.kernels = *options_.kernels,
-                               .threads = executor_.threads(),
-                               .input = entry.input,
-                               .src = i == 0 ? entry.input : made[i - 1],
-                               .dst = made[i],
-                               .max_batch = options_.max_batch,
-                               .seed = options_.seed,
-                               .layer_index = static_cast<std::uint32_t>(i),
-                               .parameters = parameters.first(count)},
-                              steps_);
-    parameters = parameters.subspan(count);
-    for (; named < steps_.size(); ++named) steps_[named]->set_name(entry.name);
-  }
-  if (options_.plan.move_relu_behind_pooling) move_relu_behind_pooling(steps_);
-  if (options_.plan.fuse_pooling) {
-    fuse_pooling(*options_.kernels, options_.max_batch, options_.plan.sparse_gradients, steps_);
-  }
+  steps_ = make_plan(network_,
+                     {.kernels = *options_.kernels,
+                      .threads = executor_.threads(),
+                      .max_batch = options_.max_batch,
+                      .seed = options_.seed,
+                      .parameters = parameters_},
+                     options_.plan);
   const auto trainable = std::ranges::find_if(steps_, [](const auto& s) { return s->trainable(); });
   first_trainable_ = static_cast<std::size_t>(trainable - steps_.begin());
   // A softmax over fewer values than the whole output is not the loss's.

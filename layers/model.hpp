@@ -7,24 +7,12 @@
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/tensor.hpp"
 #include "tilewise/layers/optimizer.hpp"
+#include "tilewise/layers/plan.hpp"
 #include "tilewise/layers/profile_scope.hpp"
 #include "tilewise/layers/sequential.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
 namespace tilewise {
-
-/// What a model may do to be faster; each can be switched off to see what it brings.
-struct PlanOptions {
-  /// Do not compute what no later layer reads. Activations are the same; gradients of filters are, too,
-  /// but for the last bits where an image's pixels are summed in several bands.
-  bool skip_unread = true;
-  bool move_relu_behind_pooling = true;  ///< layers/rewrite.hpp
-  bool fuse_pooling = true;              ///< layers/rewrite.hpp
-  bool sparse_gradients = true;          ///< with fuse_pooling
-  /// Images go through a chunk's steps a few at a time, that fit in cache, not all through one step after
-  /// the other. Changes no bit.
-  bool depth_first = true;
-};
 
 struct ModelOptions {
   std::int64_t max_batch = 128;  ///< the largest batch it will see; memory is booked for it
@@ -114,7 +102,6 @@ class Model {
   };
 
   void make_parameters();
-  std::vector<Shape> made_outputs() const;
   void make_steps();
   void make_segments();
   void book_memory();

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "tilewise/layers/parameter.hpp"
+#include "tilewise/layers/sequential.hpp"
+#include "tilewise/layers/step.hpp"
+
+namespace tilewise {
+
+/// What a model may do to be faster; each can be switched off to see what it brings.
+struct PlanOptions {
+  /// Do not compute what no later layer reads. Activations are the same; gradients of filters are, too,
+  /// but for the last bits where an image's pixels are summed in several bands.
+  bool skip_unread = true;
+  bool move_relu_behind_pooling = true;  ///< layers/rewrite.hpp
+  bool fuse_pooling = true;              ///< layers/rewrite.hpp
+  bool sparse_gradients = true;          ///< with fuse_pooling
+  /// Images go through a chunk's steps a few at a time, that fit in cache, not all through one step after
+  /// the other. Changes no bit.
+  bool depth_first = true;
+};
+
+/// What steps are made for.
+struct PlanContext {
+  const simd::KernelTable& kernels;
+  int threads;
+  std::int64_t max_batch;
+  std::uint64_t seed;               ///< of dropout
+  std::span<Parameter> parameters;  ///< of all layers, in order; they outlive the steps
+};
+
+/// The steps that execute `network`: what its layers append, rewritten as `options` allow. Throws ShapeError
+/// when a size overflows.
+Steps make_plan(const Sequential& network, const PlanContext& context, const PlanOptions& options);
+
+}  // namespace tilewise
