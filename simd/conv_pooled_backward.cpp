@@ -40,6 +40,15 @@ ConvPooledBackward::ConvPooledBackward(const KernelTable& kernels, const ConvSha
                         " is not one run of at least " + std::to_string(kernels.vector_floats) +
                         ", or too far from another");
   }
+  for (std::int64_t oh = 0; oh < pool.oh; ++oh) {
+    for (std::int64_t ow = 0; ow < pool.ow; ++ow) {
+      window_origins_.push_back(
+          origin(oh * pool.stride_h - pool.pad_top, ow * pool.stride_w - pool.pad_left));
+    }
+  }
+  for (std::int64_t kh = 0; kh < pool.kh; ++kh) {
+    for (std::int64_t kw = 0; kw < pool.kw; ++kw) tap_origins_.push_back(origin(kh, kw));
+  }
 }
 
 bool ConvPooledBackward::possible(const KernelTable& kernels, const ConvShape& conv) {
@@ -58,8 +67,7 @@ bool ConvPooledBackward::pays(const KernelTable& kernels, const ConvShape& conv,
 std::int64_t ConvPooledBackward::scratch_floats() const {
   const std::int64_t band = bands_.size(0);
   const std::int64_t lists = floats_of<SparseTerm>(band * conv_.oc) +
-                             floats_of<SparseSum>(std::max(band * taps(), conv_.oc)) +
-                             floats_of<std::int64_t>(taps());
+                             floats_of<SparseSum>(std::max(band * taps(), conv_.oc));
   return lists + (conv_.padded() ? round_up_to_line(conv_.stored_h() * stored_row()) : 0);
 }
 
@@ -91,21 +99,18 @@ void ConvPooledBackward::weights(const float* src, const float* d_pooled, const 
   const std::int64_t band = bands_.size(0);
   auto* const terms = take<SparseTerm>(scratch, band * s.oc);
   auto* const sums = take<SparseSum>(scratch, s.oc);
-  auto* const tap_origin = take<std::int64_t>(scratch, taps());
-  for (std::int64_t tap = 0; tap < taps(); ++tap) {
-    tap_origin[tap] = origin(tap / pool_.kw, tap % pool_.kw);
-  }
+  const std::int64_t* const tap_origins = tap_origins_.data();
   for (std::int64_t b = 0; b < bands_.pieces; ++b) {
     for (std::int64_t oc = 0; oc < s.oc; ++oc) {
       sums[oc] = {static_cast<std::int32_t>(oc * band), 0, oc * s.kh * row_};
     }
     for (std::int64_t w = bands_.begin(b); w < bands_.begin(b) + bands_.size(b); ++w) {
-      const std::int64_t first = window_origin(w);
+      const std::int64_t first = window_origins_[static_cast<std::size_t>(w)];
       const float* const gradient = d_pooled + w * s.oc;
       const std::int32_t* const picked = argmax + w * s.oc;
       for (std::int64_t oc = 0; oc < s.oc; ++oc) {
         SparseSum& sum = sums[oc];
-        terms[sum.first + sum.count] = {static_cast<std::int32_t>(first + tap_origin[picked[oc]]),
+        terms[sum.first + sum.count] = {static_cast<std::int32_t>(first + tap_origins[picked[oc]]),
                                         gradient[oc]};
         sum.count += gradient[oc] != 0 ? 1 : 0;  // else the next term takes its place
       }
@@ -130,13 +135,13 @@ void ConvPooledBackward::data(const float* d_pooled, const std::int32_t* argmax,
     SparseSum* sum = sums;
     std::int32_t listed = 0;
     for (std::int64_t w = bands_.begin(b); w < bands_.begin(b) + bands_.size(b); ++w) {
-      const std::int64_t first = window_origin(w);
+      const std::int64_t first = window_origins_[static_cast<std::size_t>(w)];
       for (std::int64_t tap = 0; tap < taps(); ++tap, ++sum) {
         const std::int32_t count =
             kernels_.list_picked(s.oc, d_pooled + w * s.oc, argmax + w * s.oc,
                                  static_cast<std::int32_t>(tap),
                                  static_cast<std::int32_t>(s.kh * row_), terms + listed);
-        *sum = {listed, count, first + origin(tap / pool_.kw, tap % pool_.kw)};
+        *sum = {listed, count, first + tap_origins_[static_cast<std::size_t>(tap)]};
         listed += count;
       }
     }

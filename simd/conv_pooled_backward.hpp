@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/blocking.hpp"
@@ -56,10 +57,6 @@ class ConvPooledBackward {
   std::int64_t origin(std::int64_t oh, std::int64_t ow) const {
     return oh * conv_.stride_h * stored_row() + ow * conv_.stride_w * conv_.ic;
   }
-  std::int64_t window_origin(std::int64_t window) const {
-    return origin(window / pool_.ow * pool_.stride_h - pool_.pad_top,
-                  window % pool_.ow * pool_.stride_w - pool_.pad_left);
-  }
   /// Calls body(kh, first, n) for each piece [first, first + n) of each filter row.
   template <class Body>
   void for_each_run(Body body) const;
@@ -70,6 +67,8 @@ class ConvPooledBackward {
   std::int64_t row_;    ///< floats of a filter row, kw * ic
   EvenSplit pieces_;    ///< its vectors
   EvenSplit bands_;     ///< windows of an image whose terms are listed together
+  /// origin() of each pooling window's corner, and from there of each of its pixels.
+  std::vector<std::int64_t> window_origins_, tap_origins_;
 };
 
 }  // namespace tilewise::simd
