@@ -24,8 +24,9 @@ test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils)
 # for text, and another font would change the plots.
 plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)
 data_packages=(curl ca-certificates)
-# Libraries to compare with, and what reads the benchmarks' JSON.
-bench_packages=(libdnnl-dev libopenblas-dev jq)
+# Libraries to compare with, and what reads the benchmarks' JSON. oneDNN's CMake package asks for OpenCL,
+# which Debian's libdnnl-dev only recommends.
+bench_packages=(libdnnl-dev ocl-icd-opencl-dev libopenblas-dev jq)
 # Frameworks to compare with: dlib, on the BLAS that is fastest for it, and Python for the others, which
 # pip installs.
 peers_packages=(libdlib-dev libopenblas0-pthread python3 python3-venv)
