@@ -163,15 +163,16 @@ void ConvBackwardWeights::image(const float* src, const float* d_dst, float* d_w
 
 ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   // Partial sums enough to share the work out, but no larger together than half of what is read and
-  // written; where there is one, threads divide the output channels. Groups of images that two threads
-  // have room for in what the operands take.
+  // written; where there is one, threads divide the output channels. Smaller groups of images, then fewer
+  // sums, where two threads' scratch would not fit beside them in what the operands take.
   constexpr std::int64_t kMostSlots = 8;
+  const std::int64_t wei = shape_.wei_size();
   const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size());
-  const std::int64_t slots =
-      std::clamp<std::int64_t>(pixels / (2 * shape_.wei_size()), 1, kMostSlots);
-  const std::int64_t room = pixels + shape_.wei_size() - (slots - 1) * shape_.wei_size();
+  std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostSlots);
   std::int64_t group = std::min(max_group_, images);
-  while (group > 1 && 2 * scratch_floats(group) > room) --group;
+  const auto fits = [&] { return 2 * scratch_floats(group) + (slots - 1) * wei <= pixels + wei; };
+  while (group > 1 && !fits()) --group;
+  while (slots > 1 && !fits()) --slots;
   const std::int64_t segments = ceil_div(images, group) * bands_.pieces();
   return {images, group, segments, std::min(slots, segments)};
 }
