@@ -29,6 +29,7 @@ class Adam final : public Optimizer {
 
   void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
               std::int64_t count, const float* gradient, float* value) override;
+  std::vector<StateArray> state() override { return {{"m", m_}, {"v", v_}}; }
   std::int64_t state_floats() const override { return 2; }
 
  private:

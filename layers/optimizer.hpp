@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "tilewise/layers/parameter.hpp"
@@ -32,6 +33,16 @@ class Optimizer {
   void begin_step();
   virtual void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
                       std::int64_t count, const float* gradient, float* value) = 0;
+
+  /// The arrays of state, each with one tensor a parameter, in order; empty before attach(). With steps()
+  /// they are all that an optimizer remembers: for checkpoints.
+  struct StateArray {
+    std::string_view name;  ///< "m"
+    std::span<Tensor> tensors;
+  };
+  virtual std::vector<StateArray> state() { return {}; }
+  /// After attach() and a change of state(): goes on as after `steps` steps.
+  void resume(std::int64_t steps) { steps_ = steps; }
 
   /// Floats of state of each weight, which update() reads and writes: for profiles.
   virtual std::int64_t state_floats() const { return 0; }

@@ -23,6 +23,7 @@ class SGD final : public Optimizer {
 
   void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
               std::int64_t count, const float* gradient, float* value) override;
+  std::vector<StateArray> state() override { return {{"velocity", velocity_}}; }
   std::int64_t state_floats() const override { return 1; }
 
  private:

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 #include <string>
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/random.hpp"
+#include "tilewise/train/batch_reader.hpp"
 
 namespace tilewise {
 namespace {
@@ -17,64 +17,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-/// Running means over samples.
-class MetricsSum {
- public:
-  void add(const BatchResult& batch, std::int64_t images) {
-    loss_ += batch.loss_sum;
-    correct_ += batch.correct;
-    images_ += images;
-  }
-  Metrics mean() const {
-    const auto n = static_cast<double>(std::max<std::int64_t>(1, images_));
-    return {.loss = loss_ / n, .accuracy = static_cast<double>(correct_) / n};
-  }
-
- private:
-  double loss_ = 0;
-  std::int64_t correct_ = 0;
-  std::int64_t images_ = 0;
-};
-
-/// The samples of `data` in some order, batch after batch.
-class BatchReader {
- public:
-  BatchReader(const DatasetView& data, std::int64_t batch_size)
-      : data_(data),
-        batch_size_(batch_size),
-        order_(static_cast<std::size_t>(data.size())),
-        labels_(static_cast<std::size_t>(std::min(batch_size, data.size()))) {
-    std::iota(order_.begin(), order_.end(), 0);
-  }
-
-  std::int64_t batches() const { return (data_.size() + batch_size_ - 1) / batch_size_; }
-
-  void shuffle(const RandomStream& stream) { random_permutation(stream, order_); }
-
-  /// Puts batch `index` into the model's input; returns its labels, valid until the next call.
-  std::span<const std::int32_t> load(Model& model, std::int64_t index) {
-    const std::int64_t first = index * batch_size_;
-    const auto count = static_cast<std::size_t>(std::min(batch_size_, data_.size() - first));
-    // Reads bytes, writes floats.
-    const auto values = static_cast<double>(count) * static_cast<double>(data_.image_shape().elements());
-    const ProfileScope scope(model.profiler(),
-                             {.activity = Profiler::kAssemble,
-                              .work = {.bytes = values * (1 + sizeof(float))},
-                              .images = static_cast<std::int64_t>(count)},
-                             &model.executor());
-    const auto indices = std::span(order_).subspan(static_cast<std::size_t>(first), count);
-    assemble_batch(model, data_, indices);
-    for (std::size_t i = 0; i < count; ++i) labels_[i] = data_.label(indices[i]);
-    return std::span(labels_).first(count);
-  }
-
- private:
-  DatasetView data_;
-  std::int64_t batch_size_;
-  std::vector<std::int32_t> order_;
-  std::vector<std::int32_t> labels_;
-};
 
 std::int64_t resolve(const Model& model, std::optional<std::int64_t> batch_size) {
   return batch_size.value_or(model.max_batch());
@@ -220,23 +162,6 @@ Metrics evaluate(Model& model, const DatasetView& data, std::optional<std::int64
     sum.add(model.evaluate_batch(labels), static_cast<std::int64_t>(labels.size()));
   }
   return sum.mean();
-}
-
-void assemble_batch(Model& model, const DatasetView& data, std::span<const std::int32_t> indices) {
-  constexpr std::int64_t kImages = 16;
-  constexpr double kNanosecondsPerPixel = 0.3;
-  const std::int64_t pixels = data.image_shape().elements();
-  const auto images = static_cast<std::int64_t>(indices.size());
-  float* input = model.input().data();
-  model.executor().parallel_for(
-      (images + kImages - 1) / kImages, kNanosecondsPerPixel * static_cast<double>(images * pixels),
-      [&](std::int64_t chunk, int) {
-        const std::int64_t end = std::min(images, (chunk + 1) * kImages);
-        for (std::int64_t i = chunk * kImages; i < end; ++i) {
-          model.kernels().scale_bytes(pixels, data.image(indices[static_cast<std::size_t>(i)]),
-                                      1.0F / 255.0F, input + i * pixels);
-        }
-      });
 }
 
 }  // namespace tilewise

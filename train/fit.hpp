@@ -9,14 +9,9 @@
 #include "tilewise/layers/optimizer.hpp"
 #include "tilewise/train/dataset.hpp"
 #include "tilewise/train/history.hpp"
+#include "tilewise/train/metrics.hpp"
 
 namespace tilewise {
-
-/// Mean loss and share of right answers over some samples.
-struct Metrics {
-  double loss = 0;
-  double accuracy = 0;
-};
 
 /// Where training stands after a step.
 struct StepRecord {
@@ -64,8 +59,5 @@ History fit(Model& model, Optimizer& optimizer, const DatasetView& train,
 /// Throws as fit() does.
 Metrics evaluate(Model& model, const DatasetView& data,
                  std::optional<std::int64_t> batch_size = std::nullopt);
-
-/// Copies samples `indices` of `data`, scaled from [0, 255] to [0, 1], to the model's input.
-void assemble_batch(Model& model, const DatasetView& data, std::span<const std::int32_t> indices);
 
 }  // namespace tilewise

@@ -14,6 +14,7 @@
 #include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/max_pool2d.hpp"
+#include "tilewise/train/batch_reader.hpp"
 #include "tilewise/train/dataset.hpp"
 #include "tilewise/train/fit.hpp"
 #include "tilewise/train/networks.hpp"

@@ -10,6 +10,7 @@
 #include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/sgd.hpp"
+#include "tilewise/train/batch_reader.hpp"
 #include "tilewise/train/fit.hpp"
 #include "tilewise/train/weights_file.hpp"
 
