@@ -3,6 +3,8 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <type_traits>
 
 #include "tilewise/core/aligned_buffer.hpp"
 
@@ -12,6 +14,13 @@ namespace tilewise {
 constexpr std::int64_t round_up_to_line(std::int64_t floats) {
   constexpr std::int64_t kLine = kAlignment / sizeof(float);
   return (floats + kLine - 1) / kLine * kLine;
+}
+
+/// Floats that `count` objects of a trivial type take in a workspace, whole cache lines.
+template <class T>
+constexpr std::int64_t workspace_floats_of(std::int64_t count) {
+  static_assert(sizeof(T) % sizeof(float) == 0 && alignof(T) <= kAlignment && std::is_trivial_v<T>);
+  return round_up_to_line(count * static_cast<std::int64_t>(sizeof(T) / sizeof(float)));
 }
 
 /// Scratch memory booked once, when a model is compiled, and handed out as a stack at run time.
@@ -31,6 +40,12 @@ class Workspace {
     next_ += rounded;
     left_ -= rounded;
     return piece;
+  }
+
+  /// `count` objects of a trivial type; workspace_floats_of<T>(count) floats are booked for them.
+  template <class T>
+  T* take_array(std::int64_t count) {
+    return new (take(workspace_floats_of<T>(count))) T[static_cast<std::size_t>(count)];
   }
 
  private:

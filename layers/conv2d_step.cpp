@@ -20,8 +20,7 @@ Conv2DStep::Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& 
       packed_backward_(backward_data_.packed_floats()) {}
 
 std::int64_t Conv2DStep::scratch_floats() const {
-  return std::max({forward_.scratch_floats(), backward_data_.scratch_floats(),
-                   backward_weights_.scratch_floats()});
+  return std::max(backward_data_.scratch_floats(), backward_weights_.scratch_floats());
 }
 
 double Conv2DStep::nanoseconds() const {
@@ -35,10 +34,7 @@ void Conv2DStep::prepare(bool training) {
 
 void Conv2DStep::forward(const Chunk& chunk, const float* src, float* dst) {
   const float floor = relu_ ? 0.0F : -std::numeric_limits<float>::infinity();
-  for (std::int64_t i = 0; i < chunk.images; ++i) {
-    forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(), floor,
-                   dst + i * dst_size(), chunk.scratch);
-  }
+  forward_.images(chunk.images, src, packed_forward_.data(), bias_.value(), floor, dst);
 }
 
 void Conv2DStep::begin_gradients(const Chunk& chunk) {

@@ -9,13 +9,19 @@ namespace {
 /// Output pixels whose windows are computed in one go when spreading: they should stay in L1.
 constexpr std::int64_t kSpreadPixels = 32;
 
+/// Where channels do not fill a vector, all taps of a window together do.
+bool wants_spreading(const KernelTable& kernels, const ConvShape& s) {
+  return s.ic < kernels_for_columns(kernels, s.ic).vector_floats && s.kh * s.kw > 1 &&
+         s.dilation_w == 1;
+}
+
 }  // namespace
 
 ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& shape)
-    : kernels_(kernels),
-      shape_(shape.joined()),
-      spreads_(shape_.ic < kernels.vector_floats && shape_.kh * shape_.kw > 1 &&
-               shape_.dilation_w == 1),
+    : shape_(shape.joined()),
+      spreads_(wants_spreading(kernels, shape_)),
+      kernels_(kernels_for_columns(
+          kernels, spreads_ ? shape_.kh * shape_.kw * shape_.ic : shape_.ic)),
       bands_(backward_data_bands(shape_)) {
   spreads_ ? prepare_spreading() : prepare_gathering();
 }

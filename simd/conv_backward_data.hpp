@@ -66,9 +66,9 @@ class ConvBackwardData {
   void add_windows(const float* windows, std::int64_t oh, std::int64_t first, std::int64_t count,
                    const PixelBand& band, float* d_src) const;
 
-  const KernelTable& kernels_;
   ConvShape shape_;
   bool spreads_;
+  const KernelTable& kernels_;
   PixelBands bands_;
   TileShape tile_;
 

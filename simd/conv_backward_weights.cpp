@@ -8,6 +8,11 @@
 namespace tilewise::simd {
 namespace {
 
+struct Range {
+  std::int64_t first, end;
+  std::int64_t count() const { return std::max<std::int64_t>(0, end - first); }
+};
+
 /// Transposing the pixels costs about as much as multiplying them by one vector; read in place, those of
 /// many channels are far apart.
 bool wants_channels_first(const ConvShape& s) {
@@ -30,12 +35,24 @@ std::int64_t channel_block(std::int64_t channels, std::int64_t tile_rows, std::i
   return EvenSplit(ceil_div(channels, tile_rows), most).size(0) * tile_rows;
 }
 
+/// Of outputs [first, end) along an axis those that look at the image, `input` long, where o * stride + offset
+/// is: not at its padding.
+Range inside(Range outputs, std::int64_t stride, std::int64_t offset, std::int64_t input) {
+  return {offset < 0 ? std::max(outputs.first, ceil_div(-offset, stride)) : outputs.first,
+          offset < input ? std::min(outputs.end, (input - 1 - offset) / stride + 1) : outputs.first};
+}
+
+/// Of a band's columns those that filter column kw sees.
+Range columns_inside(const ConvShape& s, const PixelBand& band, std::int64_t kw) {
+  return inside({band.first_column, band.end_column}, s.stride_w, kw * s.dilation_w - s.pad_left, s.iw);
+}
+
 }  // namespace
 
 ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape)
-    : kernels_(kernels),
+    : kernels_(kernels_for_columns(kernels, shape.oc)),
       shape_(shape.joined()),
-      packs_d_dst_(wants_packed_d_dst(kernels, shape_)),
+      packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
       bands_(backward_weights_bands(shape_, packs_d_dst_)),
       channels_first_(wants_channels_first(shape_)) {
   const ConvShape& s = shape_;
@@ -54,52 +71,84 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
     layouts_ = 1;
     src_row_ = s.stored_w() * s.ic;
   }
-  tile_ = choose_tile(kernels, taps_ * s.ic, s.oc, max_group_ * pixels);
+  tile_ = choose_tile(kernels_, taps_ * s.ic, s.oc, max_group_ * pixels);
   channel_block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
-  for (std::int64_t i = 0; i < max_group_; ++i) {
-    for (std::int64_t row = 0; row < rows; ++row) {
-      src_offsets_.push_back((i * src_rows_ + row * s.stride_h) * src_row_);
-      d_dst_offsets_.push_back(packs_d_dst_ ? i * packed_floats(tile_, pixels, s.oc) +
-                                                  row * columns * tile_.columns
-                                            : i * s.dst_size() + row * s.ow() * s.oc);
-    }
-  }
 }
 
 std::int64_t ConvBackwardWeights::plane_floats(std::int64_t group) const {
   return round_up(group * src_rows_ * src_row_, 16) + 16;
 }
 
-std::int64_t ConvBackwardWeights::scratch_floats(std::int64_t group) const {
-  const std::int64_t pixels = bands_.rows.size(0) * bands_.columns.size(0);
-  return padded_rows_floats(shape_, bands_.rows.size(0)) +
-         (channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0) +
-         (packs_d_dst_ ? round_up_to_line(group * packed_floats(tile_, pixels, shape_.oc)) : 0);
+std::int64_t ConvBackwardWeights::image_panels_floats() const {
+  return packed_floats(tile_, bands_.rows.size(0) * bands_.columns.size(0), shape_.oc);
 }
 
-const float* ConvBackwardWeights::set_src(const float* src, const Segment& segment, std::int64_t layout,
-                                          Workspace scratch) const {
+std::int64_t ConvBackwardWeights::scratch_floats(std::int64_t group) const {
+  const std::int64_t rows = bands_.rows.size(0);
+  const std::int64_t pixels = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group))
+                                              : padded_rows_floats(shape_, rows);
+  return pixels + (packs_d_dst_ ? round_up_to_line(group * image_panels_floats()) : 0) +
+         2 * workspace_floats_of<std::int64_t>(group * rows);
+}
+
+ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const Segment& segment,
+                                                         std::int64_t layout,
+                                                         Workspace& scratch) const {
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
+  src += segment.first_image * s.src_size();
+  Source source{nullptr, band.first_row * s.stride_h - s.pad_top,
+                band.first_column * s.stride_w - s.pad_left};
+  if (!channels_first_) {
+    source.pixels = padded_rows(s, src, band.first_row, band.rows(), scratch) +
+                    band.first_column * s.stride_w * s.ic;
+    return source;
+  }
+  const std::int64_t end_row = std::min(s.ih, source.first_row + rows_seen(s, band.rows()));
+  std::int64_t width;
+  if (layouts_ > 1) {
+    const Range columns = columns_inside(s, band, layout);
+    source.first_column = columns.first * s.stride_w + layout * s.dilation_w - s.pad_left;
+    width = columns.count();
+  } else {
+    const std::int64_t reach = band.columns() + (s.kw - 1) * s.dilation_w;
+    const std::int64_t end_column = std::min(s.iw, source.first_column + reach);
+    source.first_column = std::max<std::int64_t>(0, source.first_column);
+    width = end_column - source.first_column;
+  }
+  source.first_row = std::max<std::int64_t>(0, source.first_row);
   const std::int64_t plane = plane_floats(segment.images);
-  float* const planes = channels_first_ ? scratch.take(s.ic * plane) : nullptr;
-  for (std::int64_t i = 0; i < segment.images; ++i) {
-    Workspace rest = scratch;
-    const float* const pixels =
-        padded_rows(s, src + (segment.first_image + i) * s.src_size(), band.first_row, band.rows(),
-                    rest) +
-        band.first_column * s.stride_w * s.ic;
-    if (!channels_first_) return pixels;
-    const float* const from = pixels + layout * s.dilation_w * s.ic;
-    float* const out = planes + i * src_rows_ * src_row_;
-    const std::int64_t width = band.columns() + (s.stride_w == 1 ? (s.kw - 1) * s.dilation_w : 0);
-    const std::int64_t seen = rows_seen(s, band.rows());
-    for (std::int64_t row = 0; row < seen; ++row) {
-      kernels_.transpose(width, s.ic, from + row * s.stored_w() * s.ic, s.stride_w * s.ic,
-                         out + row * src_row_, plane, 0);
+  float* const planes = scratch.take(s.ic * plane);
+  source.pixels = planes;
+  for (std::int64_t i = 0; i < segment.images && width > 0; ++i) {
+    for (std::int64_t row = source.first_row; row < end_row; ++row) {
+      kernels_.transpose(width, s.ic,
+                         src + i * s.src_size() + (row * s.iw + source.first_column) * s.ic,
+                         s.stride_w * s.ic, planes + (i * src_rows_ + row - source.first_row) * src_row_,
+                         plane, 0);
     }
   }
-  return planes;
+  return source;
+}
+
+std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_t kh,
+                                             std::int64_t first_src_row, std::int64_t* src_offsets,
+                                             std::int64_t* d_dst_offsets) const {
+  const ConvShape& s = shape_;
+  const PixelBand band = bands_[segment.band];
+  const std::int64_t image = packs_d_dst_ ? image_panels_floats() : s.dst_size();
+  const std::int64_t row_floats = packs_d_dst_ ? band.columns() * tile_.columns : s.ow() * s.oc;
+  const std::int64_t offset = kh * s.dilation_h - s.pad_top;
+  Range rows{band.first_row, band.end_row};
+  if (channels_first_) rows = inside(rows, s.stride_h, offset, s.ih);
+  std::int64_t pairs = 0;
+  for (std::int64_t i = 0; i < segment.images; ++i) {
+    for (std::int64_t row = rows.first; row < rows.end; ++row, ++pairs) {
+      src_offsets[pairs] = (i * src_rows_ + row * s.stride_h + offset - first_src_row) * src_row_;
+      d_dst_offsets[pairs] = i * image + (row - band.first_row) * row_floats;
+    }
+  }
+  return pairs;
 }
 
 void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const Segment& segment,
@@ -107,44 +156,49 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
                                      float* d_wei, Workspace scratch) const {
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
-  const std::int64_t rows = band.rows(), columns = band.columns();
+  const std::int64_t pixels = band.rows() * band.columns();
+  auto* const src_offsets = scratch.take_array<std::int64_t>(segment.images * band.rows());
+  auto* const d_dst_offsets = scratch.take_array<std::int64_t>(segment.images * band.rows());
   d_dst += segment.first_image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc +
            first_oc;
   if (packs_d_dst_) {
-    const std::int64_t image_floats =
-        packed_floats(tile_, bands_.rows.size(0) * bands_.columns.size(0), s.oc);
-    float* const panels = scratch.take(segment.images * image_floats);
+    float* const panels = scratch.take(segment.images * image_panels_floats());
     for (std::int64_t i = 0; i < segment.images; ++i) {
-      pack_panels(kernels_, tile_, rows * columns, end_oc - first_oc, Transpose::no,
-                  d_dst + i * s.dst_size(), s.oc, panels + i * image_floats);
+      pack_panels(kernels_, tile_, pixels, end_oc - first_oc, Transpose::no, d_dst + i * s.dst_size(), s.oc,
+                  panels + i * image_panels_floats());
     }
     d_dst = panels;
   }
-  const std::int64_t plane = plane_floats(segment.images);
-  TileArgs args{.a_offsets = src_offsets_.data(),
-                .b_offsets = d_dst_offsets_.data(),
-                .pairs = segment.images * rows,
-                .k = columns,
-                .a_row_stride = channels_first_ ? plane : 1,
+  TileArgs args{.a_offsets = src_offsets,
+                .b_offsets = d_dst_offsets,
+                .a_row_stride = channels_first_ ? plane_floats(segment.images) : 1,
                 .a_k_stride = channels_first_ ? 1 : s.stride_w * s.ic,
                 .ldb = packs_d_dst_ ? tile_.columns : s.oc,
                 .ldc = s.oc,
                 .epilogue = epilogue};
+  const std::int64_t pixel = channels_first_ ? 1 : s.ic;  // from one to the next in what is laid out
   for (std::int64_t layout = 0; layout < layouts_; ++layout) {
-    const float* const pixels = set_src(src, segment, layout, scratch);
+    Workspace rest = scratch;
+    const Source source = lay_out(src, segment, layout, rest);
     // With several layouts each serves one filter column, whose pixels come first.
     const std::int64_t first_kw = layouts_ == 1 ? 0 : layout;
     const std::int64_t end_kw = layouts_ == 1 ? s.kw : layout + 1;
-    const std::int64_t column = channels_first_ ? s.dilation_w : s.dilation_w * s.ic;
     for (std::int64_t ic = 0; ic < taps_ * s.ic; ic += channel_block_) {
       const EvenSplit tiles(std::min(channel_block_, taps_ * s.ic - ic), tile_.rows);
       for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
-        args.b = d_dst + (oc - first_oc) * (packs_d_dst_ ? rows * columns : 1);
+        const float* const panel = d_dst + (oc - first_oc) * (packs_d_dst_ ? pixels : 1);
         args.columns = std::min(tile_.columns, s.oc - oc);
         for (std::int64_t kh = 0; kh < s.kh; ++kh) {
+          const std::int64_t pairs =
+              list_pairs(segment, kh, source.first_row, src_offsets, d_dst_offsets);
           for (std::int64_t kw = first_kw; kw < end_kw; kw += taps_) {
-            args.a = pixels + kh * s.dilation_h * src_row_ + (kw - first_kw) * column +
-                     ic * args.a_row_stride;
+            const Range columns = channels_first_ ? columns_inside(s, band, kw)
+                                                  : Range{band.first_column, band.end_column};
+            const std::int64_t column = columns.first * s.stride_w + kw * s.dilation_w - s.pad_left;
+            args.pairs = columns.count() > 0 ? pairs : 0;
+            args.k = columns.count();
+            args.a = source.pixels + ic * args.a_row_stride + (column - source.first_column) * pixel;
+            args.b = panel + (columns.first - band.first_column) * args.ldb;
             args.c = d_wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc + oc;
             multiply_panel(kernels_, tiles, args);
           }

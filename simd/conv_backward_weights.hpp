@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
@@ -18,8 +17,9 @@ namespace tilewise::simd {
 ///       src(oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw * dilation_w - pad_left, ic)
 ///       * d_dst(oh, ow, oc)
 ///
-/// Each filter tap, or filter row, is a product: (channels x pixels) times (pixels x oc). The sum over
-/// pixels is cut into segments: bands of one image, or a few small images.
+/// Each filter tap, or filter row, is a product: (channels x pixels) times (pixels x oc). Where it is taps,
+/// pixels of padding are left out. The sum over pixels is cut into segments: bands of one image, or a few
+/// small images.
 class ConvBackwardWeights {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
@@ -63,9 +63,20 @@ class ConvBackwardWeights {
   /// d_wei(.., first_oc to end_oc) (epilogue) the segment's gradient.
   void accumulate(const float* src, const float* d_dst, const Segment& segment, std::int64_t first_oc,
                   std::int64_t end_oc, Epilogue epilogue, float* d_wei, Workspace scratch) const;
-  /// Lays the segment's pixels out as the micro-kernel reads them; returns the place of the first.
-  const float* set_src(const float* src, const Segment& segment, std::int64_t layout,
-                       Workspace scratch) const;
+  /// Floats of an image's packed d_dst.
+  std::int64_t image_panels_floats() const;
+
+  /// Pixels as the micro-kernel reads them, and where in the image the first of them is.
+  struct Source {
+    const float* pixels;
+    std::int64_t first_row, first_column;
+  };
+  /// Of the segment; without padding if channels first, with it otherwise.
+  Source lay_out(const float* src, const Segment& segment, std::int64_t layout,
+                 Workspace& scratch) const;
+  /// The rows of pixels and of d_dst that filter row kh multiplies, as offsets; returns how many.
+  std::int64_t list_pairs(const Segment& segment, std::int64_t kh, std::int64_t first_src_row,
+                          std::int64_t* src_offsets, std::int64_t* d_dst_offsets) const;
 
   const KernelTable& kernels_;
   ConvShape shape_;
@@ -79,7 +90,6 @@ class ConvBackwardWeights {
   std::int64_t src_row_;     ///< floats from one of them to the next; per channel, if channels first
   std::int64_t channel_block_;  ///< channels (times taps) that go through all panels of d_dst together
   std::int64_t layouts_;     ///< of the pixels: channels first and with a stride, one a filter column
-  std::vector<std::int64_t> src_offsets_, d_dst_offsets_;  ///< one a row of output pixels
 };
 
 }  // namespace tilewise::simd

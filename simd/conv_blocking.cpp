@@ -42,7 +42,13 @@ PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
                 : PixelBands{EvenSplit(h, longest(h, w)), EvenSplit(w, w)};
 }
 
-PixelBands forward_bands(const ConvShape& s) { return output_bands(s, band_pixels(s)); }
+PixelBands forward_bands(const ConvShape& s) { return pixel_bands(s.oh(), s.ow(), band_pixels(s)); }
+
+// As many pixels as a band at most has: filters that do not fit in L2 are read once for all of them, and
+// tiles are as tall as they may be.
+std::int64_t forward_group(const ConvShape& s) {
+  return std::max<std::int64_t>(1, 256 / (s.oh() * s.ow()));
+}
 
 PixelBands backward_data_bands(const ConvShape& s) {
   return pixel_bands(s.ih, s.iw, band_pixels(s));

@@ -27,7 +27,7 @@ std::int64_t ConvPoolForward::packed_floats() const {
 
 std::int64_t ConvPoolForward::scratch_floats() const {
   return short_ ? short_->scratch_floats()
-                : round_up_to_line(conv_.dst_size()) + forward_->scratch_floats();
+                : round_up_to_line(conv_.dst_size());
 }
 
 void ConvPoolForward::pack(const float* wei, float* packed) const {
@@ -41,7 +41,7 @@ void ConvPoolForward::image(const float* src, const float* packed_wei, const flo
     return;
   }
   float* const convolved = scratch.take(conv_.dst_size());
-  forward_->image(src, packed_wei, bias, kNoFloor, convolved, scratch);
+  forward_->images(1, src, packed_wei, bias, kNoFloor, convolved);
   kernels_.max_pool_forward(pool_, convolved, dst, argmax);
   if (relu) kernels_.relu_forward(pool_.oh * pool_.ow * pool_.channels, dst, dst);
 }

@@ -32,10 +32,10 @@ std::int64_t rows_below(const MaxPoolGeometry& g, std::int64_t rows) {
 
 ConvPoolShort::ConvPoolShort(const KernelTable& kernels, const ConvShape& conv,
                              const MaxPoolGeometry& pool)
-    : kernels_(kernels),
+    : kernels_(kernels_for_columns(kernels, conv.oc)),
       conv_(conv.checked()),
       pool_(pool),
-      tile_(four_rows(kernels, conv.oc)),
+      tile_(four_rows(kernels_, conv.oc)),
       bands_(pool.oh, std::max<std::int64_t>(
                           1, kBandFloats / (pool.stride_h * conv.stride_h * conv.stored_w() * conv.ic))) {
   if (!possible(conv, pool)) {

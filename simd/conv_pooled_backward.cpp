@@ -1,7 +1,6 @@
 #include "tilewise/simd/conv_pooled_backward.hpp"
 
 #include <algorithm>
-#include <new>
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/simd/conv_padding.hpp"
@@ -11,19 +10,6 @@ namespace {
 
 /// Terms that are listed together at most: 64 KB.
 constexpr std::int64_t kListedTerms = 8192;
-
-/// Memory for `count` objects of a trivial type.
-template <class T>
-T* take(Workspace& scratch, std::int64_t count) {
-  static_assert(sizeof(T) % sizeof(float) == 0);
-  float* const memory = scratch.take(count * static_cast<std::int64_t>(sizeof(T) / sizeof(float)));
-  return new (memory) T[static_cast<std::size_t>(count)];
-}
-
-template <class T>
-std::int64_t floats_of(std::int64_t count) {
-  return round_up_to_line(count * static_cast<std::int64_t>(sizeof(T) / sizeof(float)));
-}
 
 }  // namespace
 
@@ -66,8 +52,8 @@ bool ConvPooledBackward::pays(const KernelTable& kernels, const ConvShape& conv,
 
 std::int64_t ConvPooledBackward::scratch_floats() const {
   const std::int64_t band = bands_.size(0);
-  const std::int64_t lists = floats_of<SparseTerm>(band * conv_.oc) +
-                             floats_of<SparseSum>(std::max(band * taps(), conv_.oc));
+  const std::int64_t lists = workspace_floats_of<SparseTerm>(band * conv_.oc) +
+                             workspace_floats_of<SparseSum>(std::max(band * taps(), conv_.oc));
   return lists + (conv_.padded() ? round_up_to_line(conv_.stored_h() * stored_row()) : 0);
 }
 
@@ -97,8 +83,8 @@ void ConvPooledBackward::weights(const float* src, const float* d_pooled, const 
   const ConvShape& s = conv_;
   const float* const stored = padded_rows(s, src, 0, s.oh(), scratch);
   const std::int64_t band = bands_.size(0);
-  auto* const terms = take<SparseTerm>(scratch, band * s.oc);
-  auto* const sums = take<SparseSum>(scratch, s.oc);
+  auto* const terms = scratch.take_array<SparseTerm>(band * s.oc);
+  auto* const sums = scratch.take_array<SparseSum>(s.oc);
   const std::int64_t* const tap_origins = tap_origins_.data();
   for (std::int64_t b = 0; b < bands_.pieces; ++b) {
     for (std::int64_t oc = 0; oc < s.oc; ++oc) {
@@ -129,8 +115,8 @@ void ConvPooledBackward::data(const float* d_pooled, const std::int32_t* argmax,
   float* const stored = s.padded() ? scratch.take(stored_size) : d_src;
   std::fill_n(stored, s.padded() ? stored_size : s.src_size(), 0.0F);
   const std::int64_t band = bands_.size(0);
-  auto* const terms = take<SparseTerm>(scratch, band * s.oc);
-  auto* const sums = take<SparseSum>(scratch, band * taps());
+  auto* const terms = scratch.take_array<SparseTerm>(band * s.oc);
+  auto* const sums = scratch.take_array<SparseSum>(band * taps());
   for (std::int64_t b = 0; b < bands_.pieces; ++b) {
     SparseSum* sum = sums;
     std::int32_t listed = 0;

@@ -140,8 +140,9 @@ std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_
   return threads * gemm_block_bound(kernels, m, n, k);
 }
 
-void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
+void gemm(const KernelTable& widest, Executor& executor, const GemmArgs& args,
           Workspace workspace) {
+  const KernelTable& kernels = kernels_for_columns(widest, args.n);
   check(args);
   if (args.m == 0 || args.n == 0) return;
   if (args.k == 0 || args.alpha == 0) {

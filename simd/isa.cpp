@@ -38,6 +38,8 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl");
 }
+/// Zen 4 multiplies, adds and loads 512 bits in two steps of 256. Its family's other cores lack AVX-512.
+bool halves_avx512() { return __builtin_cpu_is("amd") && __builtin_cpu_is("amdfam19h"); }
 #endif
 [[maybe_unused]] bool always() { return true; }
 
@@ -105,6 +107,20 @@ const KernelTable& kernel_table(Isa isa) {
   }
   throw ArgumentError("instruction set " + std::string(isa_name(isa)) +
                       " is not available; this build and CPU have " + supported_names());
+}
+
+const KernelTable& kernels_for_columns([[maybe_unused]] const KernelTable& kernels,
+                                       [[maybe_unused]] std::int64_t columns) {
+#if defined(TILEWISE_HAS_avx512) && defined(TILEWISE_HAS_avx2)
+  static const bool halves = halves_avx512();
+  if (halves && &kernels == &avx512_kernels) {
+    // One vector; or two to three, the last at most half full. Beyond, a half counts for little.
+    const std::int64_t width = kernels.vector_floats, half = width / 2;
+    const bool leaves_half = (columns + half - 1) / half % 2 == 1;
+    if (columns <= width || (columns < 3 * width && leaves_half)) return avx2_kernels;
+  }
+#endif
+  return kernels;
 }
 
 const KernelTable& default_kernels() {

@@ -175,4 +175,9 @@ const KernelTable& kernel_table(Isa isa);
 /// The kernels of default_isa(), looked up once.
 const KernelTable& default_kernels();
 
+/// The kernels to compute matrices of `columns` columns with: `kernels`, or those of half their width on a
+/// CPU that takes each of their vectors in two halves (AMD's Zen 4 those of AVX-512) where that leaves no
+/// half of a vector empty, or where tiles of one vector would load more often than they multiply.
+const KernelTable& kernels_for_columns(const KernelTable& kernels, std::int64_t columns);
+
 }  // namespace tilewise::simd

@@ -65,4 +65,29 @@ void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs
   multiply_panel(kernels, tiles, args, nothing);
 }
 
+void multiply_block(const KernelTable& kernels, std::int64_t tile_rows,
+                    const std::array<BlockAxis, 3>& axes, const float* a, float* c, TileArgs& args,
+                    Ahead& ahead) {
+  const auto waste = [&](const BlockAxis& axis) {  // tiles, up to a factor common to all axes
+    return static_cast<double>(ceil_div(axis.rows, tile_rows)) / static_cast<double>(axis.rows);
+  };
+  std::size_t along = 0;
+  for (std::size_t i = 1; i < axes.size(); ++i) {
+    if (waste(axes[i]) < waste(axes[along])) along = i;
+  }
+  const BlockAxis& tiled = axes[along];
+  const BlockAxis& inner = axes[along == 0 ? 1 : 0];
+  const BlockAxis& outer = axes[along == 2 ? 1 : 2];
+  const EvenSplit tiles(tiled.rows, tile_rows);
+  args.a_row_stride = tiled.a_stride;
+  args.ldc = tiled.c_stride;
+  for (std::int64_t i = 0; i < outer.rows; ++i) {
+    for (std::int64_t j = 0; j < inner.rows; ++j) {
+      args.a = a + i * outer.a_stride + j * inner.a_stride;
+      args.c = c + i * outer.c_stride + j * inner.c_stride;
+      multiply_panel(kernels, tiles, args, ahead);
+    }
+  }
+}
+
 }  // namespace tilewise::simd

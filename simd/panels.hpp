@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "tilewise/simd/blocking.hpp"
@@ -36,5 +37,15 @@ class Ahead {
 /// copied in large pieces, what has just been written in small ones would be waited for.
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args, Ahead& ahead);
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args);
+
+/// One axis of a block of rows of C, and how far apart rows of A and of C are along it.
+struct BlockAxis {
+  std::int64_t rows, a_stride, c_stride;
+};
+/// multiply_panel() for rows of C that lie along three axes, in tiles of up to `tile_rows` rows along one of
+/// them: the one that makes the fewest tiles, of equals the first.
+void multiply_block(const KernelTable& kernels, std::int64_t tile_rows,
+                    const std::array<BlockAxis, 3>& axes, const float* a, float* c, TileArgs& args,
+                    Ahead& ahead);
 
 }  // namespace tilewise::simd

@@ -71,13 +71,11 @@ class ConvForward final : public Conv {
  public:
   ConvForward(const Case& c, Executor& executor) : Conv(c, executor), conv_(kernels(), shape_) {
     packed_ = Buffer(conv_.packed_floats());
-    memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
   }
   void run() override {
     constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
-    conv_.batch(executor_, batch_, src_.data(), packed_.data(), bias_.data(), kNoFloor, dst_.data(),
-                workspace());
+    conv_.batch(executor_, batch_, src_.data(), packed_.data(), bias_.data(), kNoFloor, dst_.data());
   }
   std::vector<float> result() override { return copy(dst_); }
 

@@ -68,13 +68,11 @@ std::vector<float> on_any_number_of_threads(Body body) {
 std::vector<float> forward(Executor& executor, const BatchCase& c, const std::vector<float>& src,
                            const std::vector<float>& wei, const std::vector<float>& bias) {
   const ConvForward conv(default_kernels(), c.shape);
-  const std::int64_t floats = executor.threads() * conv.scratch_floats();
-  GuardedArray<float> packed(conv.packed_floats()), workspace(floats),
-      dst(c.images * c.shape.dst_size());
+  GuardedArray<float> packed(conv.packed_floats()), dst(c.images * c.shape.dst_size());
   conv.pack(wei.data(), packed.data());
   conv.batch(executor, c.images, src.data(), packed.data(), bias.data(),
-             -std::numeric_limits<float>::infinity(), dst.data(), Workspace(workspace.data(), floats));
-  EXPECT_TRUE(workspace.intact() && dst.intact());
+             -std::numeric_limits<float>::infinity(), dst.data());
+  EXPECT_TRUE(dst.intact());
   return {dst.span().begin(), dst.span().end()};
 }
 
@@ -159,13 +157,13 @@ TEST(ConvBatch, gives_the_bits_of_single_images) {
     std::vector<float> packed_data(static_cast<std::size_t>(conv_data.packed_floats()));
     conv.pack(wei.data(), packed.data());
     conv_data.pack(wei.data(), packed_data.data());
-    const std::int64_t floats = std::max(conv.scratch_floats(), conv_data.scratch_floats());
+    const std::int64_t floats = conv_data.scratch_floats();
     GuardedArray<float> scratch(floats);
     std::vector<float> dst_alone(dst.size()), d_src_alone(d_src.size());
     for (std::int64_t i = 0; i < c.images; ++i) {
       const Workspace workspace(scratch.data(), floats);
-      conv.image(src.data() + i * s.src_size(), packed.data(), bias.data(), kNoFloor,
-                 dst_alone.data() + i * s.dst_size(), workspace);
+      conv.images(1, src.data() + i * s.src_size(), packed.data(), bias.data(), kNoFloor,
+                  dst_alone.data() + i * s.dst_size());
       conv_data.image(d_dst.data() + i * s.dst_size(), packed_data.data(),
                       d_src_alone.data() + i * s.src_size(), workspace);
     }
@@ -183,7 +181,6 @@ TEST(ConvBatch, takes_no_more_workspace_than_operands_on_two_threads) {
     SCOPED_TRACE(std::to_string(c.images) + " of " + s.to_string());
     const std::int64_t operands = c.images * (s.src_size() + s.dst_size()) + s.wei_size();
     EXPECT_LE(ConvBackwardWeights(default_kernels(), s).workspace_floats(c.images, 2), operands);
-    EXPECT_LE(2 * ConvForward(default_kernels(), s).scratch_floats(), operands);
     EXPECT_LE(2 * ConvBackwardData(default_kernels(), s).scratch_floats(), operands);
   }
 }

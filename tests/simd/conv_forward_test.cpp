@@ -43,14 +43,12 @@ std::vector<float> run(const ConvShape& shape, const Data& data, float floor) {
   const GuardedArray<float> wei(data.wei);
   const GuardedArray<float> bias(data.bias);
   GuardedArray<float> packed(conv.packed_floats());
-  GuardedArray<float> scratch(conv.scratch_floats());
   GuardedArray<float> dst(shape.dst_size());
   conv.pack(wei.data(), packed.data());
   const std::vector<float> packed_before(packed.span().begin(), packed.span().end());
-  conv.image(src.data(), packed.data(), bias.data(), floor, dst.data(),
-             Workspace(scratch.data(), conv.scratch_floats()));
+  conv.images(1, src.data(), packed.data(), bias.data(), floor, dst.data());
   EXPECT_TRUE(src.intact() && wei.intact() && bias.intact());
-  EXPECT_TRUE(packed.intact() && scratch.intact() && dst.intact());
+  EXPECT_TRUE(packed.intact() && dst.intact());
   EXPECT_TRUE(same_bits(src.span(), data.src));
   EXPECT_TRUE(same_bits(packed.span(), packed_before));
   return {dst.span().begin(), dst.span().end()};

@@ -58,11 +58,10 @@ Pooled run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data, bo
 Pooled one_after_the_other(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data) {
   constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
   const ConvForward conv(default_kernels(), s);
-  AlignedBuffer<float> packed(conv.packed_floats()), scratch(conv.scratch_floats());
+  AlignedBuffer<float> packed(conv.packed_floats());
   std::vector<float> convolved(static_cast<std::size_t>(s.dst_size()));
   conv.pack(data.wei.data(), packed.data());
-  conv.image(data.src.data(), packed.data(), data.bias.data(), kNoFloor, convolved.data(),
-             Workspace(scratch.data(), scratch.size()));
+  conv.images(1, data.src.data(), packed.data(), data.bias.data(), kNoFloor, convolved.data());
   const auto size = static_cast<std::size_t>(pool.oh * pool.ow * s.oc);
   Pooled result{std::vector<float>(size), std::vector<std::int32_t>(size)};
   reference::max_pool_forward(pool, convolved.data(), result.dst.data(), result.argmax.data());
