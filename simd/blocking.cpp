@@ -11,7 +11,8 @@ namespace {
 // GEMM's constants. A panel of B (kc x tile.columns) is read once for every tile of A and should stay
 // in L1; a block of A (mc x kc) is read once for every panel of B and should stay in L2.
 //   kc = 256: 256 x 32 columns x 4 bytes = 32 KB of B on AVX-512, two thirds of a 48 KB L1; 16 KB of
-//             a 32 KB L1 on AVX2.
+//             a 32 KB L1 on AVX2. 1024 of a narrow C, whose time is A's: rows of A are read in runs of 4 KB,
+//             and B, at most 256 KB, comes from L2.
 //   mc = 84: 84 x 256 x 4 bytes = 84 KB of A, and whole tiles of both 14 and 6 rows.
 //   nb = 1024: 1 MB of B, in L3, from where a panel is read once for every block of A, which is packed
 //             once for as many columns.
@@ -19,6 +20,7 @@ namespace {
 //             few rows that the pages of A are not forgotten in between; of a wider one as many as there
 //             are, for B is packed for them.
 constexpr std::int64_t kKc = 256;
+constexpr std::int64_t kNarrowKc = 1024;
 constexpr std::int64_t kMc = 84;
 constexpr std::int64_t kNb = 1024;
 constexpr std::int64_t kNarrow = 64;
@@ -27,6 +29,8 @@ constexpr std::int64_t kNarrowRows = 6 * kMc;
 // twenty microseconds).
 constexpr std::int64_t kTasksPerThread = 4;
 constexpr double kTaskWork = 1'000'000;
+// At the end threads wait for the last task; by so much of one on average, for machines are shared.
+constexpr double kWait = 0.2;
 // Cycles that an element of A or B costs once more.
 constexpr double kReading = 0.1, kPacking = 0.4;
 // With so few tiles of rows packing B costs as much as it saves.
@@ -35,6 +39,9 @@ constexpr std::int64_t kUnpackedTiles = 2;
 /// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the
 /// same few places in L1.
 std::int64_t a_row_floats_of(std::int64_t kc) { return round_up(kc, 16) + 16; }
+
+/// Terms of a sum that are added up in registers, at most: for a C of n columns.
+std::int64_t kc_limit(std::int64_t n) { return n <= kNarrow ? kNarrowKc : kKc; }
 
 /// Cycles of one tile in the model that blocking.hpp states.
 double tile_cycles(std::int64_t rows, std::int64_t vectors, std::int64_t k) {
@@ -86,7 +93,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
   const std::int64_t m = std::max<std::int64_t>(shape.m, 1);
   const std::int64_t n = std::max<std::int64_t>(shape.n, 1);
   const std::int64_t k = std::max<std::int64_t>(shape.k, 1);
-  const TileShape tile = choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), std::min(k, kKc));
+  const TileShape tile = choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), std::min(k, kc_limit(n)));
   const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
 
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
@@ -99,19 +106,31 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
   // means packing B, or reading it, once more; a block of panels the same for A.
   std::int64_t row_blocks = n <= kNarrow ? ceil_div(m, kNarrowRows) : 1;
   std::int64_t panel_blocks = ceil_div(n, kNb);
-  const double b_cost = static_cast<double>(n) * (pack_b ? kPacking : kReading);
-  const double a_cost = static_cast<double>(m) * (a_in_place ? kReading : kPacking);
   const double work = static_cast<double>(m * n) * static_cast<double>(k);
   const std::int64_t tasks = threads == 1 ? 1
                                           : std::min(kTasksPerThread * threads,
                                                      static_cast<std::int64_t>(work / kTaskWork));
-  while (row_blocks * panel_blocks < tasks) {
-    const bool rows_can = ceil_div(tiles, row_blocks) > 1;
-    const bool panels_can = ceil_div(panels, panel_blocks) > 1;
-    if (!rows_can && !panels_can) break;
-    const bool rows_cheaper = static_cast<double>(row_blocks) * b_cost <=
-                              static_cast<double>(panel_blocks) * a_cost;
-    (rows_can && (rows_cheaper || !panels_can) ? row_blocks : panel_blocks) *= 2;
+  // Cycles for each term of the sum until all threads are done.
+  const auto cycles = [&](std::int64_t r, std::int64_t p) {
+    const double rows = static_cast<double>(m) / static_cast<double>(r);
+    const double columns = static_cast<double>(n) / static_cast<double>(p);
+    const double task = rows * columns / static_cast<double>(2 * kernels.vector_floats) +
+                        rows * (a_in_place ? kReading : kPacking) +
+                        columns * (pack_b ? kPacking : kReading);
+    return task * (static_cast<double>(ceil_div(r * p, threads)) + kWait);
+  };
+  const std::int64_t least_rows = row_blocks, least_panels = panel_blocks;
+  double best = cycles(row_blocks, panel_blocks);
+  for (std::int64_t r = least_rows; r <= std::max(least_rows, tiles); r *= 2) {
+    for (std::int64_t p = least_panels; p <= std::max(least_panels, panels); p *= 2) {
+      if (r * p > std::max(tasks, least_rows * least_panels)) break;
+      const double these = cycles(r, p);
+      if (these < best) {
+        best = these;
+        row_blocks = r;
+        panel_blocks = p;
+      }
+    }
   }
 
   GemmBlocking blocking{.tile = tile,
@@ -119,7 +138,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
   blocking.pack_b = pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
-  blocking.kc = EvenSplit(k, kKc).size(0);
+  blocking.kc = EvenSplit(k, kc_limit(n)).size(0);
   const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);
   blocking.mc = EvenSplit(blocking.row_tiles.size(0), most_tiles).size(0) * tile.rows;
   return blocking;
@@ -135,9 +154,12 @@ std::int64_t GemmBlocking::b_floats() const {
 
 std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::int64_t n,
                               std::int64_t k) {
-  const std::int64_t kc = std::min(k, kKc);
-  const std::int64_t columns = std::min(n, kNb) + kMaxTileVectors * kernels.vector_floats;
-  return std::min(m + kMaxTileRows, kMc) * a_row_floats_of(kc) + round_up_to_line(kc * columns);
+  const auto bound = [&](std::int64_t most_columns, std::int64_t most_terms) {
+    const std::int64_t kc = std::min(k, most_terms);
+    const std::int64_t columns = std::min(n, most_columns) + kMaxTileVectors * kernels.vector_floats;
+    return std::min(m + kMaxTileRows, kMc) * a_row_floats_of(kc) + round_up_to_line(kc * columns);
+  };
+  return std::max(bound(kNarrow, kNarrowKc), bound(kNb, kKc));
 }
 
 }  // namespace tilewise::simd

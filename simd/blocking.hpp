@@ -50,7 +50,7 @@ struct GemmShape {
 /// steps of kc, packs its part of B, and for every mc rows packs A and multiplies.
 ///
 /// An element of C is summed in the order of k, in registers for kc terms at a time. kc depends on k
-/// alone; the rest may go by m, n and even the number of threads, for it decides who computes an element
+/// and n alone; the rest may go by m and even the number of threads, for it decides who computes an element
 /// and when, not how.
 struct GemmBlocking {
   TileShape tile;
