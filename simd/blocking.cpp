@@ -88,7 +88,8 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
   return best;
 }
 
-GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& shape, int threads) {
+GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& shape, int threads) {
+  const KernelTable& kernels = kernels_for_columns(widest, shape.n);
   // An empty product gets the blocking of a product of one.
   const std::int64_t m = std::max<std::int64_t>(shape.m, 1);
   const std::int64_t n = std::max<std::int64_t>(shape.n, 1);
@@ -133,7 +134,8 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
     }
   }
 
-  GemmBlocking blocking{.tile = tile,
+  GemmBlocking blocking{.kernels = &kernels,
+                        .tile = tile,
                         .row_tiles = EvenSplit(tiles, ceil_div(tiles, row_blocks)),
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
   blocking.pack_b = pack_b;

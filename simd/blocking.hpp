@@ -53,6 +53,7 @@ struct GemmShape {
 /// and n alone; the rest may go by m and even the number of threads, for it decides who computes an element
 /// and when, not how.
 struct GemmBlocking {
+  const KernelTable* kernels;  ///< to run it with
   TileShape tile;
   EvenSplit row_tiles;  ///< of C, tile.rows high, in blocks of tiles, one a task
   EvenSplit panels;     ///< of C and B, tile.columns wide, in blocks of panels, one a task

@@ -42,9 +42,9 @@ void scale_rows(std::int64_t m, std::int64_t n, float beta, float* c, std::int64
 /// One task: a block of C, computed in the memory of one thread.
 class Block {
  public:
-  Block(const KernelTable& kernels, const GemmArgs& args, const GemmBlocking& blocking,
-        std::int64_t row_block, std::int64_t panel_block, Workspace workspace)
-      : kernels_(kernels),
+  Block(const GemmArgs& args, const GemmBlocking& blocking, std::int64_t row_block,
+        std::int64_t panel_block, Workspace workspace)
+      : kernels_(*blocking.kernels),
         args_(args),
         blocking_(blocking),
         i_(blocking.row_tiles.begin(row_block) * blocking.tile.rows),
@@ -140,9 +140,8 @@ std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_
   return threads * gemm_block_bound(kernels, m, n, k);
 }
 
-void gemm(const KernelTable& widest, Executor& executor, const GemmArgs& args,
+void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
           Workspace workspace) {
-  const KernelTable& kernels = kernels_for_columns(widest, args.n);
   check(args);
   if (args.m == 0 || args.n == 0) return;
   if (args.k == 0 || args.alpha == 0) {
@@ -163,7 +162,7 @@ void gemm(const KernelTable& widest, Executor& executor, const GemmArgs& args,
   const double work = static_cast<double>(args.m * args.n) * static_cast<double>(args.k);
   executor.parallel_for(blocking.row_tiles.pieces * blocking.panels.pieces, kMultiplyAddNanoseconds * work,
                         [&](std::int64_t task, int worker) {
-                          Block(kernels, args, blocking, task / blocking.panels.pieces,
+                          Block(args, blocking, task / blocking.panels.pieces,
                                 task % blocking.panels.pieces,
                                 Workspace(memory + worker * floats, floats)).run();
                         });

@@ -35,5 +35,23 @@ TEST(KernelTable, default_is_looked_up_once) {
   EXPECT_EQ(&default_kernels(), &kernel_table(default_kernels().isa));
 }
 
+// Narrower kernels are for AVX-512 on a CPU that halves its vectors alone, and only where fewer halves cover
+// the columns than whole vectors have, or a single vector does.
+TEST(KernelTable, of_columns_are_as_wide_or_half) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    const std::int64_t width = kernels.vector_floats, half = width / 2;
+    for (std::int64_t columns = 1; columns <= 6 * width; ++columns) {
+      const KernelTable& chosen = kernels_for_columns(kernels, columns);
+      if (&chosen == &kernels) continue;
+      EXPECT_EQ(isa, Isa::avx512);
+      EXPECT_EQ(chosen.isa, Isa::avx2);
+      const std::int64_t halves = (columns + half - 1) / half, vectors = (columns + width - 1) / width;
+      EXPECT_TRUE(vectors == 1 || halves < 2 * vectors) << columns << " columns";
+    }
+    EXPECT_EQ(&kernels_for_columns(kernels, 4 * width), &kernels);
+  }
+}
+
 }  // namespace
 }  // namespace tilewise::simd

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -103,6 +105,44 @@ TEST(MultiplyPanel, covers_any_number_of_rows) {
       ASSERT_TRUE(testing::all_equal(c.span(), expected)) << m << " rows, " << vectors;
     }
   }
+}
+
+// A block of 2 x 3 x 5 rows of C, (i, j, l) apart by 100, 20 and 3 floats, whichever axis the tiles lie along.
+TEST(MultiplyBlock, covers_all_three_axes) {
+  const TileShape tile = tile_of(1);
+  constexpr std::int64_t kK = 2, kRows[3] = {2, 3, 5}, kStrides[3] = {100, 20, 3};
+  const std::vector<float> a = random_values(2 * 100, 1, Pattern::integers);
+  const std::vector<float> b = random_values(kK * tile.columns, 2, Pattern::integers);
+  std::vector<float> expected(200, -1.0F);
+  for (std::int64_t i = 0; i < 2; ++i) {
+    for (std::int64_t j = 0; j < 3; ++j) {
+      for (std::int64_t l = 0; l < 5; ++l) {
+        const auto row = static_cast<std::size_t>(100 * i + 20 * j + 3 * l);
+        expected[row] = a[row] * b[0] + a[row + 1] * b[static_cast<std::size_t>(tile.columns)];
+      }
+    }
+  }
+  std::array<int, 3> order{0, 1, 2};
+  do {
+    std::array<BlockAxis, 3> axes;
+    for (std::size_t i = 0; i < 3; ++i) {
+      const int axis = order[i];
+      axes[i] = {kRows[axis], kStrides[axis], kStrides[axis]};
+    }
+    const std::int64_t no_offset = 0;
+    TileArgs args{.b = b.data(),
+                  .a_offsets = &no_offset,
+                  .b_offsets = &no_offset,
+                  .pairs = 1,
+                  .k = kK,
+                  .a_k_stride = 1,
+                  .ldb = tile.columns,
+                  .columns = 1};
+    Ahead nothing;
+    std::vector<float> c(200, -1.0F);
+    multiply_block(default_kernels(), 2, axes, a.data(), c.data(), args, nothing);
+    EXPECT_EQ(c, expected);
+  } while (std::next_permutation(order.begin(), order.end()));
 }
 
 }  // namespace
