@@ -75,18 +75,28 @@ std::vector<Case> cases(const Shape& shape, const MaxPoolProblem& p) {
   const double bytes = floats({p.src_size(), p.dst_size(), p.dst_size()});  // values and arg-max
   const auto taps = static_cast<double>(p.geometry.kh * p.geometry.kw);
   return {memory_case("max_pool_forward", shape, bytes, taps, p.dst_size()),
-          memory_case("max_pool_backward", shape, bytes, taps, p.dst_size(), kRounding)};
+        memory_case("max_pool_backward", shape, bytes, taps, p.dst_size(), kRounding)};
 }
 
 std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
   const double array = floats({p.n});
-  return {memory_case("add", shape, 3 * array, 1, p.n),
-          memory_case("relu_forward", shape, 2 * array, 1, p.n),
-          memory_case("relu_backward", shape, 3 * array, 1, p.n),
-          memory_case("dropout", shape, 2 * array, 1, p.n),
-          memory_case("dropout_backward", shape, 3 * array, 1, p.n),
-          memory_case("adam_update", shape, 7 * array, 11, p.n, kRounding),
-          memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding)};
+  std::vector<Case> result = {memory_case("sum_squares", shape, array, 2, p.n, kRounding),
+                              memory_case("all_finite", shape, array, 1, p.n)};
+  for (Case& c : result) c.one_thread = true;
+  for (const Case& c :
+       {memory_case("add", shape, 3 * array, 1, p.n),
+        memory_case("add_scaled", shape, 3 * array, 2, p.n, kRounding),
+        memory_case("scale_and_clip", shape, 2 * array, 3, p.n),
+        memory_case("relu_forward", shape, 2 * array, 1, p.n),
+        memory_case("relu_backward", shape, 3 * array, 1, p.n),
+        memory_case("dropout", shape, 2 * array, 1, p.n),
+        memory_case("dropout_backward", shape, 3 * array, 1, p.n),
+        memory_case("adam_update", shape, 7 * array, 11, p.n, kRounding),
+        memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding),
+        memory_case("rmsprop_update", shape, 5 * array, 9, p.n, kRounding)}) {
+    result.push_back(c);
+  }
+  return result;
 }
 
 std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
@@ -99,6 +109,7 @@ std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
   result.push_back(memory_case("softmax", shape, 2 * array, 5, p.size(), kRounding));
   result.push_back(memory_case("softmax_backward", shape, 3 * array, 4, p.size(), kRounding));
   result.push_back(memory_case("softmax_cross_entropy", shape, 2 * array, 6, p.size(), kRounding));
+  result.push_back(memory_case("mean_squared_error", shape, 2 * array, 4, p.size(), kRounding));
   return result;
 }
 
@@ -198,6 +209,14 @@ std::vector<float> expected(const Case& c, const VectorProblem& p) {
   std::vector<float> result(a.size());
   if (c.operation == "add") {
     reference::add(n, a.data(), result.data());  // to zeros
+  } else if (c.operation == "add_scaled") {
+    reference::add_scaled(n, kFactor, a.data(), result.data());
+  } else if (c.operation == "scale_and_clip") {
+    reference::scale_and_clip(n, kFactor, kLimit, a.data(), result.data());
+  } else if (c.operation == "sum_squares") {
+    result[0] = static_cast<float>(reference::sum_squares(n, a.data()));
+  } else if (c.operation == "all_finite") {
+    result[0] = reference::all_finite(n, a.data()) ? 1.0F : 0.0F;
   } else if (c.operation == "relu_forward") {
     reference::relu_forward(n, a.data(), result.data());
   } else if (c.operation == "relu_backward") {
@@ -209,9 +228,13 @@ std::vector<float> expected(const Case& c, const VectorProblem& p) {
   } else if (c.operation == "adam_update") {
     std::vector<float> m(a.size()), v(a.size());
     reference::adam_update(kAdam, n, a.data(), m.data(), v.data(), result.data());
+  } else if (c.operation == "sgd_update") {
+    std::vector<float> velocity(a.size());
+    reference::sgd_update(kSgd, n, a.data(), velocity.data(), result.data());
   } else {
     std::vector<float> velocity(a.size());
-    reference::sgd_update(kSgdRate, kSgdMomentum, n, a.data(), velocity.data(), result.data());
+    float* const none = nullptr;
+    reference::rmsprop_update(kRmsprop, n, a.data(), velocity.data(), none, none, result.data());
   }
   return result;
 }
@@ -237,8 +260,12 @@ std::vector<float> expected(const Case& c, const MatrixProblem& p) {
   } else {
     const std::vector<std::int32_t> labels(static_cast<std::size_t>(rows), 0);
     std::vector<float> losses(labels.size());
-    reference::softmax_cross_entropy(rows, columns, a.data(), labels.data(), 1.0F, losses.data(),
-                                     result.data());
+    const simd::LossArgs args{.rows = rows, .columns = columns, .labels = labels.data()};
+    if (c.operation == "softmax_cross_entropy") {
+      reference::softmax_cross_entropy(args, a.data(), losses.data(), result.data());
+    } else {
+      reference::mean_squared_error(args, a.data(), losses.data(), result.data());
+    }
   }
   return result;
 }

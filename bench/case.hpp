@@ -94,8 +94,10 @@ inline constexpr simd::DropoutArgs kDropout{
     .key = {1, 2}, .counter = {3, 4, 5}, .threshold = 1U << 31, .scale = 2};
 inline constexpr simd::AdamArgs kAdam{
     .rate = 1e-3F, .beta1 = 0.9F, .beta2 = 0.999F, .epsilon = 1e-7F};
-inline constexpr float kSgdRate = 1e-3F;
-inline constexpr float kSgdMomentum = 0.9F;
+inline constexpr simd::SgdArgs kSgd{.rate = 1e-3F, .momentum = 0.9F};
+inline constexpr simd::RmspropArgs kRmsprop{.rate = 1e-3F, .rho = 0.9F, .epsilon = 1e-7F};
+inline constexpr float kFactor = 0.5F;
+inline constexpr float kLimit = 0.25F;
 
 /// The operations that a problem allows: three passes of a convolution, and so on.
 std::vector<Case> cases_of(const Shape& shape);

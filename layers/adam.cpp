@@ -6,7 +6,11 @@
 
 namespace tilewise {
 
-Adam::Adam(const AdamOptions& options) : Optimizer(options.learning_rate), options_(options) {
+Adam::Adam(const AdamOptions& options)
+    : Optimizer(options.learning_rate, {.weight_decay = options.weight_decay,
+                                        .decayed = options.decayed,
+                                        .clipping = options.clipping}),
+      options_(options) {
   const auto is_decay = [](double beta) { return beta >= 0 && static_cast<float>(beta) < 1; };
   if (!is_decay(options.beta_1) || !is_decay(options.beta_2) || !(options.epsilon > 0)) {
     throw ArgumentError("Adam: beta_1 and beta_2 must be in [0, 1), as floats, and epsilon positive");
@@ -14,12 +18,8 @@ Adam::Adam(const AdamOptions& options) : Optimizer(options.learning_rate), optio
 }
 
 void Adam::allocate_state(std::span<const Parameter> parameters) {
-  m_.clear();
-  v_.clear();
-  for (const Parameter& parameter : parameters) {
-    m_.emplace_back(parameter.shape());
-    v_.emplace_back(parameter.shape());
-  }
+  m_ = zeros_like(parameters);
+  v_ = zeros_like(parameters);
 }
 
 void Adam::compute_factors() {
@@ -37,8 +37,10 @@ void Adam::compute_factors() {
 
 void Adam::update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
                   std::int64_t count, const float* gradient, float* value) {
-  kernels.adam_update(factors_, count, gradient, m_[parameter].data() + first,
-                      v_[parameter].data() + first, value);
+  simd::AdamArgs args = factors_;
+  args.decay = decay(parameter);
+  kernels.adam_update(args, count, gradient, m_[parameter].data() + first, v_[parameter].data() + first,
+                      value);
 }
 
 }  // namespace tilewise

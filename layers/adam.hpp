@@ -12,6 +12,9 @@ struct AdamOptions {
   double beta_1 = 0.9;
   double beta_2 = 0.999;
   double epsilon = 1e-7;
+  double weight_decay = 0;  ///< decoupled, as in AdamW: see CommonOptimizerOptions
+  ParameterSet decayed = ParameterSet::all;
+  Clipping clipping = {};
 };
 
 /// Adam, in Keras's form. At step t, with gradient g:
@@ -22,9 +25,9 @@ struct AdamOptions {
 ///
 /// D. Kingma, J. Ba, "Adam: a method for stochastic optimization", arXiv:1412.6980, algorithm 1 in
 /// the reordered form at the end of section 2 (its epsilon is the paper's epsilon-hat).
-class Adam final : public Optimizer {
+class Adam : public Optimizer {
  public:
-  /// Throws ArgumentError unless 0 <= beta < 1 and epsilon > 0.
+  /// Throws ArgumentError unless 0 <= beta < 1 and epsilon > 0, or as Optimizer() does.
   explicit Adam(const AdamOptions& options = {});
 
   void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,

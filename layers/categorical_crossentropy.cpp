@@ -1,26 +1,20 @@
 #include "tilewise/layers/categorical_crossentropy.hpp"
 
-#include <algorithm>
+#include "tilewise/layers/check_option.hpp"
 
 namespace tilewise {
 
-void CategoricalCrossentropy::evaluate(const simd::KernelTable& kernels, Executor& executor,
-                                       std::int64_t classes, const float* logits,
-                                       std::span<const std::int32_t> labels, float* losses,
-                                       float* d_logits) {
-  constexpr std::int64_t kRows = 16;
-  constexpr double kNanosecondsPerLogit = 3;  // mostly the exponential
-  const auto rows = static_cast<std::int64_t>(labels.size());
-  const float scale = 1.0F / static_cast<float>(rows);
-  executor.parallel_for(
-      (rows + kRows - 1) / kRows, kNanosecondsPerLogit * static_cast<double>(rows * classes),
-      [&](std::int64_t chunk, int) {
-        const std::int64_t first = chunk * kRows;
-        const std::int64_t count = std::min(kRows, rows - first);
-        kernels.softmax_cross_entropy(count, classes, logits + first * classes,
-                                      labels.data() + first, scale, losses + first,
-                                      d_logits + first * classes);
-      });
+CategoricalCrossentropy::CategoricalCrossentropy(const CategoricalCrossentropyOptions& options)
+    : options_(options) {
+  check_option(options.label_smoothing >= 0 && options.label_smoothing <= 1, "CategoricalCrossentropy",
+               "label_smoothing", options.label_smoothing, "in [0, 1]");
+}
+
+void CategoricalCrossentropy::evaluate_rows(const simd::KernelTable& kernels,
+                                            const simd::LossArgs& args) const {
+  simd::LossArgs smoothed = args;
+  smoothed.smoothing = static_cast<float>(options_.label_smoothing);
+  kernels.softmax_cross_entropy(smoothed);
 }
 
 }  // namespace tilewise

@@ -1,25 +1,38 @@
 #pragma once
 
-#include <cstdint>
-#include <span>
-
-#include "tilewise/core/parallel.hpp"
-#include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/layers/loss.hpp"
 
 namespace tilewise {
 
-/// Softmax and categorical cross-entropy in one, from integer labels (Keras's
-/// SparseCategoricalCrossentropy(from_logits=True)), averaged over the batch:
+struct CategoricalCrossentropyOptions {
+  double label_smoothing = 0;
+};
+
+/// Softmax and categorical cross-entropy in one, averaged over the batch. With y = onehot(label), or a
+/// row of targets, and s = label_smoothing:
 ///
-///   loss = 1 / rows * sum over rows of (log sum over j of exp(logit(j)) - logit(label))
-///   d_logits = (softmax(logits) - onehot(label)) / rows
-class CategoricalCrossentropy {
+///   y' = (1 - s) y + s / classes
+///   loss = sum over classes of y' * (log sum over j of exp(logit(j)) - logit)
+///   d_logits = (sum of y') * softmax(logits) - y', over the number of rows
+///
+/// Keras's SparseCategoricalCrossentropy and CategoricalCrossentropy, with from_logits=True or after a
+/// softmax.
+class CategoricalCrossentropy final : public Loss {
  public:
-  /// Each row's loss and the gradient of their mean. `logits` and `d_logits` are (rows, classes),
-  /// labels in [0, classes).
-  static void evaluate(const simd::KernelTable& kernels, Executor& executor, std::int64_t classes,
-                       const float* logits, std::span<const std::int32_t> labels, float* losses,
-                       float* d_logits);
+  /// Throws ArgumentError unless 0 <= label_smoothing <= 1.
+  explicit CategoricalCrossentropy(const CategoricalCrossentropyOptions& options = {});
+
+  const CategoricalCrossentropyOptions& options() const { return options_; }
+
+  std::string_view name() const override { return "categorical_crossentropy"; }
+  bool takes_logits() const override { return true; }
+  std::string_view kernel() const override { return "softmax_cross_entropy"; }
+
+ private:
+  double nanoseconds_per_output() const override { return 3; }  // mostly the exponential
+  void evaluate_rows(const simd::KernelTable& kernels, const simd::LossArgs& args) const override;
+
+  CategoricalCrossentropyOptions options_;
 };
 
 }  // namespace tilewise

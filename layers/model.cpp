@@ -6,7 +6,6 @@
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/float_mode.hpp"
-#include "tilewise/layers/categorical_crossentropy.hpp"
 #include "tilewise/layers/softmax.hpp"
 #include "tilewise/simd/blocking.hpp"
 
@@ -25,13 +24,9 @@ constexpr std::int64_t kPartFloats = 32 * 1024;
 // Backward is two products for each one forward.
 constexpr double kBackwardFactor = 2;
 
-// Floats of a parameter that one task reduces and updates: 16 KB, so that the sum is still in L1 when
-// the optimizer reads it.
-constexpr std::int64_t kUpdateBlock = 4096;
-constexpr double kUpdateNanoseconds = 2;  // per float
-
-std::int64_t largest(std::span<const float> row) {
-  return std::max_element(row.begin(), row.end()) - row.begin();
+/// The place of the largest value.
+std::int64_t largest(const float* row, std::int64_t size) {
+  return std::max_element(row, row + size) - row;
 }
 
 }  // namespace
@@ -44,6 +39,7 @@ Model::Model(Sequential network, Executor& executor, const ModelOptions& options
   chunk_images_ = std::clamp<std::int64_t>((options_.max_batch + kChunks - 1) / kChunks, 1,
                                            kMaxChunkImages);
   make_parameters();
+  update_.emplace(*options_.kernels, executor_, parameters_, options_.regularizer);
   make_steps();
   make_segments();
   book_memory();
@@ -66,10 +62,6 @@ void Model::make_parameters() {
       initialize(spec.initializer, spec.shape,
                  {.seed = options_.seed, .purpose = RandomPurpose::initializer, .index = index},
                  {parameter.value(), static_cast<std::size_t>(parameter.size())});
-      for (std::int64_t first = 0; first < parameter.size(); first += kUpdateBlock) {
-        update_blocks_.push_back(
-            {index, first, std::min(kUpdateBlock, parameter.size() - first)});
-      }
     }
   }
 }
@@ -84,16 +76,16 @@ void Model::make_steps() {
                      options_.plan);
   const auto trainable = std::ranges::find_if(steps_, [](const auto& s) { return s->trainable(); });
   first_trainable_ = static_cast<std::size_t>(trainable - steps_.begin());
-  // A softmax over fewer values than the whole output is not the loss's.
+  // A softmax over fewer values than the whole output cannot be the loss's.
   const auto* last = steps_.empty() ? nullptr : dynamic_cast<SoftmaxStep*>(steps_.back().get());
   const bool ends_in_softmax = last != nullptr && last->classes() == classes();
-  logit_steps_ = steps_.size() - (ends_in_softmax ? 1 : 0);
+  logit_steps_ = steps_.size() - (ends_in_softmax && options_.loss->takes_logits() ? 1 : 0);
 }
 
 void Model::make_segments() {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const bool whole = steps_[i]->takes_whole_batch();
-    // The final softmax stands alone: training leaves it out.
+    // A softmax that is the loss's stands alone: training leaves it out.
     const bool joins = i > 0 && i != logit_steps_ && !whole && !segments_.back().whole_batch;
     if (!joins) segments_.push_back({i, i, whole, 0, Tensor()});
     segments_.back().last = i + 1;
@@ -105,7 +97,7 @@ void Model::book_memory() {
   const std::int64_t batch = options_.max_batch;
   const int workers = executor_.threads();
   input_ = Tensor(network_.input_shape().prepend(batch));
-  d_logits_ = Tensor(Shape{batch, classes()});
+  d_outputs_ = Tensor(Shape{batch, classes()});
   losses_ = Tensor(Shape{batch});
 
   std::int64_t whole_scratch = 0;
@@ -149,7 +141,7 @@ void Model::attach_profiler() {
     activities.push_back({step->name(), "forward", step->forward_kernel()});
   }
   profile_.loss = next();
-  activities.push_back({"loss", "forward", "softmax_cross_entropy"});
+  activities.push_back({"loss", "forward", std::string(options_.loss->kernel())});
   profile_.backward = next();
   for (std::size_t i = steps_.size(); i-- > 0;) {
     activities.push_back({steps_[i]->name(), "backward", steps_[i]->backward_kernel(i > first_trainable_)});
@@ -159,33 +151,43 @@ void Model::attach_profiler() {
     updates.insert(updates.end(), entry.parameters.size(), next());
     if (!entry.parameters.empty()) activities.push_back({entry.name, "update", ""});
   }
-  for (UpdateBlock& block : update_blocks_) block.activity = updates[block.parameter];
+  update_->attach_profiler(*options_.profiler, updates);
   options_.profiler->attach(executor_.threads(), std::move(activities));
 }
 
 BatchResult Model::train_batch(std::span<const std::int32_t> labels, Optimizer& optimizer) {
-  check_labels(labels);
+  return train(checked(labels), optimizer);
+}
+
+BatchResult Model::train_batch(std::span<const float> targets, Optimizer& optimizer) {
+  return train(checked(targets), optimizer);
+}
+
+BatchResult Model::evaluate_batch(std::span<const std::int32_t> labels) { return evaluate(checked(labels)); }
+
+BatchResult Model::evaluate_batch(std::span<const float> targets) { return evaluate(checked(targets)); }
+
+BatchResult Model::train(const Truth& truth, Optimizer& optimizer) {
   optimizer.attach(parameters_);
   const FlushDenormals flush;  // also for the steps that run outside the executor's loops
-  const auto images = static_cast<std::int64_t>(labels.size());
-  if (options_.profiler != nullptr) options_.profiler->count_step(images);
+  if (options_.profiler != nullptr) options_.profiler->count_step(truth.images);
   training_ = true;
   iteration_ = static_cast<std::uint32_t>(optimizer.steps());
   prepare(true);
-  forward(images, logit_steps_);
-  const BatchResult result = evaluate_loss(labels);
-  backward(images);
-  update(images, optimizer);
+  forward(truth.images, logit_steps_);
+  const BatchResult result = evaluate_loss(truth);
+  backward(truth.images);
+  packed_ = Packed::nothing;
+  update_->run(chunk_count(truth.images), optimizer);
   return result;
 }
 
-BatchResult Model::evaluate_batch(std::span<const std::int32_t> labels) {
-  check_labels(labels);
+BatchResult Model::evaluate(const Truth& truth) {
   const FlushDenormals flush;
   training_ = false;
   prepare(false);
-  forward(static_cast<std::int64_t>(labels.size()), logit_steps_);
-  return evaluate_loss(labels);
+  forward(truth.images, logit_steps_);
+  return evaluate_loss(truth);
 }
 
 std::span<const float> Model::predict_batch(std::int64_t images) {
@@ -204,7 +206,7 @@ void Model::check_batch(std::int64_t images) const {
   }
 }
 
-void Model::check_labels(std::span<const std::int32_t> labels) const {
+Model::Truth Model::checked(std::span<const std::int32_t> labels) const {
   check_batch(static_cast<std::int64_t>(labels.size()));
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] < 0 || labels[i] >= classes()) {
@@ -212,6 +214,17 @@ void Model::check_labels(std::span<const std::int32_t> labels) const {
                           " is not in [0, " + std::to_string(classes()) + ")");
     }
   }
+  return {.images = static_cast<std::int64_t>(labels.size()), .labels = labels};
+}
+
+Model::Truth Model::checked(std::span<const float> targets) const {
+  const auto size = static_cast<std::int64_t>(targets.size());
+  if (size % classes() != 0) {
+    throw ArgumentError(std::to_string(size) + " targets: expected a multiple of " +
+                        std::to_string(classes()));
+  }
+  check_batch(size / classes());
+  return {.images = size / classes(), .targets = targets};
 }
 
 std::int64_t Model::chunk_count(std::int64_t images) const {
@@ -318,7 +331,7 @@ void Model::forward_step(std::size_t step, const Chunk& chunk, const float* src,
 }
 
 void Model::backward(std::int64_t images) {
-  float* d_output = d_logits_.data();
+  float* d_output = d_outputs_.data();
   for (std::size_t s = segments_.size(); s-- > 0;) {
     Segment& segment = segments_[s];
     if (segment.first >= logit_steps_) continue;
@@ -393,50 +406,32 @@ void Model::backward_step(std::size_t step, const Chunk& chunk, float* d_dst, fl
   steps_[step]->backward(chunk, src, dst, d_dst, d_src);
 }
 
-BatchResult Model::evaluate_loss(std::span<const std::int32_t> labels) {
-  const auto images = static_cast<std::int64_t>(labels.size());
-  // Reads logits, writes their gradient.
+BatchResult Model::evaluate_loss(const Truth& truth) {
+  // Reads outputs, writes their gradient.
   const ProfileScope scope(
       options_.profiler,
       {.activity = profile_.loss,
-       .work = {.bytes = static_cast<double>(2 * images * classes()) * sizeof(float)},
-       .images = images},
+       .work = {.bytes = static_cast<double>(2 * truth.images * classes()) * sizeof(float)},
+       .images = truth.images},
       &executor_);
-  const float* logits = kept_src(logit_steps_, {});
-  CategoricalCrossentropy::evaluate(*options_.kernels, executor_, classes(), logits, labels,
-                                    losses_.data(), d_logits_.data());
-  const auto columns = static_cast<std::size_t>(classes());
-  BatchResult result;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    result.loss_sum += losses_[static_cast<std::int64_t>(i)];
-    result.correct += largest({logits + i * columns, columns}) == labels[i] ? 1 : 0;
+  const float* outputs = kept_src(logit_steps_, {});
+  options_.loss->evaluate(*options_.kernels, executor_,
+                          {.rows = truth.images,
+                           .columns = classes(),
+                           .outputs = outputs,
+                           .labels = truth.labels.data(),
+                           .targets = truth.targets.data(),
+                           .losses = losses_.data(),
+                           .d_outputs = d_outputs_.data()});
+  BatchResult result{.loss_sum = static_cast<double>(truth.images) * update_->penalty()};
+  for (std::int64_t i = 0; i < truth.images; ++i) {
+    result.loss_sum += static_cast<double>(losses_[i]);
+    const std::int64_t wanted = truth.targets.empty()
+                                    ? truth.labels[static_cast<std::size_t>(i)]
+                                    : largest(truth.targets.data() + i * classes(), classes());
+    result.correct += largest(outputs + i * classes(), classes()) == wanted ? 1 : 0;
   }
   return result;
-}
-
-void Model::update(std::int64_t images, Optimizer& optimizer) {
-  packed_ = Packed::nothing;
-  optimizer.begin_step();
-  const std::int64_t chunks = chunk_count(images);
-  const auto floats = static_cast<double>(network_.parameter_count());
-  executor_.parallel_for(
-      static_cast<std::int64_t>(update_blocks_.size()), kUpdateNanoseconds * floats,
-      [&](std::int64_t index, int worker) {
-        const UpdateBlock& block = update_blocks_[static_cast<std::size_t>(index)];
-        Parameter& parameter = parameters_[block.parameter];
-        const std::int64_t slots = std::min(chunks, parameter.gradient_slots());
-        // Reads the slots, writes their sum; reads and writes weights and the optimizer's state.
-        const std::int64_t moved = block.count * (slots + 1 + 2 * (1 + optimizer.state_floats()));
-        const ProfileScope scope(
-            options_.profiler,
-            {.activity = block.activity,
-             .work = {.bytes = static_cast<double>(moved) * sizeof(float)},
-             .worker = worker,
-             .chunk = index});
-        parameter.reduce_gradient(*options_.kernels, slots, block.first, block.count);
-        optimizer.update(*options_.kernels, block.parameter, block.first, block.count,
-                         parameter.gradient() + block.first, parameter.value() + block.first);
-      });
 }
 
 }  // namespace tilewise

@@ -1,14 +1,21 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/tensor.hpp"
+#include "tilewise/layers/categorical_crossentropy.hpp"
+#include "tilewise/layers/loss.hpp"
 #include "tilewise/layers/optimizer.hpp"
+#include "tilewise/layers/parameter_update.hpp"
 #include "tilewise/layers/plan.hpp"
 #include "tilewise/layers/profile_scope.hpp"
+#include "tilewise/layers/regularizer.hpp"
 #include "tilewise/layers/sequential.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
@@ -17,6 +24,8 @@ namespace tilewise {
 struct ModelOptions {
   std::int64_t max_batch = 128;  ///< the largest batch it will see; memory is booked for it
   std::uint64_t seed = 0;        ///< of initial weights and dropout
+  std::shared_ptr<const Loss> loss = std::make_shared<CategoricalCrossentropy>();  ///< never null
+  L2Regularizer regularizer = {};
   PlanOptions plan = {};
   const simd::KernelTable* kernels = &simd::default_kernels();
   Profiler* profiler = nullptr;  ///< to be told where training steps go; outlives the model
@@ -24,15 +33,18 @@ struct ModelOptions {
 
 /// What came out of one batch.
 struct BatchResult {
-  double loss_sum = 0;        ///< sum over the images of their losses
-  std::int64_t correct = 0;   ///< images whose largest output is their label's
+  /// Sum over the images of their losses, the regularizer's penalty counted for each: over their number it
+  /// is what Keras reports.
+  double loss_sum = 0;
+  std::int64_t correct = 0;  ///< images whose largest output is their label's, or their largest target's
 };
 
 /// A network compiled for a largest batch: weights, activations, gradients and the steps that
 /// compute them. Books all memory when it is made; a batch allocates nothing.
 ///
-/// Trained with softmax and categorical cross-entropy: the network's output is one row of logits an
-/// image, or of probabilities if it ends in a softmax.
+/// The loss, by default categorical cross-entropy, takes one row of outputs an image, whatever their
+/// shape. For cross-entropy these are logits, or probabilities if the network ends in a softmax, which
+/// training leaves out.
 ///
 /// A batch is cut into chunks of images, whose size max_batch decides. The images of a chunk run through as
 /// many consecutive steps as possible on one thread, a few at a time that fit in its cache, and the chunks'
@@ -41,7 +53,7 @@ struct BatchResult {
 class Model {
  public:
   /// Initialises the weights from options.seed. `executor` must outlive the model.
-  /// Throws ArgumentError for a max_batch below 1, ShapeError when a size overflows.
+  /// Throws ArgumentError for a max_batch below 1 or a negative l2, ShapeError when a size overflows.
   Model(Sequential network, Executor& executor, const ModelOptions& options = {});
 
   const Sequential& network() const { return network_; }
@@ -67,13 +79,22 @@ class Model {
   /// Throws ArgumentError for an empty or too large batch or a label outside [0, classes()).
   BatchResult train_batch(std::span<const std::int32_t> labels, Optimizer& optimizer);
 
+  /// The same with what the outputs should be, (images, ...output shape).
+  /// Throws ArgumentError for an empty or too large batch or an incomplete row.
+  BatchResult train_batch(std::span<const float> targets, Optimizer& optimizer);
+
   /// Loss and accuracy of the first labels.size() images of input(), without dropout.
   /// Throws as train_batch() does.
   BatchResult evaluate_batch(std::span<const std::int32_t> labels);
+  BatchResult evaluate_batch(std::span<const float> targets);
 
   /// The network's output for the first `images` images of input(): (images, ...output shape). Valid
   /// until the next batch. Throws ArgumentError for an empty or too large batch.
   std::span<const float> predict_batch(std::int64_t images);
+
+  /// The first parameter that the last train_batch() found or made infinite or NaN: "gradient of
+  /// conv2d/kernel", as it came out of the batch, or "value of conv2d/kernel", after the step.
+  std::optional<std::string> first_non_finite() const { return update_->first_non_finite(); }
 
  private:
   /// Consecutive steps that run chunk by chunk, or one step that takes the whole batch.
@@ -84,11 +105,11 @@ class Model {
     Tensor d_input;           ///< gradient that it hands to the segment before; empty if none is wanted
   };
 
-  /// A piece of a parameter that one task reduces and updates.
-  struct UpdateBlock {
-    std::size_t parameter;
-    std::int64_t first, count;
-    int activity = 0;  ///< in the profiler
+  /// What the outputs of a batch should be: a label an image, or targets.
+  struct Truth {
+    std::int64_t images;
+    std::span<const std::int32_t> labels = {};
+    std::span<const float> targets = {};
   };
 
   /// Numbers of the model's activities in its profiler.
@@ -108,7 +129,8 @@ class Model {
   void attach_profiler();
 
   void check_batch(std::int64_t images) const;
-  void check_labels(std::span<const std::int32_t> labels) const;
+  Truth checked(std::span<const std::int32_t> labels) const;
+  Truth checked(std::span<const float> targets) const;
   std::int64_t chunk_count(std::int64_t images) const;
   template <class Body>
   void for_each_part(const Chunk& chunk, Body body) const;
@@ -128,8 +150,9 @@ class Model {
                         int worker);
   void backward_range(const Chunk& chunk, const Segment& segment, float* d_output, float* d_input,
                       int worker);
-  BatchResult evaluate_loss(std::span<const std::int32_t> labels);
-  void update(std::int64_t images, Optimizer& optimizer);
+  BatchResult train(const Truth& truth, Optimizer& optimizer);
+  BatchResult evaluate(const Truth& truth);
+  BatchResult evaluate_loss(const Truth& truth);
 
   Sequential network_;
   Executor& executor_;
@@ -143,16 +166,16 @@ class Model {
   std::uint32_t iteration_ = 0;
 
   std::vector<Parameter> parameters_;
-  std::vector<UpdateBlock> update_blocks_;
+  std::optional<ParameterUpdate> update_;  ///< always there; made after the parameters
   Steps steps_;
-  std::size_t logit_steps_ = 0;      ///< steps before the final softmax
+  std::size_t logit_steps_ = 0;      ///< steps before the loss, and before a softmax that it stands for
   std::size_t first_trainable_ = 0;  ///< the first step that has parameters
   std::vector<Segment> segments_;
   ProfileIds profile_;
 
   Tensor input_;
   std::vector<Tensor> activations_;  ///< what each step wrote; empty where nobody reads it again
-  Tensor d_logits_;
+  Tensor d_outputs_;
   Tensor losses_;
   std::int64_t scratch_floats_ = 0;
   AlignedBuffer<float> scratch_;  ///< one piece per worker, or all of it for a whole-batch step

@@ -5,10 +5,22 @@
 #include <string_view>
 #include <vector>
 
+#include "tilewise/layers/clipping.hpp"
 #include "tilewise/layers/parameter.hpp"
+#include "tilewise/layers/parameter_set.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
 namespace tilewise {
+
+/// What every optimizer can do besides its own rule, as in Keras.
+struct CommonOptimizerOptions {
+  /// Decoupled from the gradient: at each step w loses learning_rate * weight_decay * w, of the w that the
+  /// gradient was taken at (I. Loshchilov, F. Hutter, "Decoupled weight decay regularization",
+  /// arXiv:1711.05101, algorithm 2).
+  double weight_decay = 0;
+  ParameterSet decayed = ParameterSet::all;
+  Clipping clipping = {};
+};
 
 /// Turns gradients into new weights. Keeps its state (momentum and the like) by the parameters'
 /// position, and one step counter for all of them.
@@ -19,6 +31,9 @@ class Optimizer {
   double learning_rate() const { return learning_rate_; }
   /// Throws ArgumentError unless the rate is finite and not negative.
   void set_learning_rate(double rate);
+
+  /// What is to be done to gradients before update() gets them.
+  const Clipping& clipping() const { return options_.clipping; }
 
   /// Steps taken so far.
   std::int64_t steps() const { return steps_; }
@@ -48,15 +63,27 @@ class Optimizer {
   virtual std::int64_t state_floats() const { return 0; }
 
  protected:
-  explicit Optimizer(double learning_rate) { set_learning_rate(learning_rate); }
+  /// Throws ArgumentError when the rate, the weight decay or a limit is out of range, or there are two
+  /// limits.
+  explicit Optimizer(double learning_rate, const CommonOptimizerOptions& options = {});
+
+  /// One tensor of zeros a parameter, for its state.
+  static std::vector<Tensor> zeros_like(std::span<const Parameter> parameters);
 
   virtual void allocate_state(std::span<const Parameter> parameters) = 0;
   virtual void compute_factors() = 0;
 
+  /// The share of a parameter's values that they lose at this step.
+  float decay(std::size_t parameter) const {
+    return is_decayed_[parameter] ? static_cast<float>(learning_rate_ * options_.weight_decay) : 0.0F;
+  }
+
  private:
   double learning_rate_ = 0;
+  CommonOptimizerOptions options_;
   std::int64_t steps_ = 0;
   std::vector<std::int64_t> sizes_;  ///< of the parameters; empty before the first step
+  std::vector<bool> is_decayed_;     ///< likewise
 };
 
 }  // namespace tilewise

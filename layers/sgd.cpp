@@ -1,25 +1,26 @@
 #include "tilewise/layers/sgd.hpp"
 
-#include <string>
-
-#include "tilewise/core/error.hpp"
+#include "tilewise/layers/check_option.hpp"
 
 namespace tilewise {
 
-SGD::SGD(const SGDOptions& options) : Optimizer(options.learning_rate), options_(options) {
-  if (!(options.momentum >= 0 && options.momentum < 1)) {
-    throw ArgumentError("SGD: momentum " + std::to_string(options.momentum) + " is not in [0, 1)");
-  }
+SGD::SGD(const SGDOptions& options)
+    : Optimizer(options.learning_rate, {.weight_decay = options.weight_decay,
+                                        .decayed = options.decayed,
+                                        .clipping = options.clipping}),
+      options_(options) {
+  check_option(options.momentum >= 0 && options.momentum < 1, "SGD", "momentum", options.momentum,
+               "in [0, 1)");
 }
 
-void SGD::allocate_state(std::span<const Parameter> parameters) {
-  velocity_.clear();
-  for (const Parameter& parameter : parameters) velocity_.emplace_back(parameter.shape());
-}
+void SGD::allocate_state(std::span<const Parameter> parameters) { velocity_ = zeros_like(parameters); }
 
 void SGD::update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
                  std::int64_t count, const float* gradient, float* value) {
-  kernels.sgd_update(static_cast<float>(learning_rate()), static_cast<float>(options_.momentum),
+  kernels.sgd_update({.rate = static_cast<float>(learning_rate()),
+                      .momentum = static_cast<float>(options_.momentum),
+                      .nesterov = options_.nesterov,
+                      .decay = decay(parameter)},
                      count, gradient, velocity_[parameter].data() + first, value);
 }
 

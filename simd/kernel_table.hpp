@@ -30,6 +30,35 @@ struct AdamArgs {
   float beta1 = 0;
   float beta2 = 0;
   float epsilon = 0;
+  float decay = 0;  ///< of the weights: learning rate * weight decay
+};
+
+struct SgdArgs {
+  float rate = 0;
+  float momentum = 0;
+  bool nesterov = false;
+  float decay = 0;  ///< as in AdamArgs
+};
+
+struct RmspropArgs {
+  float rate = 0;
+  float rho = 0;
+  float momentum = 0;
+  float epsilon = 0;
+  float decay = 0;  ///< as in AdamArgs
+};
+
+/// The loss of each of `rows` rows of outputs, and its gradient. What a row should be, y, is onehot(label), or
+/// its row of `targets` if that is not null.
+struct LossArgs {
+  std::int64_t rows = 0, columns = 0;
+  const float* outputs = nullptr;
+  const std::int32_t* labels = nullptr;
+  const float* targets = nullptr;
+  float smoothing = 0;  ///< softmax_cross_entropy only: y becomes (1 - smoothing) y + smoothing / columns
+  float gradient_scale = 1;
+  float* losses = nullptr;  ///< one a row
+  float* d_outputs = nullptr;
 };
 
 /// value * (a run of floats that starts `offset` floats into an array)
@@ -139,20 +168,38 @@ inline constexpr int kPeakChains = 12;
   KERNEL(softmax_backward, void,                                                                   \
          (std::int64_t rows, std::int64_t classes, const float* dst, const float* d_dst,           \
           float* d_src))                                                                           \
-  /* losses[row] = log(sum of exp(logits)) - logits[label];                                        \
-     d_logits = gradient_scale * (softmax(logits) - onehot(label)) */                              \
-  KERNEL(softmax_cross_entropy, void,                                                              \
-         (std::int64_t rows, std::int64_t classes, const float* logits,                            \
-          const std::int32_t* labels, float gradient_scale, float* losses, float* d_logits))       \
-  /* m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) + epsilon)   \
+  /* With logits for outputs: losses[row] = sum over columns of y * (log(sum of exp(logits)) - logit);\
+     d_outputs = gradient_scale * (sum of y * softmax(logits) - y) */                              \
+  KERNEL(softmax_cross_entropy, void, (const LossArgs& args))                                      \
+  /* losses[row] = mean over columns of (output - y)^2;                                            \
+     d_outputs = gradient_scale * 2 / columns * (output - y) */                                    \
+  KERNEL(mean_squared_error, void, (const LossArgs& args))                                         \
+  /* dst[i] += factor * src[i] */                                                                  \
+  KERNEL(add_scaled, void, (std::int64_t n, float factor, const float* src, float* dst))           \
+  /* dst[i] = min(limit, max(-limit, factor * src[i])); NaN stays NaN */                           \
+  KERNEL(scale_and_clip, void,                                                                     \
+         (std::int64_t n, float factor, float limit, const float* src, float* dst))                \
+  /* Sum of src[i]^2, in double: the same bits whatever the instruction set */                     \
+  KERNEL(sum_squares, double, (std::int64_t n, const float* src))                                  \
+  /* Whether no src[i] is infinite or NaN */                                                       \
+  KERNEL(all_finite, bool, (std::int64_t n, const float* src))                                     \
+  /* m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;                                   \
+     w -= rate m / (sqrt(v) + epsilon) + decay w                                                   \
      (D. Kingma, J. Ba, "Adam", arXiv:1412.6980, the reordered form at the end of section 2) */    \
   KERNEL(adam_update, void,                                                                        \
          (const AdamArgs& args, std::int64_t n, const float* gradient, float* m, float* v,         \
           float* weights))                                                                         \
-  /* velocity = momentum * velocity - rate * gradient; weights += velocity */                      \
+  /* velocity = momentum velocity - rate g; w += step - decay w with step = velocity, or for Nesterov\
+     momentum velocity - rate g */                                                                 \
   KERNEL(sgd_update, void,                                                                         \
-         (float rate, float momentum, std::int64_t n, const float* gradient, float* velocity,      \
+         (const SgdArgs& args, std::int64_t n, const float* gradient, float* velocity,             \
           float* weights))                                                                         \
+  /* velocity = rho velocity + (1 - rho) g^2; average = rho average + (1 - rho) g;                 \
+     step = rate g / sqrt(max(0, velocity - average^2) + epsilon); moment = momentum moment + step;\
+     w -= moment + decay w. Without (null) average it is 0, without moment it is the step. */      \
+  KERNEL(rmsprop_update, void,                                                                     \
+         (const RmspropArgs& args, std::int64_t n, const float* gradient, float* velocity,         \
+          float* average, float* moment, float* weights))                                          \
   /* iterations x kPeakChains vector multiply-adds in registers; the result is to be ignored */    \
   KERNEL(fma_peak, float, (std::int64_t iterations))
 

@@ -138,9 +138,35 @@ void adam_update(Arrays& x) {
 
 void sgd_update(Arrays& x) {
   for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
-    kernels().sgd_update(kSgdRate, kSgdMomentum, n, x.a.data() + at, x.v.data() + at,
-                         x.out.data() + at);
+    kernels().sgd_update(kSgd, n, x.a.data() + at, x.v.data() + at, x.out.data() + at);
   });
+}
+
+void rmsprop_update(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().rmsprop_update(kRmsprop, n, x.a.data() + at, x.v.data() + at, nullptr, nullptr,
+                             x.out.data() + at);
+  });
+}
+
+void add_scaled(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().add_scaled(n, kFactor, x.a.data() + at, x.out.data() + at);
+  });
+}
+
+void scale_and_clip(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().scale_and_clip(n, kFactor, kLimit, x.a.data() + at, x.out.data() + at);
+  });
+}
+
+void sum_squares(Arrays& x) {
+  x.out[0] = static_cast<float>(kernels().sum_squares(x.rows * x.columns, x.a.data()));
+}
+
+void all_finite(Arrays& x) {
+  x.out[0] = kernels().all_finite(x.rows * x.columns, x.a.data()) ? 1.0F : 0.0F;
 }
 
 void softmax(Arrays& x) {
@@ -155,11 +181,16 @@ void softmax_backward(Arrays& x) {
   });
 }
 
-void softmax_cross_entropy(Arrays& x) {
+template <auto kernel>
+void loss(Arrays& x) {
   for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
     const std::int64_t row = at / x.columns;
-    kernels().softmax_cross_entropy(rows, x.columns, x.a.data() + at, x.labels.data() + row, 1.0F,
-                                    x.v.data() + row, x.out.data() + at);
+    (kernels().*kernel)({.rows = rows,
+                         .columns = x.columns,
+                         .outputs = x.a.data() + at,
+                         .labels = x.labels.data() + row,
+                         .losses = x.v.data() + row,
+                         .d_outputs = x.out.data() + at});
   });
 }
 
@@ -262,8 +293,14 @@ struct OperationOf {
   static constexpr const char* softmax = "softmax";
   static constexpr const char* softmax_backward = "softmax_backward";
   static constexpr const char* softmax_cross_entropy = "softmax_cross_entropy";
+  static constexpr const char* mean_squared_error = "mean_squared_error";
+  static constexpr const char* add_scaled = "add_scaled";
+  static constexpr const char* scale_and_clip = "scale_and_clip";
+  static constexpr const char* sum_squares = "sum_squares";
+  static constexpr const char* all_finite = "all_finite";
   static constexpr const char* adam_update = "adam_update";
   static constexpr const char* sgd_update = "sgd_update";
+  static constexpr const char* rmsprop_update = "rmsprop_update";
   static constexpr const char* fma_peak = nullptr;  // measured beside every case
 };
 #define TILEWISE_CHECK(name, result, parameters) static_assert(&OperationOf::name != nullptr);
@@ -283,10 +320,17 @@ std::map<std::string, Prepare> memory_operations() {
           {Of::dropout, prepare_vector<dropout>},
           {Of::dropout_backward, prepare_vector<dropout_backward>},
           {Of::adam_update, prepare_vector<adam_update>},
+          {Of::add_scaled, prepare_vector<add_scaled>},
+          {Of::scale_and_clip, prepare_vector<scale_and_clip>},
+          {Of::sum_squares, prepare_vector<sum_squares>},
+          {Of::all_finite, prepare_vector<all_finite>},
           {Of::sgd_update, prepare_vector<sgd_update>},
+          {Of::rmsprop_update, prepare_vector<rmsprop_update>},
           {Of::softmax, prepare_matrix<softmax>},
           {Of::softmax_backward, prepare_matrix<softmax_backward>},
-          {Of::softmax_cross_entropy, prepare_matrix<softmax_cross_entropy>},
+          {Of::softmax_cross_entropy,
+           prepare_matrix<loss<&simd::KernelTable::softmax_cross_entropy>>},
+          {Of::mean_squared_error, prepare_matrix<loss<&simd::KernelTable::mean_squared_error>>},
           {Of::bias_gradient, prepare<BiasGradient>},
           {Of::max_pool_forward, prepare<MaxPool>},
           {Of::max_pool_backward, prepare<MaxPool>},

@@ -9,6 +9,8 @@
 #include "tilewise/simd/kernels/dropout.hpp"
 #include "tilewise/simd/kernels/elementwise.hpp"
 #include "tilewise/simd/kernels/fma_peak.hpp"
+#include "tilewise/simd/kernels/gradient.hpp"
+#include "tilewise/simd/kernels/loss.hpp"
 #include "tilewise/simd/kernels/matrix.hpp"
 #include "tilewise/simd/kernels/max_pool.hpp"
 #include "tilewise/simd/kernels/optimizer.hpp"

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cmath>
 #include <limits>
 
 #include "tilewise/simd/kernels/vector.hpp"
@@ -64,20 +63,6 @@ void softmax_backward(std::int64_t rows, std::int64_t classes, const float* dst,
     dst += classes;
     d_dst += classes;
     d_src += classes;
-  }
-}
-
-template <class Arch>
-void softmax_cross_entropy(std::int64_t rows, std::int64_t classes, const float* logits,
-                           const std::int32_t* labels, float gradient_scale, float* losses,
-                           float* d_logits) noexcept {
-  for (std::int64_t row = 0; row < rows; ++row, logits += classes, d_logits += classes) {
-    const float maximum = row_maximum<Arch>(classes, logits);
-    const float logit = logits[labels[row]];
-    const float sum = exponentials<Arch>(classes, logits, maximum, d_logits);
-    losses[row] = std::log(sum) - (logit - maximum);
-    scale_row<Arch>(classes, gradient_scale / sum, d_logits);
-    d_logits[labels[row]] -= gradient_scale;
   }
 }
 

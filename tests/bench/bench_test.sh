@@ -30,6 +30,7 @@ vector 33
 matrix 3x10
 batch 2x9
 SHAPES
+one_thread='bias_gradient|copy_matrix|transpose|add_windows|sum_squares|all_finite'
 fast=(--benchmark_min_time=0.0001 --threads 1,2)
 
 # Every kind of case is run, under its documented name, at every number of threads.
@@ -39,12 +40,14 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   conv_backward_weights/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   max_pool_forward/tilewise/n2c3ih5iw5kh2kw2 max_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
   add/tilewise/33 relu_forward/tilewise/33 relu_backward/tilewise/33 dropout/tilewise/33 \
-  adam_update/tilewise/33 sgd_update/tilewise/33 softmax/tilewise/3x10 softmax_backward/tilewise/3x10 \
-  softmax_cross_entropy/tilewise/3x10 bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
+  add_scaled/tilewise/33 scale_and_clip/tilewise/33 sum_squares/tilewise/33 all_finite/tilewise/33 \
+  adam_update/tilewise/33 sgd_update/tilewise/33 rmsprop_update/tilewise/33 softmax/tilewise/3x10 \
+  softmax_backward/tilewise/3x10 softmax_cross_entropy/tilewise/3x10 mean_squared_error/tilewise/3x10 \
+  bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
   transpose/tilewise/3x10 add_windows/tilewise/3x10 batch_assembly/tilewise/2x9; do
   for threads in 1 2; do
     # These are called on one thread only.
-    if [[ $threads -gt 1 && $name =~ ^(bias_gradient|copy_matrix|transpose|add_windows)/ ]]; then continue; fi
+    if [[ $threads -gt 1 && ${name%%/*} =~ ^($one_thread)$ ]]; then continue; fi
     grep -q "^$name/threads:$threads " out || fail "$name/threads:$threads was not run"
     grep -qF "\"name\": \"$name/threads:$threads\"" out.json || fail "$name/threads:$threads is not in the JSON"
   done

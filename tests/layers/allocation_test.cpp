@@ -9,6 +9,8 @@
 
 #include "support/random_data.hpp"
 #include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/adamw.hpp"
+#include "tilewise/layers/mean_squared_error.hpp"
 #include "tilewise/layers/model.hpp"
 #include "tilewise/train/networks.hpp"
 
@@ -105,6 +107,22 @@ TEST(AllocationTest, SteadyStateStepAllocatesNothing) {
   training.steps(2);
   const std::int64_t before = allocations;
   training.steps(5);
+  EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(AllocationTest, ClippedStepAllocatesNothing) {
+  if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
+  Executor executor(1);
+  Model model(mnist_convnet(), executor,
+              {.max_batch = 32, .loss = std::make_shared<MeanSquaredError>(), .regularizer = {.l2 = 1e-4}});
+  AdamW adamw({.clipping = {.global_norm = 0.1}});
+  const std::vector<float> targets = testing::random_values(320, 1);
+  for (int step = 0; step < 2; ++step) model.train_batch(targets, adamw);
+  const std::int64_t before = allocations;
+  for (int step = 0; step < 5; ++step) {
+    model.train_batch(targets, adamw);
+    EXPECT_FALSE(model.first_non_finite());
+  }
   EXPECT_EQ(allocations - before, 0);
 }
 

@@ -4,47 +4,54 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
 
+#include "support/gradient_probe.hpp"
 #include "support/random_data.hpp"
 #include "support/reference_network.hpp"
 #include "support/roundings.hpp"
 #include "support/tolerance.hpp"
+#include "tilewise/layers/mean_squared_error.hpp"
 #include "tilewise/layers/model.hpp"
 #include "tilewise/train/networks.hpp"
 
 namespace tilewise {
 namespace {
 
-/// Keeps the gradients it is given and changes nothing.
-class GradientProbe final : public Optimizer {
- public:
-  GradientProbe() : Optimizer(0) {}
+using testing::GradientProbe;
 
-  void update(const simd::KernelTable&, std::size_t parameter, std::int64_t first,
-              std::int64_t count, const float* gradient, float*) override {
-    std::copy_n(gradient, count, gradients[parameter].begin() + first);
-  }
-
-  std::vector<std::vector<float>> gradients;
-
- private:
-  void allocate_state(std::span<const Parameter> parameters) override {
-    gradients.clear();
-    for (const Parameter& parameter : parameters) {
-      gradients.emplace_back(static_cast<std::size_t>(parameter.size()));
-    }
-  }
-  void compute_factors() override {}
+/// What the gradients are of.
+struct Goal {
+  std::shared_ptr<const Loss> loss = std::make_shared<CategoricalCrossentropy>();
+  reference::Network::LossFunction reference = reference::softmax_cross_entropy<double>;
+  bool with_targets = false;
+  float smoothing = 0;
+  L2Regularizer regularizer = {};
 };
+
+/// The regularizer's part of the loss.
+double penalty(const reference::Network& network, std::span<const Parameter> parameters,
+               const L2Regularizer& regularizer) {
+  double sum = 0;
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    if (!contains(regularizer.parameters, parameters[p])) continue;
+    for (const double value : network.parameters[p]) sum += value * value;
+  }
+  return regularizer.l2 * sum;
+}
 
 /// Compares the gradients of `images` random images. At most `samples` elements of each parameter
 /// are looked at.
 void check_gradients(const Sequential& network, std::int64_t images, std::int64_t samples = 64,
-                     const PlanOptions& plan = {}) {
+                     const PlanOptions& plan = {}, const Goal& goal = {}) {
   constexpr double kStep = 1e-6;
   constexpr std::uint64_t kSeed = 7;
   Executor executor(2);
-  Model model(network, executor, {.max_batch = images + 1, .seed = kSeed, .plan = plan});
+  Model model(network, executor, {.max_batch = images + 1,
+                                  .seed = kSeed,
+                                  .loss = goal.loss,
+                                  .regularizer = goal.regularizer,
+                                  .plan = plan});
   const std::int64_t size = network.input_shape().elements();
   const std::vector<float> input = testing::random_values(images * size, 1);
   std::copy(input.begin(), input.end(), model.input().begin());
@@ -65,10 +72,22 @@ void check_gradients(const Sequential& network, std::int64_t images, std::int64_
     }
   });
 
+  std::vector<float> targets = testing::random_values(images * model.classes(), 2);
+  for (float& target : targets) target = std::abs(target);
   GradientProbe probe;
-  const BatchResult result = model.train_batch(labels, probe);
+  const BatchResult result = goal.with_targets ? model.train_batch(targets, probe)
+                                               : model.train_batch(labels, probe);
   reference::Network exact(network, values, kSeed);
-  const double loss = exact.loss(input, labels, true);
+  const auto exact_loss = [&] {
+    return exact.loss(input,
+                      {.rows = images,
+                       .labels = goal.with_targets ? nullptr : labels.data(),
+                       .targets = goal.with_targets ? targets.data() : nullptr,
+                       .smoothing = goal.smoothing},
+                      goal.reference, true) +
+           penalty(exact, model.parameters(), goal.regularizer);
+  };
+  const double loss = exact_loss();
   const double tolerance = testing::gamma(testing::gradient_roundings(network, images));
   EXPECT_NEAR(result.loss_sum / static_cast<double>(images), loss, tolerance * (1 + loss));
 
@@ -81,9 +100,9 @@ void check_gradients(const Sequential& network, std::int64_t images, std::int64_
       double& weight = exact.parameters[p][static_cast<std::size_t>(i)];
       const double kept = weight;
       weight = kept + kStep;
-      const double above = exact.loss(input, labels, true);
+      const double above = exact_loss();
       weight = kept - kStep;
-      const double below = exact.loss(input, labels, true);
+      const double below = exact_loss();
       weight = kept;
       expected.push_back((above - below) / (2 * kStep));
       actual.push_back(probe.gradients[p][static_cast<std::size_t>(i)]);
@@ -229,6 +248,42 @@ TEST(GradientTest, ManyChunks) {
   Sequential network({5, 5, 1});
   network.add(Conv2D({.filters = 4, .activation = Activation::relu}));
   check_gradients(with_head(network), 37);
+}
+
+/// Convolution, pooling and a matrix product.
+Sequential small_convnet() {
+  Sequential network({6, 7, 2});
+  network.add(Conv2D({.filters = 6, .activation = Activation::relu})).add(MaxPool2D());
+  return with_head(network);
+}
+
+TEST(GradientTest, CrossentropyWithSmoothedLabelsAndTargets) {
+  const auto smoothed = std::make_shared<CategoricalCrossentropy>(
+      CategoricalCrossentropyOptions{.label_smoothing = 0.1});
+  check_gradients(small_convnet(), 4, 16, {}, {.loss = smoothed, .smoothing = 0.1F});
+  check_gradients(small_convnet(), 4, 16, {}, {.with_targets = true});
+  check_gradients(small_convnet(), 4, 16, {}, {.loss = smoothed, .with_targets = true, .smoothing = 0.1F});
+}
+
+TEST(GradientTest, MeanSquaredError) {
+  Sequential linear({6});  // without a softmax at the end
+  linear.add(Dense({.units = 7, .activation = Activation::relu})).add(Dense({.units = 1}));
+  Sequential rows({5, 4});  // outputs of two axes
+  rows.add(Dense({.units = 3}));
+  for (const bool with_targets : {false, true}) {
+    const Goal goal{.loss = std::make_shared<MeanSquaredError>(),
+                    .reference = reference::mean_squared_error<double>,
+                    .with_targets = with_targets};
+    for (const Sequential& network : {small_convnet(), linear, rows}) {
+      check_gradients(network, 4, 16, {}, goal);
+    }
+  }
+}
+
+TEST(GradientTest, L2Regularizer) {
+  check_gradients(small_convnet(), 4, 16, {}, {.regularizer = {.l2 = 0.01}});
+  check_gradients(small_convnet(), 4, 16, {},
+                  {.regularizer = {.l2 = 0.01, .parameters = ParameterSet::all}});
 }
 
 TEST(GradientTest, MnistConvnet) { check_gradients(mnist_convnet(), 2, 12); }

@@ -88,22 +88,43 @@ TEST(Reference, softmax_gradient) {
   expect_gradients(d_x, differences(function, x));
 }
 
-TEST(Reference, cross_entropy_gradient) {
+TEST(Reference, loss_gradients) {
   constexpr std::int64_t kClasses = 5;
   const std::int32_t label = 3;
+  const auto targets = random_values(kClasses, 2);
   const auto x = random_values<double>(kClasses, 1);
-  const auto function = [&](const Values& at) {
-    double loss = 0;
-    Values ignored(kClasses);
-    softmax_cross_entropy(1, kClasses, at.data(), &label, 1.0, &loss, ignored.data());
-    return loss;
-  };
-  Values d_x(kClasses), y(kClasses);
+  for (const auto loss : {softmax_cross_entropy<double>, mean_squared_error<double>}) {
+    for (const bool with_targets : {false, true}) {
+      const simd::LossArgs args{.rows = 1,
+                                .columns = kClasses,
+                                .labels = with_targets ? nullptr : &label,
+                                .targets = with_targets ? targets.data() : nullptr,
+                                .smoothing = with_targets ? 0.1F : 0};
+      double value = 0;
+      const auto function = [&](const Values& at) {
+        Values ignored(kClasses);
+        loss(args, at.data(), &value, ignored.data());
+        return value;
+      };
+      Values d_x(kClasses);
+      loss(args, x.data(), &value, d_x.data());
+      expect_gradients(d_x, differences(function, x));
+    }
+  }
+}
+
+TEST(Reference, losses) {
+  const std::int32_t label = 3;
+  const simd::LossArgs args{.rows = 1, .columns = 5, .labels = &label};
+  const auto x = random_values<double>(5, 1);
+  Values y(5), d_x(5);
   double loss = 0;
-  softmax_cross_entropy(1, kClasses, x.data(), &label, 1.0, &loss, d_x.data());
-  expect_gradients(d_x, differences(function, x));
-  softmax(1, kClasses, x.data(), y.data());
+  softmax_cross_entropy(args, x.data(), &loss, d_x.data());
+  softmax(1, 5, x.data(), y.data());
   EXPECT_NEAR(loss, -std::log(y[3]), 1e-15);
+  mean_squared_error(args, x.data(), &loss, d_x.data());
+  const double squares = dot(x, x) - 2 * x[3] + 1;
+  EXPECT_NEAR(loss, squares / 5, 1e-15);
 }
 
 TEST(Reference, max_pool_gradient) {

@@ -233,19 +233,71 @@ void softmax_backward(std::int64_t rows, std::int64_t classes, const T* dst, con
   }
 }
 
+/// What row `row` of the outputs should be in column `i`.
 template <class T>
-void softmax_cross_entropy(std::int64_t rows, std::int64_t classes, const T* logits,
-                           const std::int32_t* labels, T gradient_scale, T* losses, T* d_logits) {
-  for (std::int64_t row = 0; row < rows; ++row, logits += classes, d_logits += classes) {
-    const T maximum = *std::max_element(logits, logits + classes);
+T wanted(const simd::LossArgs& args, std::int64_t row, std::int64_t i) {
+  const T y = args.targets != nullptr ? T(args.targets[row * args.columns + i])
+                                      : T(i == args.labels[row] ? 1 : 0);
+  return (1 - T(args.smoothing)) * y + T(args.smoothing) / static_cast<T>(args.columns);
+}
+
+/// Outputs and results in place of the pointers of `args`.
+template <class T>
+void softmax_cross_entropy(const simd::LossArgs& args, const T* logits, T* losses, T* d_logits) {
+  for (std::int64_t row = 0; row < args.rows; ++row, logits += args.columns, d_logits += args.columns) {
+    const T maximum = *std::max_element(logits, logits + args.columns);
     T sum = 0;
-    for (std::int64_t i = 0; i < classes; ++i) sum += std::exp(logits[i] - maximum);
-    losses[row] = std::log(sum) + (maximum - logits[labels[row]]);
-    for (std::int64_t i = 0; i < classes; ++i) {
-      const T onehot = i == labels[row] ? T(1) : T(0);
-      d_logits[i] = gradient_scale * (std::exp(logits[i] - maximum) / sum - onehot);
+    T total = 0;
+    T distance = 0;
+    for (std::int64_t i = 0; i < args.columns; ++i) {
+      const T y = wanted<T>(args, row, i);
+      sum += std::exp(logits[i] - maximum);
+      total += y;
+      if (y != 0) distance += y * (maximum - logits[i]);
+    }
+    losses[row] = total * std::log(sum) + distance;
+    for (std::int64_t i = 0; i < args.columns; ++i) {
+      const T share = std::exp(logits[i] - maximum) / sum;
+      d_logits[i] = T(args.gradient_scale) * (total * share - wanted<T>(args, row, i));
     }
   }
+}
+
+/// Likewise.
+template <class T>
+void mean_squared_error(const simd::LossArgs& args, const T* outputs, T* losses, T* d_outputs) {
+  const T columns = static_cast<T>(args.columns);
+  for (std::int64_t row = 0; row < args.rows; ++row) {
+    losses[row] = 0;
+    for (std::int64_t i = 0; i < args.columns; ++i) {
+      const std::int64_t at = row * args.columns + i;
+      const T difference = outputs[at] - wanted<T>(args, row, i);
+      losses[row] += difference * difference / columns;
+      d_outputs[at] = T(args.gradient_scale) * 2 / columns * difference;
+    }
+  }
+}
+
+template <class T>
+void add_scaled(std::int64_t n, T factor, const T* src, T* dst) {
+  for (std::int64_t i = 0; i < n; ++i) dst[i] += factor * src[i];
+}
+
+template <class T>
+void scale_and_clip(std::int64_t n, T factor, T limit, const T* src, T* dst) {
+  for (std::int64_t i = 0; i < n; ++i) dst[i] = std::clamp(factor * src[i], -limit, limit);
+}
+
+template <class T>
+double sum_squares(std::int64_t n, const T* src) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += double{src[i]} * double{src[i]};
+  return sum;
+}
+
+template <class T>
+bool all_finite(std::int64_t n, const T* src) {
+  return std::all_of(src, src + n, [](T value) { return std::isfinite(value); });
 }
 
 /// Updates m, v and weights.
@@ -257,16 +309,39 @@ void adam_update(const simd::AdamArgs& args, std::int64_t n, const T* gradient, 
   for (std::int64_t i = 0; i < n; ++i) {
     m[i] = beta1 * m[i] + (1 - beta1) * gradient[i];
     v[i] = beta2 * v[i] + (1 - beta2) * gradient[i] * gradient[i];
-    weights[i] -= T(args.rate) * m[i] / (std::sqrt(v[i]) + T(args.epsilon));
+    weights[i] -= T(args.decay) * weights[i] +
+                  T(args.rate) * m[i] / (std::sqrt(v[i]) + T(args.epsilon));
   }
 }
 
 /// Updates velocity and weights.
 template <class T>
-void sgd_update(T rate, T momentum, std::int64_t n, const T* gradient, T* velocity, T* weights) {
+void sgd_update(const simd::SgdArgs& args, std::int64_t n, const T* gradient, T* velocity,
+                T* weights) {
+  const T momentum = args.momentum;
   for (std::int64_t i = 0; i < n; ++i) {
-    velocity[i] = momentum * velocity[i] - rate * gradient[i];
-    weights[i] += velocity[i];
+    const T slope = -T(args.rate) * gradient[i];
+    velocity[i] = momentum * velocity[i] + slope;
+    const T step = args.nesterov ? momentum * velocity[i] + slope : velocity[i];
+    weights[i] += step - T(args.decay) * weights[i];
+  }
+}
+
+/// Updates velocity, average and moment, if they are not null, and weights.
+template <class T>
+void rmsprop_update(const simd::RmspropArgs& args, std::int64_t n, const T* gradient, T* velocity,
+                    T* average, T* moment, T* weights) {
+  const T rho = args.rho;
+  for (std::int64_t i = 0; i < n; ++i) {
+    velocity[i] = rho * velocity[i] + (1 - rho) * gradient[i] * gradient[i];
+    T variance = velocity[i];
+    if (average != nullptr) {
+      average[i] = rho * average[i] + (1 - rho) * gradient[i];
+      variance = std::max(T(0), variance - average[i] * average[i]);
+    }
+    T step = T(args.rate) * gradient[i] / std::sqrt(variance + T(args.epsilon));
+    if (moment != nullptr) step = moment[i] = T(args.momentum) * moment[i] + step;
+    weights[i] -= T(args.decay) * weights[i] + step;
   }
 }
 

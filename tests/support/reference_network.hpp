@@ -76,22 +76,33 @@ class Network {
     return values;
   }
 
-  /// Mean loss over a batch of images, laid out one after the other.
+  /// Mean softmax and cross-entropy over a batch of images, laid out one after the other.
   double loss(std::span<const float> images, std::span<const std::int32_t> labels,
               bool training) const {
+    const simd::LossArgs truth{.rows = static_cast<std::int64_t>(labels.size()), .labels = labels.data()};
+    return loss(images, truth, softmax_cross_entropy<double>, training);
+  }
+
+  /// Mean over a batch of `function`, softmax_cross_entropy or mean_squared_error. `truth` has the number of
+  /// images, labels or targets, and the smoothing.
+  using LossFunction = void (*)(const simd::LossArgs&, const double*, double*, double*);
+  double loss(std::span<const float> images, simd::LossArgs truth, LossFunction function,
+              bool training) const {
     const auto size = static_cast<std::size_t>(network_.input_shape().elements());
-    double sum = 0;
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      const auto image = images.subspan(i * size, size);
-      const Values logits = forward({image.begin(), image.end()}, static_cast<std::int64_t>(i),
-                                    training, true);
-      double image_loss = 0;
-      Values d_logits(logits.size());
-      softmax_cross_entropy(1, static_cast<std::int64_t>(logits.size()), logits.data(), &labels[i],
-                            1.0, &image_loss, d_logits.data());
-      sum += image_loss;
+    Values outputs;
+    for (std::int64_t i = 0; i < truth.rows; ++i) {
+      const auto image = images.subspan(static_cast<std::size_t>(i) * size, size);
+      const Values row = forward({image.begin(), image.end()}, i, training,
+                                 function == softmax_cross_entropy<double>);
+      outputs.insert(outputs.end(), row.begin(), row.end());
     }
-    return sum / static_cast<double>(labels.size());
+    truth.columns = network_.output_shape().elements();
+    Values losses(static_cast<std::size_t>(truth.rows));
+    Values d_outputs(outputs.size());
+    function(truth, outputs.data(), losses.data(), d_outputs.data());
+    double sum = 0;
+    for (const double value : losses) sum += value;
+    return sum / static_cast<double>(truth.rows);
   }
 
   std::vector<Values> parameters;
