@@ -12,14 +12,15 @@ namespace tilewise {
 /// How a parameter starts out. Meaning, names and defaults are those of Keras's initializers.
 ///
 /// The fans of a filter (kh, kw, ic, oc) are kh kw ic and kh kw oc, of dense weights (in, out) in and out, of
-/// a vector both its size. Of the six that go by them the uniform ones lie in [-limit, limit), the normal
-/// ones are cut off at two standard deviations, which leaves the variance that is stated:
+/// a vector both its size. Six kinds go by them:
 ///
-///   | kind                           | variance              | limit                     |
-///   |--------------------------------|-----------------------|---------------------------|
-///   | glorot_uniform, glorot_normal  | 2 / (fan_in + fan_out) | sqrt(6 / (fan_in + fan_out)) |
-///   | he_uniform, he_normal          | 2 / fan_in            | sqrt(6 / fan_in)          |
-///   | lecun_uniform, lecun_normal    | 1 / fan_in            | sqrt(3 / fan_in)          |
+///   glorot_uniform, glorot_normal   variance 2 / (fan_in + fan_out)
+///   he_uniform, he_normal           variance 2 / fan_in
+///   lecun_uniform, lecun_normal     variance 1 / fan_in
+///
+/// The uniform ones lie in [-limit, limit), limit = sqrt(3 variance). The normal ones are cut off at two
+/// standard deviations of a distribution that is wider, by 1 / 0.8796, so that the variance after that is the
+/// one stated.
 ///
 /// X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS
 /// 2010, equation 16; K. He et al., arXiv:1502.01852, equation 10; Y. LeCun et al., "Efficient BackProp", 1998,
@@ -28,7 +29,7 @@ struct Initializer {
   enum Kind : std::uint8_t {
     zeros,
     ones,
-    random_uniform,  ///< in [minval, maxval)
+    random_uniform,  ///< from minval to maxval
     random_normal,   ///< not cut off
     glorot_uniform,
     glorot_normal,
@@ -63,8 +64,8 @@ std::string_view initializer_name(Initializer::Kind kind);
 Initializer parse_initializer(std::string_view name);
 
 /// Fills `values`, a parameter of shape `shape`, from `stream`: element i is a function of the stream's
-/// number i alone. Normal ones put it through the inverse of the distribution function, cut off or not, so that
-/// none has to be drawn again.
+/// number i alone. Normal kinds put that through the inverse of the distribution function, cut off or not, so
+/// that no number has to be drawn again.
 void initialize(const Initializer& initializer, const Shape& shape, const RandomStream& stream,
                 std::span<float> values);
 
