@@ -15,7 +15,8 @@ namespace tilewise {
 /// image at a time, if at all.
 class ConvPoolStep final : public Step {
  public:
-  /// `bias` may be null: none. sparse: back-propagation looks only at the pixels that pooling picked, where that pays.
+  /// bias: null for none. sparse: back-propagation looks only at the pixels that pooling picked, where that
+  /// pays.
   ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv, Parameter& kernel,
                Parameter* bias, const simd::MaxPoolGeometry& pool, bool relu, bool sparse,
                std::int64_t max_batch);
