@@ -61,7 +61,7 @@ std::vector<Case> cases(const Shape& shape, const PooledConvProblem& p) {
 }
 
 /// `flops`: of each of `elements`.
-Case memory_case(const char* operation, const Shape& shape, double bytes, double flops,
+Case memory_case(const std::string& operation, const Shape& shape, double bytes, double flops,
                  std::int64_t elements, double tolerance = 0) {
   return {.operation = operation,
           .shape = shape,
@@ -73,9 +73,12 @@ Case memory_case(const char* operation, const Shape& shape, double bytes, double
 
 std::vector<Case> cases(const Shape& shape, const MaxPoolProblem& p) {
   const double bytes = floats({p.src_size(), p.dst_size(), p.dst_size()});  // values and arg-max
+  const double means = floats({p.src_size(), p.dst_size()});
   const auto taps = static_cast<double>(p.geometry.kh * p.geometry.kw);
   return {memory_case("max_pool_forward", shape, bytes, taps, p.dst_size()),
-        memory_case("max_pool_backward", shape, bytes, taps, p.dst_size(), kRounding)};
+          memory_case("max_pool_backward", shape, bytes, taps, p.dst_size(), kRounding),
+          memory_case("average_pool_forward", shape, means, taps, p.dst_size(), kRounding),
+          memory_case("average_pool_backward", shape, means, taps, p.dst_size(), kRounding)};
 }
 
 std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
@@ -95,6 +98,11 @@ std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
         memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding),
         memory_case("rmsprop_update", shape, 5 * array, 9, p.n, kRounding)}) {
     result.push_back(c);
+  }
+  for (const NamedPointwise& f : kPointwise) {
+    const std::string name = f.name;
+    result.push_back(memory_case(name + "_forward", shape, 2 * array, 4, p.n, kRounding));
+    result.push_back(memory_case(name + "_backward", shape, 3 * array, 6, p.n, kRounding));
   }
   return result;
 }
@@ -195,11 +203,16 @@ std::vector<float> expected(const Case& c, const MaxPoolProblem& p) {
   std::vector<std::int32_t> argmax(d_dst.size());
   for (std::int64_t i = 0; i < p.batch; ++i) {
     const std::int64_t at = i * dst_size;
+    if (c.operation.starts_with("average")) {
+      reference::average_pool_forward(g, src.data() + i * src_size, dst.data() + at);
+      reference::average_pool_backward(g, d_dst.data() + at, d_src.data() + i * src_size);
+      continue;
+    }
     reference::max_pool_forward(g, src.data() + i * src_size, dst.data() + at, argmax.data() + at);
     reference::max_pool_backward(g, d_dst.data() + at, argmax.data() + at,
                                  d_src.data() + i * src_size);
   }
-  return c.operation == "max_pool_forward" ? dst : d_src;
+  return c.operation.ends_with("forward") ? dst : d_src;
 }
 
 std::vector<float> expected(const Case& c, const VectorProblem& p) {
@@ -231,6 +244,12 @@ std::vector<float> expected(const Case& c, const VectorProblem& p) {
   } else if (c.operation == "sgd_update") {
     std::vector<float> velocity(a.size());
     reference::sgd_update(kSgd, n, a.data(), velocity.data(), result.data());
+  } else if (const NamedPointwise* f = pointwise_of(c)) {
+    if (c.operation.ends_with("forward")) {
+      reference::pointwise_forward(f->function, n, a.data(), result.data());
+    } else {
+      reference::pointwise_backward(f->function, n, a.data(), b.data(), result.data());
+    }
   } else {
     std::vector<float> velocity(a.size());
     float* const none = nullptr;
@@ -303,6 +322,14 @@ simd::MaxPoolGeometry PooledConvProblem::pool() const {
           .kw = 2,
           .stride_h = 2,
           .stride_w = 2};
+}
+
+const NamedPointwise* pointwise_of(const Case& c) {
+  for (const NamedPointwise& f : kPointwise) {
+    const std::string name = f.name;
+    if (c.operation == name + "_forward" || c.operation == name + "_backward") return &f;
+  }
+  return nullptr;
 }
 
 std::vector<Case> cases_of(const Shape& shape) {

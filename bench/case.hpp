@@ -99,6 +99,24 @@ inline constexpr simd::RmspropArgs kRmsprop{.rate = 1e-3F, .rho = 0.9F, .epsilon
 inline constexpr float kFactor = 0.5F;
 inline constexpr float kLimit = 0.25F;
 
+/// The functions of the pointwise kernels: operations gelu_forward, gelu_backward and so on.
+struct NamedPointwise {
+  const char* name;
+  simd::PointwiseArgs function;
+};
+inline constexpr NamedPointwise kPointwise[] = {
+    {"leaky_relu", {simd::Pointwise::leaky_relu, 0.25F}},
+    {"elu", {simd::Pointwise::elu, 1}},
+    {"sigmoid", {simd::Pointwise::sigmoid}},
+    {"tanh", {simd::Pointwise::tanh}},
+    {"silu", {simd::Pointwise::silu}},
+    {"gelu", {simd::Pointwise::gelu}},
+    {"gelu_tanh", {simd::Pointwise::gelu_tanh}},
+};
+
+/// Which of them a case is of; null if of none.
+const NamedPointwise* pointwise_of(const Case& c);
+
 /// The operations that a problem allows: three passes of a convolution, and so on.
 std::vector<Case> cases_of(const Shape& shape);
 

@@ -16,8 +16,9 @@ namespace tilewise::bench {
 ///   pooled_conv n128ic32ih13iw13oc64kh3kw3
 ///                                with its output pooled 2x2, and its gradients
 ///   max_pool n128c32ih26iw26kh2kw2
-///                                s, sh, sw: stride (the window's); p, pt, pl, pb, pr: padding (0)
-///   vector 65536                 what works on arrays: add, ReLU, dropout, optimizers
+///                                and average; s, sh, sw: stride (the window's); p, pt, pl, pb, pr:
+///                                padding (0)
+///   vector 65536                 what works on arrays: add, activations, dropout, optimizers
 ///   matrix 128x10                what works on rows: softmax, loss, bias gradient, copies
 ///   batch 128x784                images x pixels
 ///

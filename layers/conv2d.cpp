@@ -44,8 +44,10 @@ Shape Conv2D::output_shape(const Shape& input) const {
 
 std::vector<ParameterSpec> Conv2D::parameters(const Shape& input) const {
   const Extent2D& k = options_.kernel_size;
-  return {{"kernel", {k.height, k.width, input[2], options_.filters}, Initializer::glorot_uniform},
-          {"bias", {options_.filters}, Initializer::zeros}};
+  std::vector<ParameterSpec> specs = {
+      {"kernel", {k.height, k.width, input[2], options_.filters}, options_.kernel_initializer}};
+  if (options_.use_bias) specs.push_back({"bias", {options_.filters}, options_.bias_initializer});
+  return specs;
 }
 
 void Conv2D::append_steps(const StepContext& context, Steps& steps) const {
@@ -57,8 +59,9 @@ void Conv2D::append_steps(const StepContext& context, Steps& steps) const {
   shape.pad_bottom = rows.end_of(context.dst[0]) - shape.ih;
   shape.pad_right = columns.end_of(context.dst[1]) - shape.iw;
   const bool relu = options_.activation == Activation::relu;
-  steps.push_back(std::make_unique<Conv2DStep>(context.kernels, shape, context.parameters[0],
-                                               context.parameters[1], relu));
+  Parameter* const bias = options_.use_bias ? &context.parameters[1] : nullptr;
+  steps.push_back(
+      std::make_unique<Conv2DStep>(context.kernels, shape, context.parameters[0], bias, relu));
   if (!relu) append_activation(options_.activation, context.kernels, context.dst, steps);
 }
 

@@ -14,6 +14,9 @@ struct Conv2DOptions {
   Padding padding = Padding::valid;
   Extent2D dilation_rate = 1;
   Activation activation = Activation::linear;
+  bool use_bias = true;
+  Initializer kernel_initializer = Initializer::glorot_uniform;
+  Initializer bias_initializer = Initializer::zeros;
 };
 
 /// 2-D convolution (cross-correlation, as everywhere in deep learning), bias and activation:
@@ -22,8 +25,8 @@ struct Conv2DOptions {
 ///       src(oh * stride + kh * dilation - pad, ow * stride + kw * dilation - pad, c)
 ///       * kernel(kh, kw, c, f))
 ///
-/// (h, w, c) to (oh, ow, filters). Parameters: kernel (kh, kw, c, filters), Glorot-uniform, and bias
-/// (filters), zeros. Meaning and defaults are those of Keras's Conv2D.
+/// (h, w, c) to (oh, ow, filters). Parameters: kernel (kh, kw, c, filters) and, with use_bias, bias
+/// (filters). Meaning and defaults are those of Keras's Conv2D.
 class Conv2D final : public Layer {
  public:
   /// Throws ArgumentError when filters is not positive.

@@ -6,7 +6,7 @@
 namespace tilewise {
 
 Conv2DStep::Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape,
-                       Parameter& kernel, Parameter& bias, bool relu)
+                       Parameter& kernel, Parameter* bias, bool relu)
     : Step(shape.src_size(), shape.dst_size()),
       kernels_(kernels),
       shape_(shape),
@@ -15,7 +15,7 @@ Conv2DStep::Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& 
       backward_data_(kernels, shape),
       backward_weights_(kernels, shape),
       kernel_(kernel),
-      bias_(bias),
+      bias_(bias, shape.oc),
       packed_forward_(forward_.packed_floats()),
       packed_backward_(backward_data_.packed_floats()) {}
 
@@ -45,11 +45,10 @@ void Conv2DStep::begin_gradients(const Chunk& chunk) {
 void Conv2DStep::backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                           float* d_src) {
   float* const d_kernel = kernel_.gradient_slot(chunk.index);
-  float* const d_bias = bias_.gradient_slot(chunk.index);
   for (std::int64_t i = 0; i < chunk.images; ++i) {
     float* const d_image = d_dst + i * dst_size();
     if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
-    kernels_.bias_gradient(shape_.oh() * shape_.ow(), shape_.oc, d_image, d_bias);
+    bias_.add_gradient(kernels_, shape_.oh() * shape_.ow(), d_image, chunk.index);
     backward_weights_.image(src + i * src_size(), d_image, d_kernel, chunk.scratch);
     if (d_src != nullptr) {
       backward_data_.image(d_image, packed_backward_.data(), d_src + i * src_size(), chunk.scratch);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "tilewise/layers/bias.hpp"
 #include "tilewise/layers/step.hpp"
 #include "tilewise/simd/conv_backward_data.hpp"
 #include "tilewise/simd/conv_backward_weights.hpp"
@@ -12,12 +13,13 @@ namespace tilewise {
 /// Convolution, bias and, if asked, ReLU in the same pass.
 class Conv2DStep final : public Step {
  public:
+  /// `bias` may be null: none.
   Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape, Parameter& kernel,
-             Parameter& bias, bool relu);
+             Parameter* bias, bool relu);
 
   const simd::ConvShape& shape() const { return shape_; }
   Parameter& kernel() { return kernel_; }
-  Parameter& bias() { return bias_; }
+  Parameter* bias() const { return bias_.parameter(); }
   bool has_relu() const { return relu_; }
   /// Leaves the ReLU to a later step; whether there was one.
   bool give_up_relu() { return std::exchange(relu_, false); }
@@ -45,7 +47,7 @@ class Conv2DStep final : public Step {
   simd::ConvBackwardData backward_data_;
   simd::ConvBackwardWeights backward_weights_;
   Parameter& kernel_;
-  Parameter& bias_;
+  Bias bias_;
   AlignedBuffer<float> packed_forward_;
   AlignedBuffer<float> packed_backward_;
 };

@@ -5,7 +5,7 @@
 namespace tilewise {
 
 ConvPoolStep::ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv,
-                           Parameter& kernel, Parameter& bias, const simd::MaxPoolGeometry& pool,
+                           Parameter& kernel, Parameter* bias, const simd::MaxPoolGeometry& pool,
                            bool relu, bool sparse, std::int64_t max_batch)
     : Step(conv.src_size(), pool.oh * pool.ow * pool.channels),
       kernels_(kernels),
@@ -14,7 +14,7 @@ ConvPoolStep::ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvSha
       relu_(relu),
       forward_(kernels, conv, pool),
       kernel_(kernel),
-      bias_(bias),
+      bias_(bias, conv.oc),
       packed_forward_(forward_.packed_floats()),
       argmax_(checked_product(max_batch, dst_size())) {
   if (sparse && simd::ConvPooledBackward::pays(kernels, conv, pool)) {
@@ -65,7 +65,6 @@ void ConvPoolStep::begin_gradients(const Chunk& chunk) {
 void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                             float* d_src) {
   float* const d_kernel = kernel_.gradient_slot(chunk.index);
-  float* const d_bias = bias_.gradient_slot(chunk.index);
   const float* const wei = packed_backward_.data();
   for (std::int64_t i = 0; i < chunk.images; ++i) {
     const float* const image = src + i * src_size();
@@ -73,7 +72,7 @@ void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* d
     float* const d_pooled = d_dst + i * dst_size();
     const std::int32_t* const argmax = argmax_.data() + (chunk.first + i) * dst_size();
     if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_pooled, d_pooled);
-    kernels_.bias_gradient(pool_.oh * pool_.ow, pool_.channels, d_pooled, d_bias);
+    bias_.add_gradient(kernels_, pool_.oh * pool_.ow, d_pooled, chunk.index);
     if (sparse_) {
       sparse_->weights(image, d_pooled, argmax, d_kernel, chunk.scratch);
       if (d_image != nullptr) sparse_->data(d_pooled, argmax, wei, d_image, chunk.scratch);

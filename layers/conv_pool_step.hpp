@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "tilewise/layers/bias.hpp"
 #include "tilewise/layers/step.hpp"
 #include "tilewise/simd/conv_backward_data.hpp"
 #include "tilewise/simd/conv_backward_weights.hpp"
@@ -14,9 +15,10 @@ namespace tilewise {
 /// image at a time, if at all.
 class ConvPoolStep final : public Step {
  public:
-  /// sparse: back-propagation looks only at the pixels that pooling picked, where that pays.
+  /// bias: null for none. sparse: back-propagation looks only at the pixels that pooling picked, where that
+  /// pays.
   ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv, Parameter& kernel,
-               Parameter& bias, const simd::MaxPoolGeometry& pool, bool relu, bool sparse,
+               Parameter* bias, const simd::MaxPoolGeometry& pool, bool relu, bool sparse,
                std::int64_t max_batch);
 
   std::int64_t scratch_floats() const override;
@@ -58,7 +60,7 @@ class ConvPoolStep final : public Step {
   std::optional<simd::ConvPooledBackward> sparse_;
   std::optional<Dense> dense_;
   Parameter& kernel_;
-  Parameter& bias_;
+  Bias bias_;
   AlignedBuffer<float> packed_forward_;
   AlignedBuffer<float> packed_backward_;
   AlignedBuffer<std::int32_t> argmax_;

@@ -22,7 +22,7 @@ class DenseStep final : public Step {
         features_(features),
         units_(units),
         kernel_(context.parameters[0]),
-        bias_(context.parameters[1]) {
+        bias_(context.parameters.size() > 1 ? &context.parameters[1] : nullptr) {
     scratch_floats_ = std::max(
         {simd::gemm_workspace(kernels_, threads_, rows_, units, features),
          simd::gemm_workspace(kernels_, threads_, rows_, features, units),
@@ -36,8 +36,8 @@ class DenseStep final : public Step {
 
   void forward(const Chunk& chunk, const float* src, float* dst) override {
     const std::int64_t rows = chunk.images * src_size() / features_;
-    for (std::int64_t row = 0; row < rows; ++row) {
-      std::copy_n(bias_.value(), units_, dst + row * units_);
+    for (std::int64_t row = 0; bias_ != nullptr && row < rows; ++row) {
+      std::copy_n(bias_->value(), units_, dst + row * units_);
     }
     simd::gemm(kernels_, *chunk.executor,
                {.m = rows,
@@ -47,7 +47,7 @@ class DenseStep final : public Step {
                 .lda = features_,
                 .b = kernel_.value(),
                 .ldb = units_,
-                .beta = 1,
+                .beta = bias_ != nullptr ? 1.0F : 0.0F,
                 .c = dst,
                 .ldc = units_},
                chunk.scratch);
@@ -56,9 +56,10 @@ class DenseStep final : public Step {
   void backward(const Chunk& chunk, const float* src, const float*, float* d_dst,
                 float* d_src) override {
     const std::int64_t rows = chunk.images * src_size() / features_;
-    float* d_bias = bias_.gradient_slot(0);
-    std::fill_n(d_bias, units_, 0.0F);
-    kernels_.bias_gradient(rows, units_, d_dst, d_bias);
+    if (bias_ != nullptr) {
+      bias_->clear_gradient_slot(0);
+      kernels_.bias_gradient(rows, units_, d_dst, bias_->gradient_slot(0));
+    }
     // d_kernel = src^T d_dst
     simd::gemm(kernels_, *chunk.executor,
                {.transpose_a = Transpose::yes,
@@ -132,7 +133,7 @@ class DenseStep final : public Step {
   std::int64_t features_;
   std::int64_t units_;
   Parameter& kernel_;
-  Parameter& bias_;
+  Parameter* bias_;  ///< null: none
   std::int64_t scratch_floats_;
 };
 
@@ -155,8 +156,10 @@ Shape Dense::output_shape(const Shape& input) const {
 }
 
 std::vector<ParameterSpec> Dense::parameters(const Shape& input) const {
-  return {{"kernel", {input[input.rank() - 1], options_.units}, Initializer::glorot_uniform},
-          {"bias", {options_.units}, Initializer::zeros}};
+  std::vector<ParameterSpec> specs = {
+      {"kernel", {input[input.rank() - 1], options_.units}, options_.kernel_initializer}};
+  if (options_.use_bias) specs.push_back({"bias", {options_.units}, options_.bias_initializer});
+  return specs;
 }
 
 void Dense::append_steps(const StepContext& context, Steps& steps) const {

@@ -8,11 +8,14 @@ namespace tilewise {
 struct DenseOptions {
   std::int64_t units = 0;
   Activation activation = Activation::linear;
+  bool use_bias = true;
+  Initializer kernel_initializer = Initializer::glorot_uniform;
+  Initializer bias_initializer = Initializer::zeros;
 };
 
 /// dst = activation(src * kernel + bias) over the last axis: (..., features) to (..., units).
-/// Parameters: kernel (features, units), Glorot-uniform, and bias (units), zeros. Meaning and
-/// defaults are those of Keras's Dense.
+/// Parameters: kernel (features, units) and, with use_bias, bias (units). Meaning and defaults are
+/// those of Keras's Dense.
 class Dense final : public Layer {
  public:
   /// Throws ArgumentError when units is not positive.

@@ -4,6 +4,7 @@
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/max_pool2d_step.hpp"
+#include "tilewise/layers/pool_geometry.hpp"
 
 namespace tilewise {
 MaxPool2D::MaxPool2D(const MaxPool2DOptions& options) : options_(options) {}
@@ -13,24 +14,15 @@ Window2D MaxPool2D::window(const Shape& input) const {
 }
 
 simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
-  const auto [rows, columns] = window(input);
   const Extent2D& size = options_.pool_size;
+  const simd::MaxPoolGeometry geometry =
+      pool_geometry(input, size, strides(), options_.padding);
   // The kernels count taps in floats.
   if (size.height * size.width > (std::int64_t{1} << 24)) {
     throw ShapeError("a window of " + std::to_string(size.height) + " x " +
                      std::to_string(size.width) + " has more than 2^24 elements");
   }
-  return {.ih = input[0],
-          .iw = input[1],
-          .oh = rows.output,
-          .ow = columns.output,
-          .channels = input[2],
-          .kh = size.height,
-          .kw = size.width,
-          .stride_h = strides().height,
-          .stride_w = strides().width,
-          .pad_top = rows.pad_before,
-          .pad_left = columns.pad_before};
+  return geometry;
 }
 
 Shape MaxPool2D::output_shape(const Shape& input) const {
@@ -39,12 +31,8 @@ Shape MaxPool2D::output_shape(const Shape& input) const {
 }
 
 void MaxPool2D::append_steps(const StepContext& context, Steps& steps) const {
-  simd::MaxPoolGeometry corner = geometry(context.input);
-  corner.ih = context.src[0];
-  corner.iw = context.src[1];
-  corner.oh = context.dst[0];
-  corner.ow = context.dst[1];
-  steps.push_back(std::make_unique<MaxPool2DStep>(context.kernels, corner, context.max_batch));
+  steps.push_back(std::make_unique<MaxPool2DStep>(
+      context.kernels, corner_of(geometry(context.input), context), context.max_batch));
 }
 
 }  // namespace tilewise

@@ -28,11 +28,15 @@ WindowAxis slide_window(std::int64_t input, std::int64_t window, std::int64_t st
   return {input, reach, stride, output, pad / 2, pad - pad / 2};
 }
 
-Window2D slide_window(const Shape& input, Extent2D window, Extent2D stride, Extent2D dilation,
-                      Padding padding) {
+void check_image(const Shape& input) {
   if (input.rank() != 3 || input.elements() == 0) {
     throw ShapeError("input shape " + input.to_string() + ", expected (height, width, channels)");
   }
+}
+
+Window2D slide_window(const Shape& input, Extent2D window, Extent2D stride, Extent2D dilation,
+                      Padding padding) {
+  check_image(input);
   return {slide_window(input[0], window.height, stride.height, dilation.height, padding),
           slide_window(input[1], window.width, stride.width, dilation.width, padding)};
 }

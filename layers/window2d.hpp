@@ -56,8 +56,10 @@ struct Window2D {
   }
 };
 
-/// slide_window() along both axes of an image. Throws ShapeError also when `input` is not (h, w, c),
-/// all positive.
+/// Throws ShapeError unless `input` is that of an image: (h, w, c), all positive.
+void check_image(const Shape& input);
+
+/// slide_window() along both axes of an image. Throws as check_image() does, too.
 Window2D slide_window(const Shape& input, Extent2D window, Extent2D stride, Extent2D dilation,
                       Padding padding);
 

@@ -7,7 +7,7 @@
 
 namespace tilewise::simd {
 
-/// One image of a max-pooling: window kh x kw, first row and column of window (oh, ow) at
+/// One image of a max- or average-pooling: window kh x kw, first row and column of window (oh, ow) at
 /// (oh * stride_h - pad_top, ow * stride_w - pad_left). What lies outside the image is not looked at.
 struct MaxPoolGeometry {
   std::int64_t ih = 0, iw = 0, oh = 0, ow = 0, channels = 0;
@@ -94,6 +94,27 @@ struct ConvPoolArgs {
   const std::int32_t* picked = nullptr;  ///< and argmax
 };
 
+/// Functions of one number x. Phi is the distribution function of the standard normal distribution.
+enum class Pointwise : std::uint8_t {
+  leaky_relu,  ///< x > 0 ? x : alpha x
+  elu,         ///< x > 0 ? x : alpha (exp(x) - 1)
+  sigmoid,     ///< 1 / (1 + exp(-x))
+  tanh,
+  silu,        ///< x sigmoid(x)
+  gelu,        ///< x Phi(x), Phi(x) = erfc(-x / sqrt(2)) / 2
+  gelu_tanh,   ///< x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, close to gelu
+};
+struct PointwiseArgs {
+  Pointwise function{};
+  float alpha = 0;  ///< not negative; of the functions that have one
+
+  friend bool operator==(const PointwiseArgs&, const PointwiseArgs&) = default;
+};
+/// Whether the derivative at x is computed from f(x); otherwise it is from x.
+constexpr bool derivative_reads_dst(Pointwise function) {
+  return function <= Pointwise::tanh;
+}
+
 /// Independent multiply-add chains of the fma_peak kernel.
 inline constexpr int kPeakChains = 12;
 
@@ -137,6 +158,13 @@ inline constexpr int kPeakChains = 12;
   /* d_src[i] = dst[i] > 0 ? d_dst[i] : 0 */                                                       \
   KERNEL(relu_backward, void,                                                                      \
          (std::int64_t n, const float* dst, const float* d_dst, float* d_src))                     \
+  /* dst[i] = f(src[i]); NaN stays NaN */                                                          \
+  KERNEL(pointwise_forward, void,                                                                  \
+         (const PointwiseArgs& f, std::int64_t n, const float* src, float* dst))                   \
+  /* d_src[i] = f'(src[i]) * d_dst[i]; kept is dst or src, as derivative_reads_dst() says */       \
+  KERNEL(pointwise_backward, void,                                                                 \
+         (const PointwiseArgs& f, std::int64_t n, const float* kept, const float* d_dst,           \
+          float* d_src))                                                                           \
   /* d_bias[c] += sum over rows, in order, of d_dst[row * channels + c] */                         \
   KERNEL(bias_gradient, void,                                                                      \
          (std::int64_t rows, std::int64_t channels, const float* d_dst, float* d_bias))            \
@@ -154,6 +182,12 @@ inline constexpr int kPeakChains = 12;
   KERNEL(max_pool_backward, void,                                                                  \
          (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \
           float* d_src))                                                                           \
+  /* dst = the mean of the window's elements, summed in order; padding is not counted */           \
+  KERNEL(average_pool_forward, void,                                                               \
+         (const MaxPoolGeometry& geometry, const float* src, float* dst))                          \
+  /* d_src = sum of d_dst / elements over the windows that an element is in */                     \
+  KERNEL(average_pool_backward, void,                                                              \
+         (const MaxPoolGeometry& geometry, const float* d_dst, float* d_src))                      \
   /* dst[i] = dropped(first + i) ? -0 : scale * src[i], which is never -0; see DropoutArgs */      \
   KERNEL(dropout, void,                                                                            \
          (const DropoutArgs& args, std::int64_t first, std::int64_t n, const float* src,           \

@@ -15,6 +15,10 @@ class Tilewise final : public Library {
     operations_["pooled_conv_forward"] = pooled_conv_forward;
     operations_["pooled_conv_backward_data"] = pooled_conv_backward_data;
     operations_["pooled_conv_backward_weights"] = pooled_conv_backward_weights;
+    for (const NamedPointwise& f : kPointwise) {
+      operations_[std::string(f.name) + "_forward"] = pointwise;
+      operations_[std::string(f.name) + "_backward"] = pointwise;
+    }
   }
 
   std::string name() const override { return "tilewise"; }

@@ -31,7 +31,10 @@ std::unique_ptr<Contender> pooled_conv_forward(const Case& c, Executor& executor
 std::unique_ptr<Contender> pooled_conv_backward_data(const Case& c, Executor& executor);
 std::unique_ptr<Contender> pooled_conv_backward_weights(const Case& c, Executor& executor);
 
-/// Operations of the kernels in simd/kernel_table.hpp, one at least for each.
+// tilewise_pointwise.cpp
+std::unique_ptr<Contender> pointwise(const Case& c, Executor& executor);
+
+/// Operations of the other kernels in simd/kernel_table.hpp, one at least for each.
 std::map<std::string, Prepare> memory_operations();  // tilewise_memory.cpp
 
 }  // namespace tilewise::bench

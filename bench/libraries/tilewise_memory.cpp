@@ -8,11 +8,13 @@
 namespace tilewise::bench {
 namespace {
 
-class MaxPool final : public Contender {
+/// Max-pooling or average-pooling.
+class Pool final : public Contender {
  public:
-  MaxPool(const Case& c, Executor& executor)
+  Pool(const Case& c, Executor& executor)
       : executor_(executor),
-        forward_(c.operation == "max_pool_forward"),
+        average_(c.operation.starts_with("average")),
+        forward_(c.operation.ends_with("forward")),
         problem_(std::get<MaxPoolProblem>(c.shape.problem)),
         bytes_(c.bytes),
         src_(operand_buffer(c, 0, problem_.src_size())),
@@ -36,18 +38,27 @@ class MaxPool final : public Contender {
   }
   void forward() {
     for_each_image([&](std::int64_t src, std::int64_t dst) {
-      kernels().max_pool_forward(problem_.geometry, src_.data() + src, dst_.data() + dst,
-                                 argmax_.data() + dst);
+      if (average_) {
+        kernels().average_pool_forward(problem_.geometry, src_.data() + src, dst_.data() + dst);
+      } else {
+        kernels().max_pool_forward(problem_.geometry, src_.data() + src, dst_.data() + dst,
+                                   argmax_.data() + dst);
+      }
     });
   }
   void backward() {
     for_each_image([&](std::int64_t src, std::int64_t dst) {
-      kernels().max_pool_backward(problem_.geometry, d_dst_.data() + dst, argmax_.data() + dst,
-                                  d_src_.data() + src);
+      if (average_) {
+        kernels().average_pool_backward(problem_.geometry, d_dst_.data() + dst, d_src_.data() + src);
+      } else {
+        kernels().max_pool_backward(problem_.geometry, d_dst_.data() + dst, argmax_.data() + dst,
+                                    d_src_.data() + src);
+      }
     });
   }
 
   Executor& executor_;
+  bool average_;
   bool forward_;
   MaxPoolProblem problem_;
   double bytes_;
@@ -285,9 +296,13 @@ struct OperationOf {
   static constexpr const char* scale_bytes = "batch_assembly";
   static constexpr const char* relu_forward = "relu_forward";
   static constexpr const char* relu_backward = "relu_backward";
+  static constexpr const char* pointwise_forward = "gelu_forward";  // tilewise_pointwise.cpp
+  static constexpr const char* pointwise_backward = "gelu_backward";
   static constexpr const char* bias_gradient = "bias_gradient";
   static constexpr const char* max_pool_forward = "max_pool_forward";
   static constexpr const char* max_pool_backward = "max_pool_backward";
+  static constexpr const char* average_pool_forward = "average_pool_forward";
+  static constexpr const char* average_pool_backward = "average_pool_backward";
   static constexpr const char* dropout = "dropout";
   static constexpr const char* dropout_backward = "dropout_backward";
   static constexpr const char* softmax = "softmax";
@@ -332,8 +347,10 @@ std::map<std::string, Prepare> memory_operations() {
            prepare_matrix<loss<&simd::KernelTable::softmax_cross_entropy>>},
           {Of::mean_squared_error, prepare_matrix<loss<&simd::KernelTable::mean_squared_error>>},
           {Of::bias_gradient, prepare<BiasGradient>},
-          {Of::max_pool_forward, prepare<MaxPool>},
-          {Of::max_pool_backward, prepare<MaxPool>},
+          {Of::max_pool_forward, prepare<Pool>},
+          {Of::max_pool_backward, prepare<Pool>},
+          {Of::average_pool_forward, prepare<Pool>},
+          {Of::average_pool_backward, prepare<Pool>},
           {Of::scale_bytes, prepare<BatchAssembly>}};
 }
 

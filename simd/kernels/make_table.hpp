@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/kernels/average_pool.hpp"
 #include "tilewise/simd/kernels/conv_pool.hpp"
 #include "tilewise/simd/kernels/dropout.hpp"
 #include "tilewise/simd/kernels/elementwise.hpp"
@@ -14,6 +15,7 @@
 #include "tilewise/simd/kernels/matrix.hpp"
 #include "tilewise/simd/kernels/max_pool.hpp"
 #include "tilewise/simd/kernels/optimizer.hpp"
+#include "tilewise/simd/kernels/pointwise.hpp"
 #include "tilewise/simd/kernels/softmax.hpp"
 #include "tilewise/simd/kernels/sparse.hpp"
 #include "tilewise/simd/kernels/tile.hpp"

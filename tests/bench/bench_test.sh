@@ -39,6 +39,10 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   conv_backward_data/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   conv_backward_weights/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   max_pool_forward/tilewise/n2c3ih5iw5kh2kw2 max_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
+  average_pool_forward/tilewise/n2c3ih5iw5kh2kw2 average_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
+  leaky_relu_forward/tilewise/33 elu_backward/tilewise/33 sigmoid_forward/tilewise/33 \
+  tanh_backward/tilewise/33 silu_forward/tilewise/33 gelu_forward/tilewise/33 gelu_backward/tilewise/33 \
+  gelu_tanh_backward/tilewise/33 \
   add/tilewise/33 relu_forward/tilewise/33 relu_backward/tilewise/33 dropout/tilewise/33 \
   add_scaled/tilewise/33 scale_and_clip/tilewise/33 sum_squares/tilewise/33 all_finite/tilewise/33 \
   adam_update/tilewise/33 sgd_update/tilewise/33 rmsprop_update/tilewise/33 softmax/tilewise/3x10 \

@@ -13,6 +13,9 @@
 #include "support/tolerance.hpp"
 #include "tilewise/layers/mean_squared_error.hpp"
 #include "tilewise/layers/model.hpp"
+#include "tilewise/layers/sigmoid.hpp"
+#include "tilewise/layers/silu.hpp"
+#include "tilewise/layers/tanh.hpp"
 #include "tilewise/train/networks.hpp"
 
 namespace tilewise {
@@ -221,6 +224,70 @@ TEST(GradientTest, ReluAndSoftmaxLayers) {
   network.add(Dense({.units = 3}));
   network.add(Softmax());
   check_gradients(network, 4);
+}
+
+TEST(GradientTest, PointwiseLayers) {
+  Sequential network({4, 3, 2});
+  network.add(Conv2D({.filters = 6, .kernel_size = 2})).add(LeakyReLU({.negative_slope = 0.1}));
+  network.add(Conv2D({.filters = 5, .kernel_size = 1})).add(ELU({.alpha = 0.7}));
+  network.add(Dense({.units = 9})).add(GELU());
+  network.add(Dense({.units = 8})).add(GELU({.approximate = true}));
+  network.add(Dense({.units = 7})).add(SiLU());
+  network.add(Flatten()).add(Dense({.units = 6})).add(Tanh());
+  network.add(Dense({.units = 4})).add(Sigmoid());
+  check_gradients(network, 4);
+}
+
+// Behind a convolution that is pooled: a step in between, whatever rewrites there are.
+TEST(GradientTest, Activations) {
+  for (const Activation activation : {Activation::leaky_relu, Activation::elu, Activation::gelu,
+                                      Activation::silu, Activation::sigmoid, Activation::tanh}) {
+    SCOPED_TRACE(activation_name(activation));
+    Sequential network({9, 9, 2});
+    network.add(Conv2D({.filters = 5, .activation = activation}));
+    network.add(MaxPool2D());
+    network.add(Dense({.units = 6, .activation = activation}));
+    check_gradients(with_head(network), 3);
+    check_gradients(with_head(network), 3, 8, {.skip_unread = false, .move_relu_behind_pooling = false});
+  }
+}
+
+TEST(GradientTest, WithoutBias) {
+  for (const Activation activation : {Activation::relu, Activation::linear, Activation::gelu}) {
+    Sequential network({10, 9, 3});
+    network.add(Conv2D({.filters = 6, .activation = activation, .use_bias = false}));
+    network.add(Conv2D({.filters = 9, .activation = activation, .use_bias = false}));
+    network.add(MaxPool2D());
+    network.add(Flatten());
+    network.add(Dense({.units = 8, .activation = activation, .use_bias = false}));
+    network.add(Dense({.units = 4, .use_bias = false}));
+    check_gradients(network, 3, 16);
+    check_gradients(network, 3, 8, {.fuse_pooling = false});
+    check_gradients(network, 3, 8, {.sparse_gradients = false});
+  }
+}
+
+TEST(GradientTest, AveragePooling) {
+  Sequential network({13, 12, 2});
+  network.add(Conv2D({.filters = 5, .kernel_size = 2}));
+  network.add(AveragePooling2D({.pool_size = 3, .strides = 2}));  // overlapping
+  network.add(Conv2D({.filters = 4, .padding = Padding::same, .activation = Activation::relu}));
+  network.add(AveragePooling2D({.pool_size = 3, .strides = 2, .padding = Padding::same}));
+  network.add(Conv2D({.filters = 7, .kernel_size = 1}));
+  network.add(AveragePooling2D());
+  check_gradients(with_head(network), 3);
+  check_gradients(with_head(network), 3, 8, {.skip_unread = false});
+}
+
+TEST(GradientTest, GlobalAveragePoolingAndZeroPadding) {
+  Sequential network({6, 5, 2});
+  network.add(ZeroPadding2D({.rows = {0, 2}, .columns = {1, 3}}));
+  network.add(Conv2D({.filters = 4, .activation = Activation::relu}));
+  network.add(ZeroPadding2D());
+  network.add(Conv2D({.filters = 9, .strides = 2}));
+  network.add(GlobalAveragePooling2D());
+  network.add(Dense({.units = 3, .activation = Activation::softmax}));
+  check_gradients(network, 5);
 }
 
 TEST(GradientTest, Dropout) {

@@ -64,7 +64,15 @@ TEST(DeterminismTest, SameBitsOnAnyNumberOfThreads) {
   wide.add(Flatten())
       .add(Dense({.units = 300, .activation = Activation::relu}))
       .add(Dense({.units = 10, .activation = Activation::softmax}));
-  for (const Sequential& network : {mnist_convnet(), wide}) {
+  Sequential averaging({28, 28, 1});
+  averaging.add(ZeroPadding2D({.rows = {1, 2}}))
+      .add(Conv2D({.filters = 6, .activation = Activation::gelu, .use_bias = false}))
+      .add(AveragePooling2D({.pool_size = 3, .strides = 2}))
+      .add(LeakyReLU())
+      .add(Conv2D({.filters = 10, .kernel_initializer = Initializer::he_normal}))
+      .add(GlobalAveragePooling2D())
+      .add(Softmax());
+  for (const Sequential& network : {mnist_convnet(), wide, averaging}) {
     const std::vector<float> expected = train_on(1, network);
     for (const int threads : {2, 3, 8}) {
       EXPECT_TRUE(testing::same_bits(train_on(threads, network), expected))
@@ -107,8 +115,15 @@ TEST(DeterminismTest, SkippingWhatNobodyReadsChangesNoBit) {
   Sequential pointwise({11, 11, 3});
   pointwise.add(Dense({.units = 8})).add(Dropout(0.5)).add(ReLU()).add(MaxPool2D());
   head(pointwise);
+  Sequential averaged({13, 12, 3});
+  averaged.add(ZeroPadding2D())
+      .add(Conv2D({.filters = 16, .kernel_size = 2}))
+      .add(AveragePooling2D({.pool_size = 3}))
+      .add(Conv2D({.filters = 8, .activation = Activation::silu}))
+      .add(AveragePooling2D());
+  head(averaged);
   for (const Sequential& network :
-       {mnist_convnet(), strided, interrupted, first, pointwise}) {
+       {mnist_convnet(), strided, interrupted, first, pointwise, averaged}) {
     EXPECT_TRUE(testing::same_bits(train_on(network, true), train_on(network, false)))
         << network.summary();
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "simd/conv_cases.hpp"
+#include "simd/pool_cases.hpp"
 #include "support/random_data.hpp"
 
 namespace tilewise::reference {
@@ -158,6 +159,62 @@ TEST(Reference, relu_gradient) {
     return dot(dst, d_dst);
   };
   expect_gradients(d_x, differences(function, x));
+}
+
+// Averages are linear in src, so their gradient is the adjoint.
+TEST(Reference, average_pool_gradient_is_adjoint) {
+  for (simd::MaxPoolGeometry g : testing::pool_geometries()) {
+    g.channels = 2;
+    const auto src = random_values<double>(testing::src_size(g), 1);
+    const auto d_dst = random_values<double>(testing::dst_size(g), 2);
+    Values dst(d_dst.size()), d_src(src.size());
+    average_pool_forward(g, src.data(), dst.data());
+    average_pool_backward(g, d_dst.data(), d_src.data());
+    EXPECT_NEAR(dot(dst, d_dst), dot(src, d_src), 1e-13) << testing::describe(g);
+  }
+}
+
+constexpr simd::PointwiseArgs kPointwise[] = {
+    {simd::Pointwise::leaky_relu, 0.3F}, {simd::Pointwise::elu, 0.7F}, {simd::Pointwise::sigmoid},
+    {simd::Pointwise::tanh},             {simd::Pointwise::silu},      {simd::Pointwise::gelu},
+    {simd::Pointwise::gelu_tanh}};
+
+TEST(Reference, pointwise_gradients) {
+  const Values x{-9, -3.5, -1, -0.75, -0.2, -1e-3, 1e-3, 0.3, 1, 2.5, 8};
+  const auto n = static_cast<std::int64_t>(x.size());
+  const auto d_dst = random_values<double>(n, 2);
+  for (const simd::PointwiseArgs& f : kPointwise) {
+    Values y(x.size()), d_x(x.size());
+    pointwise_forward(f, n, x.data(), y.data());
+    pointwise_backward(f, n, simd::derivative_reads_dst(f.function) ? y.data() : x.data(),
+                       d_dst.data(), d_x.data());
+    const auto function = [&](const Values& at) {
+      Values dst(at.size());
+      pointwise_forward(f, n, at.data(), dst.data());
+      return dot(dst, d_dst);
+    };
+    SCOPED_TRACE(static_cast<int>(f.function));
+    expect_gradients(d_x, differences(function, x));
+  }
+}
+
+// Of keras.activations, in double.
+TEST(Reference, pointwise_values) {
+  const auto value = [](simd::Pointwise function, double x) {
+    return pointwise<double>({function, 0.25F}, x);
+  };
+  using enum simd::Pointwise;
+  EXPECT_EQ(value(leaky_relu, -2), -0.5);
+  EXPECT_EQ(value(leaky_relu, 3), 3);
+  EXPECT_NEAR(value(elu, -1), 0.25 * -0.6321205588285577, 1e-15);
+  EXPECT_NEAR(value(sigmoid, -2), 0.11920292202211755, 1e-15);
+  EXPECT_NEAR(value(simd::Pointwise::tanh, 0.5), 0.46211715726000975, 1e-15);
+  EXPECT_NEAR(value(silu, -1), -0.2689414213699951, 1e-15);
+  EXPECT_NEAR(value(silu, 3), 2.8577223804673, 1e-13);
+  EXPECT_NEAR(value(gelu, 1), 0.8413447460685429, 1e-15);
+  EXPECT_NEAR(value(gelu, -2), -0.04550026389635842, 1e-15);
+  EXPECT_NEAR(value(gelu_tanh, 1), 0.8411919906082768, 1e-15);
+  EXPECT_NEAR(value(gelu_tanh, -2), -0.04540230591222494, 1e-15);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numbers>
 #include <vector>
 
 #include "tilewise/core/random.hpp"
@@ -133,6 +134,40 @@ void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const std
   }
 }
 
+/// Calls body(src, dst, elements) for each pair of an element and a window that it is in; elements: how many
+/// the window has.
+template <class Body>
+void for_each_pooled(const simd::MaxPoolGeometry& g, Body body) {
+  for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
+    const std::int64_t channel = o % g.channels;
+    const std::int64_t top = o / g.channels / g.ow * g.stride_h - g.pad_top;
+    const std::int64_t left = o / g.channels % g.ow * g.stride_w - g.pad_left;
+    const std::int64_t h0 = std::max<std::int64_t>(top, 0), h1 = std::min(top + g.kh, g.ih);
+    const std::int64_t w0 = std::max<std::int64_t>(left, 0), w1 = std::min(left + g.kw, g.iw);
+    for (std::int64_t h = h0; h < h1; ++h) {
+      for (std::int64_t w = w0; w < w1; ++w) {
+        body((h * g.iw + w) * g.channels + channel, o, (h1 - h0) * (w1 - w0));
+      }
+    }
+  }
+}
+
+template <class T>
+void average_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst) {
+  std::fill_n(dst, g.oh * g.ow * g.channels, T(0));
+  for_each_pooled(g, [=](std::int64_t s, std::int64_t d, std::int64_t elements) {
+    dst[d] += src[s] / static_cast<T>(elements);
+  });
+}
+
+template <class T>
+void average_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, T* d_src) {
+  std::fill_n(d_src, g.ih * g.iw * g.channels, T(0));
+  for_each_pooled(g, [=](std::int64_t s, std::int64_t d, std::int64_t elements) {
+    d_src[s] += d_dst[d] / static_cast<T>(elements);
+  });
+}
+
 template <class T>
 void copy_matrix(std::int64_t rows, std::int64_t columns, const T* src, std::int64_t src_stride,
                  T* dst, std::int64_t dst_stride, std::int64_t padded) {
@@ -180,6 +215,65 @@ void relu_forward(std::int64_t n, const T* src, T* dst) {
 template <class T>
 void relu_backward(std::int64_t n, const T* dst, const T* d_dst, T* d_src) {
   for (std::int64_t i = 0; i < n; ++i) d_src[i] = dst[i] > 0 ? d_dst[i] : T(0);
+}
+
+template <class T>
+T sigmoid(T x) {
+  return 1 / (1 + std::exp(-x));
+}
+
+/// What is put into the sigmoid for gelu_tanh, and its derivative.
+template <class T>
+T gelu_argument(T x) {
+  return 2 * std::sqrt(2 / std::numbers::pi_v<T>) * (x + T(0.044715) * x * x * x);
+}
+template <class T>
+T gelu_argument_slope(T x) {
+  return 2 * std::sqrt(2 / std::numbers::pi_v<T>) * (1 + 3 * T(0.044715) * x * x);
+}
+
+template <class T>
+T pointwise(const simd::PointwiseArgs& f, T x) {
+  switch (f.function) {
+    case simd::Pointwise::leaky_relu: return x > 0 ? x : T(f.alpha) * x;
+    case simd::Pointwise::elu: return x > 0 ? x : T(f.alpha) * std::expm1(x);
+    case simd::Pointwise::sigmoid: return sigmoid(x);
+    case simd::Pointwise::tanh: return std::tanh(x);
+    case simd::Pointwise::silu: return x * sigmoid(x);
+    case simd::Pointwise::gelu: return x * std::erfc(-x / std::numbers::sqrt2_v<T>) / 2;
+    case simd::Pointwise::gelu_tanh: return x * sigmoid(gelu_argument(x));
+  }
+  return x;
+}
+
+/// The derivative from `kept`, which is f(x) or x as derivative_reads_dst() says.
+template <class T>
+T pointwise_slope(const simd::PointwiseArgs& f, T kept) {
+  switch (f.function) {
+    case simd::Pointwise::leaky_relu: return kept > 0 ? T(1) : T(f.alpha);
+    case simd::Pointwise::elu: return kept > 0 ? T(1) : kept + T(f.alpha);
+    case simd::Pointwise::sigmoid: return kept * (1 - kept);
+    case simd::Pointwise::tanh: return 1 - kept * kept;
+    case simd::Pointwise::silu: return sigmoid(kept) * (1 + kept * sigmoid(-kept));
+    case simd::Pointwise::gelu:
+      return std::erfc(-kept / std::numbers::sqrt2_v<T>) / 2 +
+             kept * std::exp(-kept * kept / 2) / std::sqrt(2 * std::numbers::pi_v<T>);
+    case simd::Pointwise::gelu_tanh:
+      return sigmoid(gelu_argument(kept)) *
+             (1 + kept * gelu_argument_slope(kept) * sigmoid(-gelu_argument(kept)));
+  }
+  return T(0);
+}
+
+template <class T>
+void pointwise_forward(const simd::PointwiseArgs& f, std::int64_t n, const T* src, T* dst) {
+  for (std::int64_t i = 0; i < n; ++i) dst[i] = pointwise(f, src[i]);
+}
+
+template <class T>
+void pointwise_backward(const simd::PointwiseArgs& f, std::int64_t n, const T* kept, const T* d_dst,
+                        T* d_src) {
+  for (std::int64_t i = 0; i < n; ++i) d_src[i] = pointwise_slope(f, kept[i]) * d_dst[i];
 }
 
 /// Adds to d_bias.

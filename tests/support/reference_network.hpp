@@ -9,14 +9,20 @@
 #include <vector>
 
 #include "support/reference.hpp"
+#include "tilewise/layers/average_pooling2d.hpp"
 #include "tilewise/layers/conv2d.hpp"
 #include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/dropout.hpp"
+#include "tilewise/layers/elu.hpp"
 #include "tilewise/layers/flatten.hpp"
+#include "tilewise/layers/gelu.hpp"
+#include "tilewise/layers/global_average_pooling2d.hpp"
+#include "tilewise/layers/leaky_relu.hpp"
 #include "tilewise/layers/max_pool2d.hpp"
 #include "tilewise/layers/relu.hpp"
 #include "tilewise/layers/sequential.hpp"
 #include "tilewise/layers/softmax.hpp"
+#include "tilewise/layers/zero_padding2d.hpp"
 
 namespace tilewise::reference {
 
@@ -39,22 +45,25 @@ class Network {
       if (const auto* conv = dynamic_cast<const Conv2D*>(layer)) {
         const simd::ConvShape shape = conv->conv_shape(layers[i].input);
         Values out(static_cast<std::size_t>(shape.dst_size()));
-        conv_forward(shape, values.data(), parameters[next].data(), parameters[next + 1].data(),
+        const Values& kernel = parameters[next++];
+        const Values bias = conv->options().use_bias ? parameters[next++]
+                                                     : Values(static_cast<std::size_t>(shape.oc));
+        conv_forward(shape, values.data(), kernel.data(), bias.data(),
                      -std::numeric_limits<double>::infinity(), out.data());
-        next += 2;
         values = activate(conv->options().activation, out, shape.oc, false);
       } else if (const auto* dense = dynamic_cast<const Dense*>(layer)) {
         const std::int64_t units = dense->options().units;
-        const auto features = static_cast<std::int64_t>(parameters[next].size()) / units;
+        const Values& kernel = parameters[next++];
+        const auto features = static_cast<std::int64_t>(kernel.size()) / units;
         const auto rows = static_cast<std::int64_t>(values.size()) / features;
         Values out(static_cast<std::size_t>(rows * units));
-        for (std::size_t o = 0; o < out.size(); ++o) {
-          out[o] = parameters[next + 1][o % static_cast<std::size_t>(units)];
+        if (dense->options().use_bias) {
+          const Values& bias = parameters[next++];
+          for (std::size_t o = 0; o < out.size(); ++o) out[o] = bias[o % bias.size()];
         }
         gemm<double>({.m = rows, .n = units, .k = features, .lda = features, .ldb = units,
                       .beta = 1, .ldc = units},
-                     values.data(), parameters[next].data(), out.data());
-        next += 2;
+                     values.data(), kernel.data(), out.data());
         values = activate(dense->options().activation, out, units, last && stop_at_logits);
       } else if (const auto* pool = dynamic_cast<const MaxPool2D*>(layer)) {
         const simd::MaxPoolGeometry g = pool->geometry(layers[i].input);
@@ -64,6 +73,14 @@ class Network {
         values = out;
       } else if (const auto* dropout_layer = dynamic_cast<const Dropout*>(layer)) {
         if (training) values = drop(*dropout_layer, values, image, static_cast<std::uint32_t>(i));
+      } else if (const auto* average = dynamic_cast<const AveragePooling2D*>(layer)) {
+        values = average_pool(average->geometry(layers[i].input), values);
+      } else if (dynamic_cast<const GlobalAveragePooling2D*>(layer) != nullptr) {
+        values = average_pool(GlobalAveragePooling2D::geometry(layers[i].input), values);
+      } else if (const auto* padding = dynamic_cast<const ZeroPadding2D*>(layer)) {
+        values = pad(padding->options(), layers[i].input, layers[i].output, values);
+      } else if (dynamic_cast<const PointwiseLayer*>(layer) != nullptr) {
+        for (double& value : values) value = pointwise(pointwise_of(*layer), value);
       } else if (dynamic_cast<const ReLU*>(layer) != nullptr) {
         values = activate(Activation::relu, values, 1, false);
       } else if (dynamic_cast<const Softmax*>(layer) != nullptr) {
@@ -115,8 +132,54 @@ class Network {
     const auto n = static_cast<std::int64_t>(values.size());
     if (activation == Activation::relu) {
       relu_forward(n, values.data(), out.data());
-    } else {
+    } else if (activation == Activation::softmax) {
       softmax(n / classes, classes, values.data(), out.data());
+    } else {
+      pointwise_forward(pointwise_of(activation), n, values.data(), out.data());
+    }
+    return out;
+  }
+
+  /// Of the activations that are neither linear, relu nor softmax.
+  static simd::PointwiseArgs pointwise_of(Activation activation) {
+    switch (activation) {
+      case Activation::leaky_relu: return {simd::Pointwise::leaky_relu, 0.2F};
+      case Activation::elu: return {simd::Pointwise::elu, 1};
+      case Activation::gelu: return {simd::Pointwise::gelu};
+      case Activation::silu: return {simd::Pointwise::silu};
+      case Activation::sigmoid: return {simd::Pointwise::sigmoid};
+      case Activation::tanh: return {simd::Pointwise::tanh};
+      default: throw std::logic_error("no reference for this activation");
+    }
+  }
+
+  static simd::PointwiseArgs pointwise_of(const Layer& layer) {
+    if (const auto* leaky = dynamic_cast<const LeakyReLU*>(&layer)) {
+      return {simd::Pointwise::leaky_relu, static_cast<float>(leaky->options().negative_slope)};
+    }
+    if (const auto* elu = dynamic_cast<const ELU*>(&layer)) {
+      return {simd::Pointwise::elu, static_cast<float>(elu->options().alpha)};
+    }
+    if (const auto* gelu = dynamic_cast<const GELU*>(&layer)) {
+      return {gelu->options().approximate ? simd::Pointwise::gelu_tanh : simd::Pointwise::gelu};
+    }
+    return pointwise_of(parse_activation(layer.name_stem()));
+  }
+
+  static Values average_pool(const simd::MaxPoolGeometry& g, const Values& values) {
+    Values out(static_cast<std::size_t>(g.oh * g.ow * g.channels));
+    average_pool_forward(g, values.data(), out.data());
+    return out;
+  }
+
+  static Values pad(const ZeroPadding2DOptions& options, const Shape& src, const Shape& dst,
+                    const Values& values) {
+    Values out(static_cast<std::size_t>(dst.elements()));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto at = static_cast<std::int64_t>(i);
+      const std::int64_t row = at / (src[1] * src[2]) + options.rows.before;
+      const std::int64_t column = at / src[2] % src[1] + options.columns.before;
+      out[static_cast<std::size_t>((row * dst[1] + column) * src[2] + at % src[2])] = values[i];
     }
     return out;
   }
