@@ -66,8 +66,18 @@ struct BatchProblem {
   }
 };
 
+/// Images of bytes that are rotated a little.
+struct WarpProblem {
+  std::int64_t batch = 1, height = 1, width = 1, channels = 1;
+  std::int64_t size() const { return height * width * channels; }                      ///< of an image
+  std::int64_t frame_size() const { return (height + 3) * (width + 3) * channels; }
+  simd::WarpArgs args() const;  ///< without the pointers
+  /// All images, each in its frame of zeros (simd/kernel_table.hpp).
+  std::vector<float> frames() const;
+};
+
 using Problem = std::variant<GemmProblem, ConvProblem, PooledConvProblem, MaxPoolProblem, VectorProblem,
-                             MatrixProblem, BatchProblem>;
+                             MatrixProblem, BatchProblem, WarpProblem>;
 
 /// A problem as its shape list spells it.
 struct Shape {
@@ -96,6 +106,7 @@ inline constexpr simd::AdamArgs kAdam{
     .rate = 1e-3F, .beta1 = 0.9F, .beta2 = 0.999F, .epsilon = 1e-7F};
 inline constexpr float kSgdRate = 1e-3F;
 inline constexpr float kSgdMomentum = 0.9F;
+inline constexpr std::int64_t kFirTaps = 25;
 
 /// The operations that a problem allows: three passes of a convolution, and so on.
 std::vector<Case> cases_of(const Shape& shape);
