@@ -64,7 +64,7 @@ class Augmenter {
   void apply(const simd::KernelTable& kernels, const AugmentKey& key, const std::uint8_t* src,
              Workspace scratch, float* dst) const;
 
-  /// The same with a change that was not drawn, and without elastic distortion.
+  /// The same with a change that was not drawn, within the same bounds, and without elastic distortion.
   void apply(const simd::KernelTable& kernels, const AffineChange& change, const std::uint8_t* src,
              Workspace scratch, float* dst) const {
     warp(kernels, change, {}, src, scratch, dst);

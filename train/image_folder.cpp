@@ -131,8 +131,9 @@ Dataset load_image_folder(const fs::path& folder, Split split, const ImageFolder
   }
   const std::vector<ClassFolder> classes = list_split(folder, split, options.test_every);
   const Shape shape = options.image_shape ? *options.image_shape : common_shape(classes);
-  if (shape.rank() != 3) {
-    throw ShapeError("images of shape " + shape.to_string() + ", expected (h, w, c)");
+  if (shape.rank() != 3 || shape.elements() == 0 || (shape[2] != 1 && shape[2] != 3)) {
+    throw ShapeError("images of shape " + shape.to_string() +
+                     ", expected (h, w, c), each at least 1, c 1 or 3");
   }
   std::vector<std::string> names;
   std::vector<std::int32_t> labels;

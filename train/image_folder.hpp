@@ -25,7 +25,7 @@ struct ImageFolderOptions {
 ///
 /// Throws FileError when there are no classes, a folder of one has no image, a test folder's class is
 /// not among the training folder's, an image cannot be read or, named with what it has and what the first
-/// image has, is of another shape; ArgumentError for an option that is out of range.
+/// image has, is of another shape; ArgumentError or ShapeError for an option that is out of range.
 Dataset load_image_folder(const std::filesystem::path& folder, Split split,
                           const ImageFolderOptions& options = {});
 

@@ -130,6 +130,21 @@ TEST(AugmentTest, ScalesAndShearsAboutTheCentre) {
                         moved(shape, image, [](auto y, auto x) { return Place(y, x - (y - 2)); })));
 }
 
+TEST(AugmentTest, AffineChangesHaveTheSameBitsUnderEveryInstructionSet) {
+  const Shape shape{28, 30, 3};
+  const auto image = random_image(shape);
+  const Augmenter augmenter({.shift = 3, .rotate = 30, .scale = 0.3, .shear = 10}, shape);
+  AlignedBuffer<float> scratch(augmenter.scratch_floats());
+  for (std::int64_t sample = 0; sample < 20; ++sample) {
+    std::vector<std::vector<float>> results;
+    for (const simd::Isa isa : simd::supported_isas()) {
+      augmenter.apply(simd::kernel_table(isa), AugmentKey{.sample = sample}, image.data(),
+                      {scratch.data(), scratch.size()}, results.emplace_back(image.size()).data());
+      EXPECT_TRUE(same_bits(results.back(), results.front())) << simd::isa_name(isa);
+    }
+  }
+}
+
 TEST(AugmentTest, DrawsEvenlyFromItsRanges) {
   const AugmentOptions options{
       .shift = 0.1, .rotate = 15, .scale = 0.2, .shear = 10, .horizontal_flip = true};
