@@ -96,7 +96,8 @@ std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
         memory_case("dropout_backward", shape, 3 * array, 1, p.n),
         memory_case("adam_update", shape, 7 * array, 11, p.n, kRounding),
         memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding),
-        memory_case("rmsprop_update", shape, 5 * array, 9, p.n, kRounding)}) {
+        memory_case("rmsprop_update", shape, 5 * array, 9, p.n, kRounding),
+        memory_case("fir", shape, 2 * array, 2 * kFirTaps, p.n, kRounding)}) {
     result.push_back(c);
   }
   for (const NamedPointwise& f : kPointwise) {
@@ -124,6 +125,11 @@ std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
 std::vector<Case> cases(const Shape& shape, const BatchProblem& p) {
   const std::int64_t pixels = p.images * p.pixels;
   return {memory_case("batch_assembly", shape, 5 * static_cast<double>(pixels), 1, pixels)};
+}
+
+std::vector<Case> cases(const Shape& shape, const WarpProblem& p) {
+  const double bytes = floats({p.batch * p.frame_size(), p.batch * p.size()});
+  return {memory_case("warp", shape, bytes, 10, p.batch * p.size())};
 }
 
 std::vector<float> expected(const Case& c, const GemmProblem& p) {
@@ -250,6 +256,9 @@ std::vector<float> expected(const Case& c, const VectorProblem& p) {
     } else {
       reference::pointwise_backward(f->function, n, a.data(), b.data(), result.data());
     }
+  } else if (c.operation == "fir") {
+    const std::vector<float> src = operand(c, 0, n + kFirTaps - 1);
+    reference::fir(n, kFirTaps, operand(c, 1, kFirTaps).data(), src.data(), 1, result.data());
   } else {
     std::vector<float> velocity(a.size());
     float* const none = nullptr;
@@ -299,7 +308,36 @@ std::vector<float> expected(const Case&, const BatchProblem& p) {
   return result;
 }
 
+std::vector<float> expected(const Case&, const WarpProblem& p) {
+  std::vector<float> result(static_cast<std::size_t>(p.batch * p.size()));
+  const std::vector<float> frames = p.frames();
+  for (std::int64_t i = 0; i < p.batch; ++i) {
+    reference::warp(p.args(), frames.data() + i * p.frame_size(), result.data() + i * p.size());
+  }
+  return result;
+}
+
 }  // namespace
+
+simd::WarpArgs WarpProblem::args() const {
+  return {.rows = height,
+          .columns = width,
+          .channels = channels,
+          .origin = {-100'000, 90'000},
+          .down = {65'000, -8'000},
+          .across = {8'000, 65'000},
+          .scale = 1.0F / 255.0F};
+}
+
+std::vector<float> WarpProblem::frames() const {
+  std::vector<float> result(static_cast<std::size_t>(batch * frame_size()));
+  for (std::int64_t i = 0; i < batch * height * width * channels; ++i) {
+    const std::int64_t image = i / size(), y = i / (width * channels) % height, x = i % (width * channels);
+    const std::int64_t at = image * frame_size() + (y + 1) * (width + 3) * channels + channels + x;
+    result[static_cast<std::size_t>(at)] = static_cast<float>(BatchProblem::pixel(image, i % size()));
+  }
+  return result;
+}
 
 simd::GemmArgs GemmProblem::args() const {
   return {.transpose_a = transpose_a,

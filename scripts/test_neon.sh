@@ -15,7 +15,7 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 case ${1-} in --help | -h) print_help; exit 0 ;; esac
 
 packages=(g++-aarch64-linux-gnu qemu-user libxsimd-dev:arm64 libtbb-dev:arm64 zlib1g-dev:arm64
-  libgtest-dev:arm64 libgmock-dev:arm64)
+  libpng-dev:arm64 libgtest-dev:arm64 libgmock-dev:arm64)
 
 "$scripts_dir/install_packages.sh" build test
 if is_debian; then

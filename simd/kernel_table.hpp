@@ -114,6 +114,24 @@ struct PointwiseArgs {
 constexpr bool derivative_reads_dst(Pointwise function) {
   return function <= Pointwise::tanh;
 }
+/// An image taken from another of the same size, pixel by pixel from between four: the pixel (r, c) of dst
+/// from the place origin + r * down + c * across, row and column, in units of 2^-16 pixels, less than 2^15
+/// pixels from 0, rounded to 2^-8 pixels. What lies outside is 0.
+///
+/// Of bytes the sum of four is exact in float: scale * (value at that place), rounded once.
+struct WarpArgs {
+  std::int64_t rows = 0, columns = 0, channels = 0;
+  /// (rows + 3, columns + 3, channels): the image, whole numbers from 0 to 255, in a frame of zeros, one
+  /// pixel above and left of it and two below and right.
+  const float* src = nullptr;
+  std::int32_t origin[2] = {}, down[2] = {}, across[2] = {};
+  /// Null, or what is added to row and column for the pixel (r, c): element r * shift_pitch + c, in pixels,
+  /// rounded towards 0 to the units above.
+  const float* shifts[2] = {};
+  std::int64_t shift_pitch = 0;
+  float scale = 1;
+  float* dst = nullptr;
+};
 
 /// Independent multiply-add chains of the fma_peak kernel.
 inline constexpr int kPeakChains = 12;
@@ -153,6 +171,13 @@ inline constexpr int kPeakChains = 12;
           std::int32_t step, SparseTerm* terms))                                                   \
   /* dst[i] = scale * src[i] */                                                                    \
   KERNEL(scale_bytes, void, (std::int64_t n, const std::uint8_t* src, float scale, float* dst))    \
+  /* See WarpArgs */                                                                               \
+  KERNEL(warp, void, (const WarpArgs& args))                                                       \
+  /* dst[i] = sum over taps t, in order, of weights[t] * src[i + t * step], for i < n; dst does not   \
+     overlap src */                                                                                \
+  KERNEL(fir, void,                                                                                \
+         (std::int64_t n, std::int64_t taps, const float* weights, const float* src,               \
+          std::int64_t step, float* dst))                                                          \
   /* dst[i] = max(0, src[i]); NaN stays NaN */                                                     \
   KERNEL(relu_forward, void, (std::int64_t n, const float* src, float* dst))                       \
   /* d_src[i] = dst[i] > 0 ? d_dst[i] : 0 */                                                       \

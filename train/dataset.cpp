@@ -2,61 +2,20 @@
 
 #include <cmath>
 #include <string>
-#include <system_error>
+#include <utility>
 
 #include "tilewise/core/error.hpp"
-#include "tilewise/train/idx.hpp"
-#include "tilewise/train/posix_file.hpp"
+#include "tilewise/train/idx_dataset.hpp"
 
 namespace tilewise {
-namespace {
-
-namespace fs = std::filesystem;
-
-constexpr int kMnistClasses = 10;
-
-/// `name` or `name`.gz in `folder`.
-fs::path find_file(const fs::path& folder, const std::string& name) {
-  for (const fs::path& candidate : {folder / name, folder / (name + ".gz")}) {
-    std::error_code error;
-    // What exists but cannot be looked at is left to the reader, which will say why.
-    if (fs::status(candidate, error).type() != fs::file_type::not_found) return candidate;
-  }
-  throw_file_error(
-      folder, "has no " + name + " or " + name + ".gz; scripts/fetch_data.sh mnist gets MNIST");
-}
-
-IdxArray read_ranked(const fs::path& path, int rank, const char* contents) {
-  IdxArray array = read_idx(path);
-  if (array.shape.rank() != rank) {
-    throw_file_error(path, std::to_string(array.shape.rank()) + " dimensions, expected " +
-                               std::to_string(rank) + " for " + contents);
-  }
-  return array;
-}
-
-std::vector<std::int32_t> checked_labels(const fs::path& path, const IdxArray& array) {
-  std::vector<std::int32_t> labels;
-  labels.reserve(static_cast<std::size_t>(array.values.size()));
-  for (const std::uint8_t label : array.values.span()) {
-    if (label >= kMnistClasses) {
-      throw_file_error(path, "label " + std::to_string(labels.size()) + " is " +
-                                 std::to_string(label) + ", expected 0 to " +
-                                 std::to_string(kMnistClasses - 1));
-    }
-    labels.push_back(label);
-  }
-  return labels;
-}
-
-}  // namespace
 
 Dataset::Dataset(Shape image_shape, int classes, AlignedBuffer<std::uint8_t> images,
-                 std::vector<std::int32_t> labels)
+                 std::vector<std::int32_t> labels, std::vector<std::string> class_names)
     : image_shape_(image_shape),
       classes_(classes),
       images_(std::move(images)),
-      labels_(std::move(labels)) {
+      labels_(std::move(labels)),
+      class_names_(std::move(class_names)) {
   if (image_shape_.rank() != 3 || image_shape_.elements() == 0) {
     throw ShapeError("image shape " + image_shape_.to_string() +
                      ": expected (h, w, c), each at least 1");
@@ -73,6 +32,13 @@ Dataset::Dataset(Shape image_shape, int classes, AlignedBuffer<std::uint8_t> ima
                           std::to_string(label(i)) + ", expected 0 to " +
                           std::to_string(classes_ - 1));
     }
+  }
+  if (class_names_.empty()) {
+    for (int i = 0; i < classes_; ++i) class_names_.push_back(std::to_string(i));
+  }
+  if (std::cmp_not_equal(class_names_.size(), classes_)) {
+    throw ArgumentError("data set: " + std::to_string(class_names_.size()) +
+                        " class names, expected " + std::to_string(classes_));
   }
 }
 
@@ -101,19 +67,9 @@ std::pair<DatasetView, DatasetView> split_validation(const Dataset& dataset, dou
   return {DatasetView(dataset, 0, training), DatasetView(dataset, training, validation)};
 }
 
-Dataset load_mnist(const fs::path& folder, Split split) {
-  const std::string prefix = split == Split::train ? "train" : "t10k";
-  const fs::path images_path = find_file(folder, prefix + "-images-idx3-ubyte");
-  const fs::path labels_path = find_file(folder, prefix + "-labels-idx1-ubyte");
-  IdxArray images = read_ranked(images_path, 3, "images");
-  const IdxArray labels = read_ranked(labels_path, 1, "labels");
-  if (images.shape[0] != labels.shape[0]) {
-    throw_file_error(images_path, std::to_string(images.shape[0]) + " images, but " +
-                                      labels_path.string() + " has " +
-                                      std::to_string(labels.shape[0]) + " labels");
-  }
-  return Dataset(Shape{images.shape[1], images.shape[2], 1}, kMnistClasses,
-                 std::move(images.values), checked_labels(labels_path, labels));
+Dataset load_mnist(const std::filesystem::path& folder, Split split) {
+  constexpr int kClasses = 10;
+  return load_idx_dataset(folder, split, kClasses);
 }
 
 }  // namespace tilewise

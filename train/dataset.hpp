@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,14 +16,16 @@ namespace tilewise {
 class Dataset {
  public:
   /// `image_shape` is (h, w, c); `images` holds one image after the other, each row-major; labels
-  /// are class numbers, 0 to classes - 1.
+  /// are class numbers, 0 to classes - 1; `class_names` has a name for each, by default "0", "1", ...
   /// Throws ShapeError when `image_shape` is not three positive extents or does not fit `images`
-  /// and `labels`, ArgumentError when there is no image or a label is out of range.
+  /// and `labels`, ArgumentError when there is no image, a label is out of range, or there is another
+  /// number of names than of classes.
   Dataset(Shape image_shape, int classes, AlignedBuffer<std::uint8_t> images,
-          std::vector<std::int32_t> labels);
+          std::vector<std::int32_t> labels, std::vector<std::string> class_names = {});
 
   const Shape& image_shape() const { return image_shape_; }
   int classes() const { return classes_; }
+  std::span<const std::string> class_names() const { return class_names_; }
   /// Number of images.
   std::int64_t size() const { return static_cast<std::int64_t>(labels_.size()); }
 
@@ -37,6 +40,7 @@ class Dataset {
   int classes_;
   AlignedBuffer<std::uint8_t> images_;
   std::vector<std::int32_t> labels_;
+  std::vector<std::string> class_names_;
 };
 
 /// Consecutive samples of a data set, perhaps none. Not owned: the data set has to outlive this.
@@ -53,6 +57,7 @@ class DatasetView {
 
   const Shape& image_shape() const { return dataset_->image_shape(); }
   int classes() const { return dataset_->classes(); }
+  std::span<const std::string> class_names() const { return dataset_->class_names(); }
   std::int64_t size() const { return count_; }
 
   /// As of Dataset, with i in [0, size()) counted from the view's first sample.
@@ -75,11 +80,8 @@ std::pair<DatasetView, DatasetView> split_validation(const Dataset&&, double) = 
 
 enum class Split { train, test };
 
-/// Reads MNIST, or a data set with the same file names and number of classes such as Fashion-MNIST,
-/// from train-images-idx3-ubyte and train-labels-idx1-ubyte or t10k-images-idx3-ubyte and
-/// t10k-labels-idx1-ubyte in `folder`, each plain or with ".gz". Image shape (h, w, 1), 10 classes.
-/// Throws FileError when a file is missing (naming the script that brings it) or damaged, has the
-/// wrong rank, a label out of range, or when the two do not have the same number of samples.
+/// Reads MNIST, or a data set with the same file names and number of classes such as Fashion-MNIST:
+/// load_idx_dataset (idx_dataset.hpp), where labels from 10 on are refused, too.
 Dataset load_mnist(const std::filesystem::path& folder, Split split);
 
 }  // namespace tilewise

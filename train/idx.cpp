@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tilewise/core/error.hpp"
+#include "tilewise/train/hexadecimal.hpp"
 #include "tilewise/train/posix_file.hpp"
 
 namespace tilewise {
@@ -109,16 +110,6 @@ class GzipSource final : public ByteSource {
   z_stream stream_{};
   bool member_ended_ = false;
 };
-
-std::string hexadecimal(std::span<const std::uint8_t> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text = "0x";
-  for (const std::uint8_t byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
 
 std::int64_t header_bytes(const Shape& shape) { return 4 + 4 * std::int64_t{shape.rank()}; }
 

@@ -278,6 +278,59 @@ class BatchAssembly final : public Contender {
   Buffer batch_;
 };
 
+class Warp final : public Contender {
+ public:
+  Warp(const Case& c, Executor& executor)
+      : executor_(executor),
+        bytes_(c.bytes),
+        problem_(std::get<WarpProblem>(c.shape.problem)),
+        src_(problem_.frames()),
+        dst_(problem_.batch * problem_.size()) {}
+
+  void run() override {
+    executor_.parallel_for(problem_.batch, 0.2 * bytes_, [&](std::int64_t i, int) {
+      simd::WarpArgs args = problem_.args();
+      args.src = src_.data() + i * problem_.frame_size();
+      args.dst = dst_.data() + i * problem_.size();
+      kernels().warp(args);
+    });
+  }
+  std::vector<float> result() override { return copy(dst_); }
+
+ private:
+  Executor& executor_;
+  double bytes_;
+  WarpProblem problem_;
+  std::vector<float> src_;
+  Buffer dst_;
+};
+
+class Fir final : public Contender {
+ public:
+  Fir(const Case& c, Executor& executor)
+      : executor_(executor),
+        bytes_(c.bytes),
+        n_(std::get<VectorProblem>(c.shape.problem).n),
+        src_(operand_buffer(c, 0, n_ + kFirTaps - 1)),
+        weights_(operand_buffer(c, 1, kFirTaps)),
+        dst_(n_) {}
+
+  void run() override {
+    executor_.parallel_for((n_ + kPiece - 1) / kPiece, 0.2 * bytes_, [&](std::int64_t piece, int) {
+      const std::int64_t at = piece * kPiece;
+      kernels().fir(std::min(kPiece, n_ - at), kFirTaps, weights_.data(), src_.data() + at, 1,
+                    dst_.data() + at);
+    });
+  }
+  std::vector<float> result() override { return copy(dst_); }
+
+ private:
+  Executor& executor_;
+  double bytes_;
+  std::int64_t n_;
+  Buffer src_, weights_, dst_;
+};
+
 template <class T>
 std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) {
   return std::make_unique<T>(c, executor);
@@ -294,6 +347,8 @@ struct OperationOf {
   static constexpr const char* add_sparse = "pooled_conv_backward_data";
   static constexpr const char* list_picked = "pooled_conv_backward_data";
   static constexpr const char* scale_bytes = "batch_assembly";
+  static constexpr const char* warp = "warp";
+  static constexpr const char* fir = "fir";
   static constexpr const char* relu_forward = "relu_forward";
   static constexpr const char* relu_backward = "relu_backward";
   static constexpr const char* pointwise_forward = "gelu_forward";  // tilewise_pointwise.cpp
@@ -351,7 +406,9 @@ std::map<std::string, Prepare> memory_operations() {
           {Of::max_pool_backward, prepare<Pool>},
           {Of::average_pool_forward, prepare<Pool>},
           {Of::average_pool_backward, prepare<Pool>},
-          {Of::scale_bytes, prepare<BatchAssembly>}};
+          {Of::scale_bytes, prepare<BatchAssembly>},
+          {Of::warp, prepare<Warp>},
+          {Of::fir, prepare<Fir>}};
 }
 
 }  // namespace tilewise::bench

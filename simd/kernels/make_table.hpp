@@ -19,6 +19,7 @@
 #include "tilewise/simd/kernels/softmax.hpp"
 #include "tilewise/simd/kernels/sparse.hpp"
 #include "tilewise/simd/kernels/tile.hpp"
+#include "tilewise/simd/kernels/warp.hpp"
 
 namespace tilewise::simd {
 

@@ -29,6 +29,7 @@ max_pool n2c3ih5iw5kh2kw2
 vector 33
 matrix 3x10
 batch 2x9
+images n2h5w7c3
 SHAPES
 one_thread='bias_gradient|copy_matrix|transpose|add_windows|sum_squares|all_finite'
 fast=(--benchmark_min_time=0.0001 --threads 1,2)
@@ -48,7 +49,8 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   adam_update/tilewise/33 sgd_update/tilewise/33 rmsprop_update/tilewise/33 softmax/tilewise/3x10 \
   softmax_backward/tilewise/3x10 softmax_cross_entropy/tilewise/3x10 mean_squared_error/tilewise/3x10 \
   bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
-  transpose/tilewise/3x10 add_windows/tilewise/3x10 batch_assembly/tilewise/2x9; do
+  transpose/tilewise/3x10 add_windows/tilewise/3x10 batch_assembly/tilewise/2x9 \
+  fir/tilewise/33 warp/tilewise/n2h5w7c3; do
   for threads in 1 2; do
     # These are called on one thread only.
     if [[ $threads -gt 1 && ${name%%/*} =~ ^($one_thread)$ ]]; then continue; fi

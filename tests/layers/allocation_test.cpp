@@ -12,6 +12,7 @@
 #include "tilewise/layers/adamw.hpp"
 #include "tilewise/layers/mean_squared_error.hpp"
 #include "tilewise/layers/model.hpp"
+#include "tilewise/train/batch_reader.hpp"
 #include "tilewise/train/networks.hpp"
 
 #if !defined(__has_feature)
@@ -122,6 +123,22 @@ TEST(AllocationTest, ClippedStepAllocatesNothing) {
   for (int step = 0; step < 5; ++step) {
     model.train_batch(targets, adamw);
     EXPECT_FALSE(model.first_non_finite());
+  }
+  EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(AllocationTest, AugmentedBatchAllocatesNothing) {
+  if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
+  const Dataset data({28, 28, 1}, 10, AlignedBuffer<std::uint8_t>(100 * 28 * 28),
+                     std::vector<std::int32_t>(100, 3));
+  BatchReader reader(data, 32, {.shift = 2, .rotate = 10, .elastic_alpha = 34}, 1);
+  Executor executor(1);
+  Model model(mnist_convnet(), executor, {.max_batch = 32});
+  reader.load(model, 0);
+  const std::int64_t before = allocations;
+  for (std::uint32_t epoch = 2; epoch < 4; ++epoch) {
+    reader.set_epoch(epoch);
+    for (std::int64_t batch = 0; batch < reader.batches(); ++batch) reader.load(model, batch);
   }
   EXPECT_EQ(allocations - before, 0);
 }

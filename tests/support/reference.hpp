@@ -208,6 +208,34 @@ void scale_bytes(std::int64_t n, const std::uint8_t* src, T scale, T* dst) {
 }
 
 template <class T>
+void warp(const simd::WarpArgs& args, const T* src, T* dst) {
+  const std::int64_t pitch = (args.columns + 3) * args.channels;
+  const auto place = [&](int axis, std::int64_t r, std::int64_t c, std::int64_t extent) {
+    std::int64_t at = args.origin[axis] + r * args.down[axis] + c * args.across[axis];
+    if (args.shifts[axis] != nullptr) {
+      at += static_cast<std::int64_t>(double{args.shifts[axis][r * args.shift_pitch + c]} * 65536);
+    }
+    return std::clamp<std::int64_t>((at + 128) >> 8, -256, extent * 256);  // in 1/256 pixels
+  };
+  for (std::int64_t i = 0; i < args.rows * args.columns * args.channels; ++i) {
+    const std::int64_t c = i / args.channels % args.columns, r = i / args.channels / args.columns;
+    const std::int64_t row = place(0, r, c, args.rows), column = place(1, r, c, args.columns);
+    const T* const p = src + ((row >> 8) + 1) * pitch + ((column >> 8) + 1) * args.channels + i % args.channels;
+    const T lower = T(row & 255) / 256, right = T(column & 255) / 256;
+    dst[i] = T(args.scale) * ((p[0] * (1 - right) + p[args.channels] * right) * (1 - lower) +
+                              (p[pitch] * (1 - right) + p[pitch + args.channels] * right) * lower);
+  }
+}
+
+template <class T>
+void fir(std::int64_t n, std::int64_t taps, const T* weights, const T* src, std::int64_t step, T* dst) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    dst[i] = 0;
+    for (std::int64_t t = 0; t < taps; ++t) dst[i] += weights[t] * src[i + t * step];
+  }
+}
+
+template <class T>
 void relu_forward(std::int64_t n, const T* src, T* dst) {
   for (std::int64_t i = 0; i < n; ++i) dst[i] = src[i] < 0 ? T(0) : src[i];
 }

@@ -75,6 +75,16 @@ TEST(DatasetTest, ChecksItsArguments) {
               throws_line<ArgumentError>("label 0 is -1, expected 0 to 3"));
 }
 
+TEST(DatasetTest, NamesItsClasses) {
+  const Dataset numbered(Shape{1, 1, 1}, 3, counting_bytes(2), {0, 2});
+  EXPECT_THAT(numbered.class_names(), ::testing::ElementsAre("0", "1", "2"));
+  const Dataset named(Shape{1, 1, 1}, 2, counting_bytes(1), {1}, {"cat", "dog"});
+  EXPECT_THAT(named.class_names(), ::testing::ElementsAre("cat", "dog"));
+  EXPECT_THAT(DatasetView(named).class_names(), ::testing::ElementsAre("cat", "dog"));
+  EXPECT_THAT([] { Dataset(Shape{1, 1, 1}, 2, counting_bytes(1), {1}, {"cat"}); },
+              throws_line<ArgumentError>("1 class names, expected 2"));
+}
+
 TEST(DatasetViewTest, LooksAtConsecutiveSamples) {
   const Dataset dataset(Shape{1, 2, 1}, 10, counting_bytes(10), {5, 6, 7, 8, 9});
   const DatasetView all = dataset;
@@ -206,9 +216,7 @@ TEST_F(LoadMnistTest, DamagedFile) {
 
 TEST_F(LoadMnistTest, WrongRank) {
   write_idx(folder_ / "train-images-idx3-ubyte", {3, 8}, counting_values(24));
-  expect_error("train-images-idx3-ubyte", "2 dimensions, expected 3");
-  write_idx(folder_ / "train-images-idx3-ubyte", {3, 2, 2, 2}, counting_values(24));
-  expect_error("train-images-idx3-ubyte", "4 dimensions, expected 3");
+  expect_error("train-images-idx3-ubyte", "2 dimensions, expected 3 or 4");
   write_idx(folder_ / "train-images-idx3-ubyte", {3, 2, 4}, counting_values(24));
   write_idx(folder_ / "train-labels-idx1-ubyte", {3, 1}, "\x01\x02\x03");
   expect_error("train-labels-idx1-ubyte", "2 dimensions, expected 1");
