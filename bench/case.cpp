@@ -86,7 +86,8 @@ std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
           memory_case("dropout", shape, 2 * array, 1, p.n),
           memory_case("dropout_backward", shape, 3 * array, 1, p.n),
           memory_case("adam_update", shape, 7 * array, 11, p.n, kRounding),
-          memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding)};
+          memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding),
+          memory_case("moving_average", shape, 3 * array, 3, p.n, kRounding)};
 }
 
 std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
@@ -209,6 +210,8 @@ std::vector<float> expected(const Case& c, const VectorProblem& p) {
   } else if (c.operation == "adam_update") {
     std::vector<float> m(a.size()), v(a.size());
     reference::adam_update(kAdam, n, a.data(), m.data(), v.data(), result.data());
+  } else if (c.operation == "moving_average") {
+    reference::moving_average(kAverageMomentum, n, a.data(), result.data());  // with zeros
   } else {
     std::vector<float> velocity(a.size());
     reference::sgd_update(kSgdRate, kSgdMomentum, n, a.data(), velocity.data(), result.data());

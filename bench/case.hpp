@@ -96,6 +96,7 @@ inline constexpr simd::AdamArgs kAdam{
     .rate = 1e-3F, .beta1 = 0.9F, .beta2 = 0.999F, .epsilon = 1e-7F};
 inline constexpr float kSgdRate = 1e-3F;
 inline constexpr float kSgdMomentum = 0.9F;
+inline constexpr float kAverageMomentum = 0.99F;
 
 /// The operations that a problem allows: three passes of a convolution, and so on.
 std::vector<Case> cases_of(const Shape& shape);

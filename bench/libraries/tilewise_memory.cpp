@@ -143,6 +143,12 @@ void sgd_update(Arrays& x) {
   });
 }
 
+void moving_average(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().moving_average(kAverageMomentum, n, x.a.data() + at, x.out.data() + at);
+  });
+}
+
 void softmax(Arrays& x) {
   for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
     kernels().softmax(rows, x.columns, x.a.data() + at, x.out.data() + at);
@@ -264,6 +270,7 @@ struct OperationOf {
   static constexpr const char* softmax_cross_entropy = "softmax_cross_entropy";
   static constexpr const char* adam_update = "adam_update";
   static constexpr const char* sgd_update = "sgd_update";
+  static constexpr const char* moving_average = "moving_average";
   static constexpr const char* fma_peak = nullptr;  // measured beside every case
 };
 #define TILEWISE_CHECK(name, result, parameters) static_assert(&OperationOf::name != nullptr);
@@ -284,6 +291,7 @@ std::map<std::string, Prepare> memory_operations() {
           {Of::dropout_backward, prepare_vector<dropout_backward>},
           {Of::adam_update, prepare_vector<adam_update>},
           {Of::sgd_update, prepare_vector<sgd_update>},
+          {Of::moving_average, prepare_vector<moving_average>},
           {Of::softmax, prepare_matrix<softmax>},
           {Of::softmax_backward, prepare_matrix<softmax_backward>},
           {Of::softmax_cross_entropy, prepare_matrix<softmax_cross_entropy>},

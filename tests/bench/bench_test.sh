@@ -39,7 +39,8 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   conv_backward_weights/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   max_pool_forward/tilewise/n2c3ih5iw5kh2kw2 max_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
   add/tilewise/33 relu_forward/tilewise/33 relu_backward/tilewise/33 dropout/tilewise/33 \
-  adam_update/tilewise/33 sgd_update/tilewise/33 softmax/tilewise/3x10 softmax_backward/tilewise/3x10 \
+  adam_update/tilewise/33 sgd_update/tilewise/33 moving_average/tilewise/33 softmax/tilewise/3x10 \
+  softmax_backward/tilewise/3x10 \
   softmax_cross_entropy/tilewise/3x10 bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
   transpose/tilewise/3x10 add_windows/tilewise/3x10 batch_assembly/tilewise/2x9; do
   for threads in 1 2; do

@@ -270,4 +270,11 @@ void sgd_update(T rate, T momentum, std::int64_t n, const T* gradient, T* veloci
   }
 }
 
+template <class T>
+void moving_average(T momentum, std::int64_t n, const T* src, T* average) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    average[i] = momentum * average[i] + (T(1) - momentum) * src[i];
+  }
+}
+
 }  // namespace tilewise::reference
