@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <exception>
 #include <random>
 #include <string>
 #include <system_error>
 
+#include "tilewise/core/error.hpp"
 #include "tilewise/train/posix_file.hpp"
 
 namespace tilewise {
@@ -125,17 +125,18 @@ void check_can_write(const fs::path& path) {
 
 void remove_leftovers(const fs::path& folder) noexcept {
   std::error_code error;
-  try {
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-         entry.increment(error)) {
-      const std::string name = entry->path().filename().string();
-      if (!name.starts_with(kTemporaryPrefix) || !name.ends_with(kTemporarySuffix)) continue;
-      PosixFile file(entry->path(), PosixFile::Mode::read);
-      std::error_code ignored;
-      if (file.try_lock()) fs::remove(entry->path(), ignored);
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(kTemporaryPrefix) || !name.ends_with(kTemporarySuffix)) continue;
+    try {
+      if (PosixFile(entry->path(), PosixFile::Mode::read).try_lock()) {
+        fs::remove(entry->path(), ignored);
+      }
+    } catch (const FileError&) {
+      // A folder, or a file that may not be opened.
     }
-  } catch (const std::exception&) {
-    // A file that cannot be opened, for example.
   }
 }
 
