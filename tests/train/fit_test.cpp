@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "support/error_matchers.hpp"
+#include "support/small_training.hpp"
 #include "support/temp_dir.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/adam.hpp"
@@ -17,22 +18,8 @@
 namespace tilewise {
 namespace {
 
+using testing::quarters;
 using testing::throws_line;
-
-/// Images of one bright quarter, the class: a dense layer learns them.
-Dataset quarters(std::int64_t count) {
-  AlignedBuffer<std::uint8_t> images(count * 16);
-  std::vector<std::int32_t> labels;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t quarter = i * 5 % 7 % 4;
-    for (std::int64_t pixel = 0; pixel < 16; ++pixel) {
-      const bool bright = pixel / 8 * 2 + pixel % 4 / 2 == quarter;
-      images[i * 16 + pixel] = static_cast<std::uint8_t>((bright ? 200 : 0) + (i * 3 + pixel) % 40);
-    }
-    labels.push_back(static_cast<std::int32_t>(quarter));
-  }
-  return Dataset({4, 4, 1}, 4, std::move(images), std::move(labels));
-}
 
 Sequential classifier() {
   Sequential network({4, 4, 1});
@@ -59,7 +46,7 @@ class Recorder final : public Callback {
 
 class FitTest : public ::testing::Test {
  protected:
-  Dataset data_ = quarters(50);
+  Dataset data_ = quarters(50, 4);
   Executor executor_{2};
   Model model_{classifier(), executor_, {.max_batch = 20, .seed = 1}};
   Adam adam_{{.learning_rate = 0.05}};
