@@ -382,6 +382,21 @@ TEST_F(CallbacksTest, KeepsTheBestWeights) {
   EXPECT_EQ(best[4], best[3]);
 }
 
+TEST_F(CallbacksTest, AWorseEpochAfterAResumeDoesNotReplaceTheBest) {
+  Checkpointer before({.folder = folder_.path(), .monitor = "val_loss"});
+  before.on_train_begin(training_);
+  before.on_epoch_end({.epoch = 1, .val_loss = 1});
+  const std::string best = read_bytes(before.best());
+  Checkpointer after({.folder = folder_.path(), .monitor = "val_loss"});
+  after.on_train_begin(training_);
+  after.restore(before.state());
+  model_.edit_parameters([](std::span<Parameter> p) { p[0].value()[0] += 1; });
+  after.on_epoch_end({.epoch = 2, .val_loss = 1.5});
+  EXPECT_EQ(read_bytes(after.best()), best);
+  after.on_epoch_end({.epoch = 3, .val_loss = 0.5});
+  EXPECT_NE(read_bytes(after.best()), best);
+}
+
 TEST_F(CallbacksTest, BestWeightsMayBeTheAverage) {
   ExponentialMovingAverage average;
   Checkpointer checkpointer({.folder = folder_.path(), .monitor = "val_loss", .average = &average});
