@@ -97,6 +97,7 @@ std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
         memory_case("adam_update", shape, 7 * array, 11, p.n, kRounding),
         memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding),
         memory_case("rmsprop_update", shape, 5 * array, 9, p.n, kRounding),
+        memory_case("moving_average", shape, 3 * array, 3, p.n, kRounding),
         memory_case("fir", shape, 2 * array, 2 * kFirTaps, p.n, kRounding)}) {
     result.push_back(c);
   }
@@ -259,6 +260,8 @@ std::vector<float> expected(const Case& c, const VectorProblem& p) {
   } else if (c.operation == "fir") {
     const std::vector<float> src = operand(c, 0, n + kFirTaps - 1);
     reference::fir(n, kFirTaps, operand(c, 1, kFirTaps).data(), src.data(), 1, result.data());
+  } else if (c.operation == "moving_average") {
+    reference::moving_average(kAverageMomentum, n, a.data(), result.data());  // with zeros
   } else {
     std::vector<float> velocity(a.size());
     float* const none = nullptr;

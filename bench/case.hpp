@@ -108,6 +108,7 @@ inline constexpr simd::SgdArgs kSgd{.rate = 1e-3F, .momentum = 0.9F};
 inline constexpr simd::RmspropArgs kRmsprop{.rate = 1e-3F, .rho = 0.9F, .epsilon = 1e-7F};
 inline constexpr float kFactor = 0.5F;
 inline constexpr float kLimit = 0.25F;
+inline constexpr float kAverageMomentum = 0.99F;
 inline constexpr std::int64_t kFirTaps = 25;
 
 /// The functions of the pointwise kernels: operations gelu_forward, gelu_backward and so on.

@@ -58,6 +58,7 @@ class Model {
 
   const Sequential& network() const { return network_; }
   std::int64_t max_batch() const { return options_.max_batch; }
+  std::uint64_t seed() const { return options_.seed; }
   std::int64_t classes() const { return network_.output_shape().elements(); }
   const simd::KernelTable& kernels() const { return *options_.kernels; }
   Executor& executor() { return executor_; }

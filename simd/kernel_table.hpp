@@ -259,6 +259,9 @@ inline constexpr int kPeakChains = 12;
   KERNEL(rmsprop_update, void,                                                                     \
          (const RmspropArgs& args, std::int64_t n, const float* gradient, float* velocity,         \
           float* average, float* moment, float* weights))                                          \
+  /* average = momentum * average + (1 - momentum) * src */                                         \
+  KERNEL(moving_average, void,                                                                     \
+         (float momentum, std::int64_t n, const float* src, float* average))                       \
   /* iterations x kPeakChains vector multiply-adds in registers; the result is to be ignored */    \
   KERNEL(fma_peak, float, (std::int64_t iterations))
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <system_error>
 
+#include "tilewise/core/error.hpp"
 #include "tilewise/train/posix_file.hpp"
 
 namespace tilewise {
@@ -33,12 +34,16 @@ fs::perms check_replaceable(const fs::path& target, const fs::path& path) {
   return status.permissions();
 }
 
+constexpr std::string_view kTemporaryPrefix = ".tilewise-";
+constexpr std::string_view kTemporarySuffix = ".tmp";
+
 /// A name that nobody else uses: the number is random, for a process number comes back (in a
 /// container it is often the same for every run).
 fs::path temporary_name(const fs::path& folder) {
   std::random_device random;
-  return folder /
-         (".tilewise-" + std::to_string(random()) + "-" + std::to_string(random()) + ".tmp");
+  return folder / std::string(kTemporaryPrefix)
+                      .append(std::to_string(random()) + "-" + std::to_string(random()))
+                      .append(kTemporarySuffix);
 }
 
 /// Removes a file when it goes out of scope, unless told to keep it.
@@ -92,6 +97,7 @@ void write_file_atomically(const fs::path& path,
   const fs::path temporary = temporary_name(target.folder);
   PosixFile file(temporary, PosixFile::Mode::create_new, path);
   RemovedOnFailure guard(temporary);
+  file.try_lock();  // tells remove_leftovers() that somebody is at it
   // Best effort: not every file system has permissions.
   std::error_code error;
   if (target.permissions != fs::perms::unknown) {
@@ -115,6 +121,23 @@ void check_can_write(const fs::path& path) {
   const fs::path temporary = temporary_name(Target(path).folder);
   const PosixFile file(temporary, PosixFile::Mode::create_new, path);
   const RemovedOnFailure guard(temporary);
+}
+
+void remove_leftovers(const fs::path& folder) noexcept {
+  std::error_code error;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(kTemporaryPrefix) || !name.ends_with(kTemporarySuffix)) continue;
+    try {
+      if (PosixFile(entry->path(), PosixFile::Mode::read).try_lock()) {
+        fs::remove(entry->path(), ignored);
+      }
+    } catch (const FileError&) {
+      // A folder, or a file that may not be opened.
+    }
+  }
 }
 
 }  // namespace tilewise

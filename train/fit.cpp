@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <span>
 #include <string>
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/random.hpp"
 #include "tilewise/train/batch_reader.hpp"
+#include "tilewise/train/divergence.hpp"
 
 namespace tilewise {
 namespace {
@@ -38,93 +40,147 @@ void check(const Model& model, const DatasetView& data, std::int64_t batch_size)
   }
 }
 
-[[noreturn]] void throw_diverged(const std::string& what, double value, const std::string& where) {
-  throw DivergedError("training diverged: " + what + " is " +
-                      (std::isnan(value) ? "not a number " : "infinite ") + where);
-}
+/// Tells callbacks of the beginning and, whatever happens, of the end of a validation.
+class TestScope {
+ public:
+  explicit TestScope(std::span<Callback* const> callbacks) : callbacks_(callbacks) {
+    for (Callback* callback : callbacks_) callback->on_test_begin();
+  }
+  ~TestScope() {
+    for (Callback* callback : callbacks_) callback->on_test_end();
+  }
+  TestScope(const TestScope&) = delete;
+  TestScope& operator=(const TestScope&) = delete;
+
+ private:
+  std::span<Callback* const> callbacks_;
+};
 
 /// One call of fit().
 class Fit {
  public:
   Fit(Model& model, Optimizer& optimizer, const DatasetView& train, const FitOptions& options)
-      : model_(model),
-        optimizer_(optimizer),
-        train_(train),
-        options_(options),
+      : training_{model, optimizer, train, options},
         reader_(train, resolve(model, options.batch_size)) {}
 
   History run() {
+    begin();
+    stops_ = should_stop();
     History history;
-    for (int epoch = 1; epoch <= options_.epochs && !should_stop(); ++epoch) {
-      for (Callback* callback : options_.callbacks) callback->on_epoch_begin(epoch);
-      const auto start = Clock::now();
-      EpochRecord record{.epoch = epoch, .learning_rate = optimizer_.learning_rate()};
-      if (!train_epoch(record)) break;
-      record.images_per_second = static_cast<double>(train_.size()) / seconds_since(start);
-      check_weights(epoch);
-      if (options_.validation) {
-        const Metrics validation = evaluate(model_, *options_.validation, options_.batch_size);
-        if (!std::isfinite(validation.loss)) {
-          throw_diverged("validation loss", validation.loss, "after epoch " + std::to_string(epoch));
-        }
-        record.val_accuracy = validation.accuracy;
-        record.val_loss = validation.loss;
-      }
-      record.seconds = seconds_since(start);
-      history.epochs.push_back(record);
-      for (Callback* callback : options_.callbacks) callback->on_epoch_end(record);
+    while (at_.epoch <= options_.epochs && !stops_) {
+      if (at_.step == 0) call(&Callback::on_epoch_begin, at_.epoch);
+      if (!train_epoch()) break;
+      history.epochs.push_back(finish_epoch());
     }
-    history.stopped = should_stop();
+    history.stopped = stops_;
+    call(&Callback::on_train_end);
     return history;
   }
 
  private:
+  void begin() {
+    call(&Callback::on_train_begin, training_);
+    if (options_.start == nullptr) return;
+    const Progress& start = options_.start->progress;
+    if (start.epoch < 1 || start.step < 0 || start.step > reader_.batches()) {
+      throw ArgumentError("cannot start at epoch " + std::to_string(start.epoch) + " after step " +
+                          std::to_string(start.step) + " of " + std::to_string(reader_.batches()));
+    }
+    if (start.step > 0 && start.epoch <= options_.epochs) {
+      call(&Callback::on_epoch_begin, start.epoch);
+    }
+    training_.restore(*options_.start);
+  }
+
   /// Returns whether the epoch came to its end.
-  bool train_epoch(EpochRecord& record) {
+  bool train_epoch() {
     const ProfileRun run(model_.profiler());
     if (options_.shuffle) {
       const ProfileScope scope(model_.profiler(), {.activity = Profiler::kShuffle});
       reader_.shuffle({.seed = options_.seed,
                        .purpose = RandomPurpose::shuffle,
-                       .step = static_cast<std::uint32_t>(record.epoch)});
+                       .step = static_cast<std::uint32_t>(at_.epoch)});
     }
-    MetricsSum sum;
+    const double seconds_before = at_.seconds;
+    const auto start = Clock::now();
+    auto timed_from = start;
     const std::int64_t steps = reader_.batches();
-    auto timed_from = Clock::now();
-    for (std::int64_t step = 1; step <= steps; ++step) {
-      const auto labels = reader_.load(model_, step - 1);
-      const BatchResult batch = model_.train_batch(labels, optimizer_);
-      if (!std::isfinite(batch.loss_sum)) {
-        throw_diverged("loss", batch.loss_sum, "at epoch " + std::to_string(record.epoch) +
-                                                   ", step " + std::to_string(step));
-      }
-      sum.add(batch, static_cast<std::int64_t>(labels.size()));
+    for (std::int64_t done = 1; at_.step < steps; ++done) {
+      StepRecord record = train_step();
+      at_.seconds = seconds_before + seconds_since(start);
       // The first step meets cold caches and sleeping threads: leave it out of the mean, as Keras.
-      const auto timed_steps = static_cast<double>(std::max<std::int64_t>(1, step - 1));
-      const StepRecord progress{.epoch = record.epoch,
-                                .step = step,
-                                .steps = steps,
-                                .metrics = sum.mean(),
-                                .step_seconds = seconds_since(timed_from) / timed_steps};
-      if (step == 1) timed_from = Clock::now();
-      for (Callback* callback : options_.callbacks) callback->on_step_end(progress);
-      if (step < steps && should_stop()) return false;
+      const auto timed_steps = static_cast<double>(std::max<std::int64_t>(1, done - 1));
+      record.step_seconds = seconds_since(timed_from) / timed_steps;
+      if (done == 1) timed_from = Clock::now();
+      call(&Callback::on_step_end, record);
+      stops_ = at_.step < steps && should_stop();
+      call(&Callback::on_save_point, SavePoint{.last = stops_});
+      if (stops_) return false;
     }
-    record.accuracy = sum.mean().accuracy;
-    record.loss = sum.mean().loss;
     return true;
   }
 
-  /// The last step of an epoch can ruin what no loss has seen yet.
-  void check_weights(int epoch) const {
-    for (const Parameter& parameter : model_.parameters()) {
-      for (std::int64_t i = 0; i < parameter.size(); ++i) {
-        const auto weight = static_cast<double>(parameter.value()[i]);
-        if (!std::isfinite(weight)) {
-          throw_diverged(parameter.name(), weight, "after epoch " + std::to_string(epoch));
-        }
-      }
+  StepRecord train_step() {
+    if (options_.schedule != nullptr) {
+      optimizer_.set_learning_rate(at_.learning_rate_scale *
+                                   options_.schedule->learning_rate(optimizer_.steps()));
     }
+    const auto labels = reader_.load(model_, at_.step);
+    const auto images = static_cast<std::int64_t>(labels.size());
+    const BatchResult result = model_.train_batch(labels, optimizer_);
+    ++at_.step;
+    if (!std::isfinite(result.loss_sum)) {
+      throw_diverged("loss", result.loss_sum,
+                     "at epoch " + std::to_string(at_.epoch) + ", step " + std::to_string(at_.step),
+                     model_);
+    }
+    at_.sum.add(result, images);
+    MetricsSum batch;
+    batch.add(result, images);
+    return {.epoch = at_.epoch,
+            .step = at_.step,
+            .steps = reader_.batches(),
+            .global_step = optimizer_.steps(),
+            .batch = batch.mean(),
+            .metrics = at_.sum.mean(),
+            .learning_rate = optimizer_.learning_rate()};
+  }
+
+  /// Validates, tells the callbacks, and moves on to the next epoch.
+  EpochRecord finish_epoch() {
+    const Metrics metrics = at_.sum.mean();
+    EpochRecord record{.epoch = at_.epoch,
+                       .accuracy = metrics.accuracy,
+                       .loss = metrics.loss,
+                       .learning_rate = optimizer_.learning_rate(),
+                       .images_per_second = static_cast<double>(training_.data.size()) / at_.seconds};
+    check_finite(model_, "after epoch " + std::to_string(at_.epoch));
+    const auto start = Clock::now();
+    if (options_.validation) validate(record);
+    record.seconds = at_.seconds + seconds_since(start);
+    call(&Callback::on_epoch_end, record);
+    at_ = {.epoch = at_.epoch + 1, .learning_rate_scale = at_.learning_rate_scale};
+    stops_ = should_stop();
+    call(&Callback::on_save_point,
+         SavePoint{.epoch_end = true, .last = stops_ || at_.epoch > options_.epochs});
+    return record;
+  }
+
+  void validate(EpochRecord& record) {
+    const TestScope scope(options_.callbacks);
+    const Metrics validation = evaluate(model_, *options_.validation, options_.batch_size);
+    if (!std::isfinite(validation.loss)) {
+      throw_diverged("validation loss", validation.loss,
+                     "after epoch " + std::to_string(record.epoch), model_);
+    }
+    record.val_accuracy = validation.accuracy;
+    record.val_loss = validation.loss;
+  }
+
+  /// Calls `event` of every callback.
+  template <class... Parameters, class... Arguments>
+  void call(void (Callback::*event)(Parameters...), Arguments&&... arguments) {
+    for (Callback* callback : options_.callbacks) (callback->*event)(arguments...);
   }
 
   bool should_stop() const {
@@ -132,11 +188,13 @@ class Fit {
                        [](const Callback* callback) { return callback->should_stop(); });
   }
 
-  Model& model_;
-  Optimizer& optimizer_;
-  DatasetView train_;
-  FitOptions options_;
+  Training training_;
   BatchReader reader_;
+  Model& model_ = training_.model;
+  Optimizer& optimizer_ = training_.optimizer;
+  const FitOptions& options_ = training_.options;
+  Progress& at_ = training_.progress;
+  bool stops_ = false;  ///< asked once after each step, for a signal may come at any time
 };
 
 }  // namespace

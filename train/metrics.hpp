@@ -14,22 +14,20 @@ struct Metrics {
 };
 
 /// Running means over samples.
-class MetricsSum {
- public:
-  void add(const BatchResult& batch, std::int64_t images) {
-    loss_ += batch.loss_sum;
-    correct_ += batch.correct;
-    images_ += images;
+struct MetricsSum {
+  double loss = 0;
+  std::int64_t correct = 0;
+  std::int64_t images = 0;
+
+  void add(const BatchResult& batch, std::int64_t batch_images) {
+    loss += batch.loss_sum;
+    correct += batch.correct;
+    images += batch_images;
   }
   Metrics mean() const {
-    const auto n = static_cast<double>(std::max<std::int64_t>(1, images_));
-    return {.loss = loss_ / n, .accuracy = static_cast<double>(correct_) / n};
+    const auto n = static_cast<double>(std::max<std::int64_t>(1, images));
+    return {.loss = loss / n, .accuracy = static_cast<double>(correct) / n};
   }
-
- private:
-  double loss_ = 0;
-  std::int64_t correct_ = 0;
-  std::int64_t images_ = 0;
 };
 
 }  // namespace tilewise

@@ -1,6 +1,7 @@
 #include "tilewise/train/posix_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,9 +98,15 @@ void PosixFile::write(std::span<const std::byte> bytes) {
   }
 }
 
+void PosixFile::truncate(std::int64_t bytes) {
+  if (::ftruncate(descriptor_, bytes) != 0) throw_system_error(shown_as_, "cannot write", errno);
+}
+
 void PosixFile::try_truncate(std::int64_t bytes) noexcept {
   [[maybe_unused]] const int ignored = ::ftruncate(descriptor_, bytes);
 }
+
+bool PosixFile::try_lock() noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
 
 void PosixFile::sync() {
   // Pipes, devices and some network file systems cannot sync, and say so: that is no failure.

@@ -46,8 +46,14 @@ class PosixFile {
   /// Writes all of `bytes` at the end. Throws FileError, perhaps with a part written.
   void write(std::span<const std::byte> bytes);
 
-  /// Tries to cut the file back to its first `bytes` bytes, to undo a write that failed.
+  /// Cuts the file back to its first `bytes` bytes. Throws FileError.
+  void truncate(std::int64_t bytes);
+  /// Tries to, to undo a write that failed.
   void try_truncate(std::int64_t bytes) noexcept;
+
+  /// Whether no other process has the file locked: then this one has, until it closes the file. False, too,
+  /// where the file system knows no locks.
+  bool try_lock() noexcept;
 
   /// Waits until the file is on the disk. Throws FileError.
   void sync();

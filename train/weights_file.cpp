@@ -1,6 +1,7 @@
 #include "tilewise/train/weights_file.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "tilewise/core/error.hpp"
@@ -32,8 +33,12 @@ void load_weights(const std::filesystem::path& path, Model& model) {
                       parameter.shape().to_string());
     }
   }
-  if (file.tensors.size() != model.parameters().size()) {
-    throw FileError(path.string() + ": has " + std::to_string(file.tensors.size()) +
+  // A checkpoint has more than weights.
+  const auto weights = std::ranges::count_if(file.tensors, [](const auto& tensor) {
+    return !tensor.first.starts_with("optimizer/") && !tensor.first.starts_with("callbacks/");
+  });
+  if (std::cmp_not_equal(weights, model.parameters().size())) {
+    throw FileError(path.string() + ": has " + std::to_string(weights) +
                     " tensors, the network " + std::to_string(model.parameters().size()));
   }
   model.edit_parameters([&](std::span<Parameter> parameters) {

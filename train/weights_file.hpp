@@ -13,7 +13,7 @@ namespace tilewise {
 void save_weights(const std::filesystem::path& path, const Model& model,
                   const std::map<std::string, std::string>& metadata = {});
 
-/// Reads them back. Throws FileError, and leaves the model as it was, when the file is damaged or its
+/// Reads them back, also from a checkpoint (checkpoint.hpp). Throws FileError, and leaves the model as it was, when the file is damaged or its
 /// names or shapes are not exactly the model's.
 void load_weights(const std::filesystem::path& path, Model& model);
 

@@ -180,6 +180,12 @@ void all_finite(Arrays& x) {
   x.out[0] = kernels().all_finite(x.rows * x.columns, x.a.data()) ? 1.0F : 0.0F;
 }
 
+void moving_average(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t n) {
+    kernels().moving_average(kAverageMomentum, n, x.a.data() + at, x.out.data() + at);
+  });
+}
+
 void softmax(Arrays& x) {
   for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
     kernels().softmax(rows, x.columns, x.a.data() + at, x.out.data() + at);
@@ -371,6 +377,7 @@ struct OperationOf {
   static constexpr const char* adam_update = "adam_update";
   static constexpr const char* sgd_update = "sgd_update";
   static constexpr const char* rmsprop_update = "rmsprop_update";
+  static constexpr const char* moving_average = "moving_average";
   static constexpr const char* fma_peak = nullptr;  // measured beside every case
 };
 #define TILEWISE_CHECK(name, result, parameters) static_assert(&OperationOf::name != nullptr);
@@ -396,6 +403,7 @@ std::map<std::string, Prepare> memory_operations() {
           {Of::all_finite, prepare_vector<all_finite>},
           {Of::sgd_update, prepare_vector<sgd_update>},
           {Of::rmsprop_update, prepare_vector<rmsprop_update>},
+          {Of::moving_average, prepare_vector<moving_average>},
           {Of::softmax, prepare_matrix<softmax>},
           {Of::softmax_backward, prepare_matrix<softmax_backward>},
           {Of::softmax_cross_entropy,

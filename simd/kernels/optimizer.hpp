@@ -70,4 +70,14 @@ void rmsprop_update(const RmspropArgs& args, std::int64_t n, const float* gradie
   });
 }
 
+template <class Arch>
+void moving_average(float momentum, std::int64_t n, const float* src, float* average) noexcept {
+  const Vec<Arch> kept(momentum), rest(1.0F - momentum);
+  for_each_vector<Arch>(n, [=](std::int64_t i, std::int64_t count) {
+    store_some<Arch>(average + i, count,
+                     madd<Arch>(kept, load_some<Arch>(average + i, count),
+                                rest * load_some<Arch>(src + i, count)));
+  });
+}
+
 }  // namespace tilewise::simd

@@ -46,7 +46,7 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   gelu_tanh_backward/tilewise/33 \
   add/tilewise/33 relu_forward/tilewise/33 relu_backward/tilewise/33 dropout/tilewise/33 \
   add_scaled/tilewise/33 scale_and_clip/tilewise/33 sum_squares/tilewise/33 all_finite/tilewise/33 \
-  adam_update/tilewise/33 sgd_update/tilewise/33 rmsprop_update/tilewise/33 softmax/tilewise/3x10 \
+  adam_update/tilewise/33 sgd_update/tilewise/33 rmsprop_update/tilewise/33 moving_average/tilewise/33 softmax/tilewise/3x10 \
   softmax_backward/tilewise/3x10 softmax_cross_entropy/tilewise/3x10 mean_squared_error/tilewise/3x10 \
   bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
   transpose/tilewise/3x10 add_windows/tilewise/3x10 batch_assembly/tilewise/2x9 \

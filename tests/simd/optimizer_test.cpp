@@ -287,5 +287,36 @@ TEST(RmspropUpdate, of_no_variance_stays_a_number) {
   for (const float weight : weights) ASSERT_TRUE(std::isfinite(weight));
 }
 
+TILEWISE_TESTS_KERNEL(moving_average);
+
+TEST(MovingAverage, matches_the_reference) {
+  for (const float momentum : {0.0F, 0.3F, 0.99F}) {
+    for (const std::int64_t n : vector_sizes()) {
+      const GuardedArray<float> src(random_values(n, 1));
+      GuardedArray<float> average(random_values(n, 2));
+      std::vector<double> expected = widen(average.span());
+      std::vector<double> bounds;
+      for (std::int64_t i = 0; i < n; ++i) {
+        // A difference, a product, and a product and a sum.
+        const auto place = static_cast<std::size_t>(i);
+        bounds.push_back(gamma(3) * (momentum * std::abs(expected[place]) +
+                                     (1 - momentum) * std::abs(src.span()[place])));
+      }
+      reference::moving_average(static_cast<double>(momentum), n, widen(src.span()).data(),
+                                expected.data());
+      default_kernels().moving_average(momentum, n, src.data(), average.data());
+      ASSERT_TRUE(src.intact() && average.intact());
+      ASSERT_TRUE(all_near(average.span(), expected, bounds));
+    }
+  }
+}
+
+TEST(MovingAverage, of_powers_of_two_is_exact) {
+  const std::vector<float> src{8, -4, 0};
+  std::vector<float> average{16, 4, 1};
+  default_kernels().moving_average(0.75F, 3, src.data(), average.data());
+  EXPECT_EQ(average, (std::vector<float>{14, 2, 0.75F}));
+}
+
 }  // namespace
 }  // namespace tilewise::simd

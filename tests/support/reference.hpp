@@ -467,4 +467,11 @@ void rmsprop_update(const simd::RmspropArgs& args, std::int64_t n, const T* grad
   }
 }
 
+template <class T>
+void moving_average(T momentum, std::int64_t n, const T* src, T* average) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    average[i] = momentum * average[i] + (T(1) - momentum) * src[i];
+  }
+}
+
 }  // namespace tilewise::reference

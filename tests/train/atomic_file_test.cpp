@@ -16,6 +16,7 @@
 #include "support/file_size_limit.hpp"
 #include "support/temp_dir.hpp"
 #include "tilewise/core/error.hpp"
+#include "tilewise/train/posix_file.hpp"
 
 namespace tilewise {
 namespace {
@@ -162,6 +163,21 @@ TEST(AtomicFileTest, RefusesReadOnlyFileAndFolder) {
   fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
   EXPECT_THAT([&] { write_file_atomically(folder / "new", "text"); },
               throws_line<FileError>((folder / "new").string(), "Permission denied"));
+}
+
+TEST(AtomicFileTest, RemovesLeftoversOfTheDeadAlone) {
+  const TempDir folder;
+  write_bytes(folder / ".tilewise-1-2.tmp", "left");
+  write_bytes(folder / ".tilewise-3-4.tmp", "being written");
+  write_bytes(folder / "tilewise.tmp", "somebody else's");
+  write_bytes(folder / ".tilewise-5-6.txt", "somebody else's");
+  fs::create_directory(folder / ".tilewise-folder.tmp");
+  PosixFile writer(folder / ".tilewise-3-4.tmp", PosixFile::Mode::append);
+  ASSERT_TRUE(writer.try_lock());
+  remove_leftovers(folder.path());
+  EXPECT_THAT(folder.names(), ElementsAre(".tilewise-3-4.tmp", ".tilewise-5-6.txt",
+                                          ".tilewise-folder.tmp", "tilewise.tmp"));
+  remove_leftovers(folder / "none");
 }
 
 TEST(AtomicFileTest, WritersOfTheSameFileDoNotMix) {

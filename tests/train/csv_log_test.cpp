@@ -131,6 +131,34 @@ TEST_F(CsvLogTest, StartsANewLineAfterAHeaderWithoutNewline) {
   EXPECT_EQ(after_appending(kRecord), kHeaderLine + kRow);
 }
 
+TEST_F(CsvLogTest, CutsOffWhatFollowsTheLastEpoch) {
+  const std::string rows = "1,0.5,1,NA,NA,0.1,1,1\n2,0.6,1,NA,NA,0.1,1,1\n";
+  const std::string later = kRow + "4,0.9,1,NA,NA,0.1,1,1\n";
+  const auto after_resuming_from = [&](const std::string& text, int epoch) {
+    write_bytes(path_, text);
+    CsvLog log(path_, epoch);
+    return read_bytes(path_);
+  };
+  EXPECT_EQ(after_resuming_from(kHeaderLine + rows + later, 2), kHeaderLine + rows);
+  EXPECT_EQ(after_resuming_from(kHeaderLine + rows + later, 0), kHeaderLine);
+  EXPECT_EQ(after_resuming_from(kHeaderLine + rows + later, 9), kHeaderLine + rows + later);
+  EXPECT_EQ(after_resuming_from(kHeaderLine + rows + "3,0.9", 2), kHeaderLine + rows);
+  EXPECT_EQ(after_resuming_from(kHeaderLine + rows + "2,0.9", 2), kHeaderLine + rows);  // half a row
+  EXPECT_EQ(after_resuming_from(kHeaderLine + rows + "\n\nwhat\n", 2), kHeaderLine + rows);
+  EXPECT_EQ(after_resuming_from(kHeaderLine, 2), kHeaderLine);
+  EXPECT_EQ(after_resuming_from(kHeaderLine.substr(0, kHeaderLine.size() - 1), 2), kHeaderLine);
+  EXPECT_EQ(after_resuming_from("", 2), kHeaderLine);
+  // Of a file that holds two runs, the second is cut.
+  EXPECT_EQ(after_resuming_from(kHeaderLine + rows + kRow + rows + later, 2),
+            kHeaderLine + rows + kRow + rows);
+}
+
+TEST_F(CsvLogTest, CutsNothingOffAnotherFile) {
+  write_bytes(path_, "epoch,loss\n9,0.5\n");
+  EXPECT_THROW(CsvLog(path_, 1), FileError);
+  EXPECT_EQ(read_bytes(path_), "epoch,loss\n9,0.5\n");
+}
+
 TEST_F(CsvLogTest, RefusesOtherFilesAndLeavesThemAsTheyAre) {
   const std::string longer = kHeaderLine.substr(0, kHeaderLine.size() - 1) + ",more\n1,2\n";
   const std::string binary("\x1f\x8b\n\0\xff", 5);

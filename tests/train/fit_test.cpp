@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "support/error_matchers.hpp"
+#include "support/small_training.hpp"
 #include "support/temp_dir.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/adam.hpp"
@@ -17,22 +18,8 @@
 namespace tilewise {
 namespace {
 
+using testing::quarters;
 using testing::throws_line;
-
-/// Images of one bright quarter, the class: a dense layer learns them.
-Dataset quarters(std::int64_t count) {
-  AlignedBuffer<std::uint8_t> images(count * 16);
-  std::vector<std::int32_t> labels;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t quarter = i * 5 % 7 % 4;
-    for (std::int64_t pixel = 0; pixel < 16; ++pixel) {
-      const bool bright = pixel / 8 * 2 + pixel % 4 / 2 == quarter;
-      images[i * 16 + pixel] = static_cast<std::uint8_t>((bright ? 200 : 0) + (i * 3 + pixel) % 40);
-    }
-    labels.push_back(static_cast<std::int32_t>(quarter));
-  }
-  return Dataset({4, 4, 1}, 4, std::move(images), std::move(labels));
-}
 
 Sequential classifier() {
   Sequential network({4, 4, 1});
@@ -59,7 +46,7 @@ class Recorder final : public Callback {
 
 class FitTest : public ::testing::Test {
  protected:
-  Dataset data_ = quarters(50);
+  Dataset data_ = quarters(50, 4);
   Executor executor_{2};
   Model model_{classifier(), executor_, {.max_batch = 20, .seed = 1}};
   Adam adam_{{.learning_rate = 0.05}};
@@ -127,6 +114,82 @@ TEST_F(FitTest, DivergenceNamesEpochAndStep) {
   SGD wild({.learning_rate = 3e38, .momentum = 0.9});
   EXPECT_THAT([&] { fit(model_, wild, data_, {.epochs = 10, .batch_size = 20}); },
               throws_line<DivergedError>("epoch", "step"));
+}
+
+TEST_F(FitTest, DivergenceNamesTheFirstLayerThatIsRuined) {
+  SGD wild({.learning_rate = 3e38, .momentum = 0.9});
+  EXPECT_THAT([&] { fit(model_, wild, data_, {.epochs = 10, .batch_size = 20}); },
+              throws_line<DivergedError>("training diverged: loss is ", "at epoch ", ", step ",
+                                         "; of the weights, dense/kernel is the first"));
+}
+
+TEST_F(FitTest, AFiniteLossDoesNotHideAWeight) {
+  class Ruin final : public Callback {
+   public:
+    explicit Ruin(Model& model) : model_(model) {}
+    void on_step_end(const StepRecord& record) override {
+      if (record.step < record.steps) return;
+      model_.edit_parameters([](std::span<Parameter> p) { p[1].value()[3] = std::nanf(""); });
+    }
+
+   private:
+    Model& model_;
+  };
+  Ruin ruin(model_);
+  Callback* const callbacks[] = {&ruin};
+  EXPECT_THAT([&] { fit(model_, adam_, data_, {.callbacks = callbacks}); },
+              throws_line<DivergedError>("dense/bias is not a number after epoch 1"));
+}
+
+TEST_F(FitTest, StepsFollowTheScheduleAndTheRecordsShowIt) {
+  class Counting final : public Schedule {
+   public:
+    double learning_rate(std::int64_t step) const override {
+      return 0.001 * static_cast<double>(step + 1);
+    }
+  };
+  class Rates final : public Callback {
+   public:
+    void on_step_end(const StepRecord& record) override {
+      EXPECT_EQ(record.global_step, static_cast<std::int64_t>(rates.size()) + 1);
+      rates.push_back(record.learning_rate);
+    }
+    std::vector<double> rates;
+  };
+  const Counting schedule;
+  Rates rates;
+  Callback* const callbacks[] = {&rates};
+  const History history =
+      fit(model_, adam_, data_,
+          {.epochs = 2, .batch_size = 20, .schedule = &schedule, .callbacks = callbacks});
+  ASSERT_EQ(rates.rates.size(), 6U);
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(rates.rates[i], schedule.learning_rate(static_cast<std::int64_t>(i)));
+  }
+  EXPECT_EQ(history.epochs[0].learning_rate, rates.rates[2]);
+  EXPECT_EQ(history.epochs[1].learning_rate, rates.rates[5]);
+}
+
+TEST_F(FitTest, CallbacksHearOfEverythingInOrder) {
+  class All final : public Callback {
+   public:
+    void on_train_begin(Training&) override { events += "("; }
+    void on_epoch_begin(int) override { events += "["; }
+    void on_step_end(const StepRecord&) override { events += "s"; }
+    void on_test_begin() override { events += "t"; }
+    void on_test_end() override { events += "T"; }
+    void on_epoch_end(const EpochRecord&) override { events += "]"; }
+    void on_save_point(const SavePoint& point) override {
+      events += point.last ? "!" : point.epoch_end ? ":" : ".";
+    }
+    void on_train_end() override { events += ")"; }
+    std::string events;
+  };
+  All all;
+  Callback* const callbacks[] = {&all};
+  fit(model_, adam_, data_,
+      {.epochs = 2, .batch_size = 20, .validation = data_, .callbacks = callbacks});
+  EXPECT_EQ(all.events, "([s.s.s.tT]:[s.s.s.tT]!)");
 }
 
 TEST_F(FitTest, ChecksItsArguments) {

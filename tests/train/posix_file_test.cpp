@@ -120,6 +120,25 @@ TEST(PosixFileTest, UnreadableFile) {
               throws_line<FileError>((folder / "file").string(), "Permission denied"));
 }
 
+TEST(PosixFileTest, OneHolderOfALock) {
+  const TempDir folder;
+  PosixFile first(folder / "file", PosixFile::Mode::append);
+  PosixFile second(folder / "file", PosixFile::Mode::read);
+  EXPECT_TRUE(first.try_lock());
+  EXPECT_FALSE(second.try_lock());
+  first.close();
+  EXPECT_TRUE(second.try_lock());
+}
+
+TEST(PosixFileTest, Truncates) {
+  const TempDir folder;
+  write_bytes(folder / "file", "text");
+  PosixFile(folder / "file", PosixFile::Mode::append).truncate(2);
+  EXPECT_EQ(read_bytes(folder / "file"), "te");
+  EXPECT_THAT([&] { PosixFile(folder / "file", PosixFile::Mode::read).truncate(1); },
+              throws_line<FileError>((folder / "file").string() + ": cannot write: "));
+}
+
 TEST(PosixFileTest, FullDisk) {
   PosixFile file("/dev/full", Mode::append);
   EXPECT_FALSE(file.is_regular());
