@@ -75,6 +75,9 @@ class Model {
   /// until the next batch. Throws ArgumentError for an empty or too large batch.
   std::span<const float> predict_batch(std::int64_t images);
 
+  /// The same without the softmax that the network ends in, if it does.
+  std::span<const float> predict_logits(std::int64_t images);
+
  private:
   /// Consecutive steps that run chunk by chunk, or one step that takes the whole batch.
   struct Segment {
@@ -107,6 +110,7 @@ class Model {
   void book_memory();
   void attach_profiler();
 
+  std::span<const float> predict(std::int64_t images, std::size_t steps);
   void check_batch(std::int64_t images) const;
   void check_labels(std::span<const std::int32_t> labels) const;
   std::int64_t chunk_count(std::int64_t images) const;
