@@ -1,33 +1,90 @@
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
 
+#include "apps/classification_report.hpp"
 #include "apps/commands.hpp"
+#include "apps/config_file.hpp"
+#include "apps/exit_status.hpp"
+#include "apps/network_source.hpp"
+#include "apps/options.hpp"
 #include "apps/runtime.hpp"
-#include "tilewise/train/dataset.hpp"
-#include "tilewise/train/fit.hpp"
-#include "tilewise/train/networks.hpp"
+#include "tilewise/train/atomic_file.hpp"
+#include "tilewise/train/predict.hpp"
 #include "tilewise/train/weights_file.hpp"
 
 namespace tilewise::app {
+namespace {
+
+struct EvaluateOptions {
+  std::string weights;
+  DataOptions data;
+  Split split = Split::test;
+  std::int64_t batch_size = 128;
+  int threads = 0;
+  std::string confusion;    ///< empty: none
+  std::string predictions;  ///< empty: none
+};
 
 int evaluate(const EvaluateOptions& options) {
+  for (const std::string& file : {options.confusion, options.predictions}) {
+    if (!file.empty()) check_can_write(file);
+  }
   Runtime runtime(options.threads);
   fmt::print("{}\n", runtime.description());
-  const Dataset test = load_mnist(options.data_dir, Split::test);
-  Model model(mnist_convnet(test.image_shape(), test.classes()), runtime.executor(),
-              {.max_batch = std::min(options.batch_size, test.size()),
-               .kernels = &runtime.kernels()});
-  load_weights(options.model, model);
+  const Dataset data = load_data(options.data, options.split);
+  const Weights weights = read_weights(options.weights, data.image_shape(), data.classes());
+  Model model(weights.network, runtime.executor(),
+              {.max_batch = std::min(options.batch_size, data.size()), .kernels = &runtime.kernels()});
+  load_weights(weights.path, weights.file, model);
 
   const auto start = std::chrono::steady_clock::now();
-  const Metrics metrics = tilewise::evaluate(model, test);
+  const std::vector<Prediction> predictions = predict_labelled(model, data);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  fmt::print("{} test images from {} at {:.0f} images/s\n", test.size(), options.data_dir,
-             static_cast<double>(test.size()) / seconds.count());
-  fmt::print("Test accuracy: {:.4f} - test loss: {:.4f}\n", metrics.accuracy, metrics.loss);
+  fmt::print("{} {} images from {} at {:.0f} images/s\n", data.size(), split_name(options.split),
+             options.data.data_dir, static_cast<double>(data.size()) / seconds.count());
+
+  const ClassificationReport report(predictions, model.classes());
+  fmt::print("\n{}\n{}\n", report.class_table(), report.confusion_table());
+  for (const auto& [file, text] : {std::pair{options.confusion, &ClassificationReport::confusion_csv},
+                                   {options.predictions, &ClassificationReport::predictions_csv}}) {
+    if (file.empty()) continue;
+    write_file_atomically(file, (report.*text)());
+    fmt::print("Wrote {}\n", file);
+  }
+  fmt::print("{} accuracy: {:.4f} - {} loss: {:.4f}\n", options.split == Split::test ? "Test" : "Training",
+             report.accuracy(), split_name(options.split), report.loss());
   return kExitSuccess;
+}
+
+}  // namespace
+
+Command add_evaluate_command(CLI::App& app) {
+  const auto options = std::make_shared<EvaluateOptions>();
+  CLI::App& command = *app.add_subcommand(
+      "evaluate", "Accuracy, loss and confusions of trained weights on a data set");
+  add_weights(command, options->weights);
+  add_data_options(command, options->data);
+  add_split(command, options->split);
+  add_batch_size(command, "--batch-size", options->batch_size);
+  add_threads(command, options->threads);
+  add_output_file(command, "--confusion", options->confusion, "write the confusion matrix as CSV");
+  add_output_file(command, "--predictions", options->predictions,
+                  "write what was predicted for each image as CSV: index, label, predicted, "
+                  "probability of that, loss");
+  add_config(command);
+  command.footer(
+      "precision  share of the images taken for the class that are of it\n"
+      "recall     share of the images of the class that were taken for it\n"
+      "F1         their harmonic mean; support: images of the class\n"
+      "Example:\n"
+      "  tilewise evaluate runs/five-epochs/model.safetensors --predictions test.csv");
+  return {&command, [options] { return evaluate(*options); }};
 }
 
 }  // namespace tilewise::app

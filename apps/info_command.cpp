@@ -1,13 +1,27 @@
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
 
 #include "apps/commands.hpp"
+#include "apps/exit_status.hpp"
+#include "apps/options.hpp"
 #include "apps/peak_meter.hpp"
 #include "apps/runtime.hpp"
+#include "tilewise/core/error.hpp"
+#include "tilewise/train/safetensors.hpp"
+#include "tilewise/train/weights_file.hpp"
 
 namespace tilewise::app {
 namespace {
+
+struct InfoOptions {
+  std::string file;  ///< empty: the machine is told of
+  bool peak = false;
+  int threads = 0;
+};
 
 std::string compiler() {
 #if defined(__clang__)
@@ -24,9 +38,7 @@ double median_peak(const simd::KernelTable& kernels, Executor& executor) {
   return peak.median() / 1e9;
 }
 
-}  // namespace
-
-int info(const InfoOptions& options) {
+int machine_info(const InfoOptions& options) {
   Runtime runtime(options.threads);
   std::string available;
   for (const simd::Isa isa : simd::supported_isas()) {
@@ -45,6 +57,67 @@ int info(const InfoOptions& options) {
                median_peak(runtime.kernels(), runtime.executor()), threads);
   }
   return kExitSuccess;
+}
+
+/// Text from a file, fit for a line of the terminal.
+std::string one_line(std::string text) {
+  constexpr std::size_t kMost = 50;
+  std::ranges::replace_if(text, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
+  return text.size() > kMost ? text.substr(0, kMost) + "..." : text;
+}
+
+std::string bytes_text(std::int64_t values) {
+  return fmt::format("{:.1f} KiB", static_cast<double>(values) * sizeof(float) / 1024);
+}
+
+int file_info(const std::string& path) {
+  const SafetensorsFile file = read_safetensors(path);
+  std::int64_t values = 0;
+  std::size_t width = 6;
+  for (const auto& [name, tensor] : file.tensors) {
+    values += tensor.size();
+    width = std::max(width, one_line(name).size());
+  }
+  fmt::print("{}: {} tensors of {} values, {}\n", path, file.tensors.size(), values, bytes_text(values));
+  for (const auto& [name, tensor] : file.tensors) {
+    fmt::print("  {:<{}}  {:<20} {:>10}\n", one_line(name), width, tensor.shape().to_string(),
+               tensor.size());
+  }
+  for (const auto& [key, value] : file.metadata) {
+    if (key != kModelConfigKey) fmt::print("metadata {}: {}\n", one_line(key), one_line(value));
+  }
+  if (const auto network = saved_network(path, file)) {
+    fmt::print("network {} of {} layers, {} to {}; see tilewise summary\n",
+               one_line(network->name()), network->layers().size(),
+               network->input_shape().to_string(), network->output_shape().to_string());
+  }
+  return kExitSuccess;
+}
+
+int info(const InfoOptions& options) {
+  if (options.file.empty()) return machine_info(options);
+  if (options.peak || options.threads != 0) {
+    throw ArgumentError("--peak, --threads: they are about the machine; leave out the file");
+  }
+  return file_info(options.file);
+}
+
+}  // namespace
+
+Command add_info_command(CLI::App& app) {
+  const auto options = std::make_shared<InfoOptions>();
+  CLI::App& command = *app.add_subcommand(
+      "info", "Instruction set, threads and build, or what a file of weights holds");
+  command.add_option("FILE", options->file, "weights whose tensors and metadata to list")
+      ->type_name("FILE");
+  command.add_flag("--peak", options->peak,
+                   "measure the peak of multiply-adds in registers, the limit of every kernel");
+  add_threads(command, options->threads);
+  command.footer(
+      "Examples:\n"
+      "  TILEWISE_ISA=avx2 tilewise info --peak\n"
+      "  tilewise info runs/five-epochs/model.safetensors");
+  return {&command, [options] { return info(*options); }};
 }
 
 }  // namespace tilewise::app

@@ -9,7 +9,7 @@
 namespace tilewise::app {
 
 RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
-  for (const auto& file : {log(), weights(), report()}) {
+  for (const auto& file : {log(), weights(), config(), report()}) {
     if (std::error_code ignored; std::filesystem::exists(file, ignored)) {
       throw FileError(path_.string() + ": already holds a run (" + file.filename().string() +
                       "); choose another --output or remove it");
@@ -20,13 +20,13 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
   if (error) throw FileError(path_.string() + ": cannot make the folder: " + error.message());
 }
 
-std::filesystem::path default_run_path() {
+std::filesystem::path default_run_path(const std::filesystem::path& model) {
   const std::time_t now = std::time(nullptr);
   std::tm local{};
   localtime_r(&now, &local);
-  char name[64];
-  std::strftime(name, sizeof(name), "mnist-%Y%m%d-%H%M%S", &local);
-  return std::filesystem::path("runs") / name;
+  char time[32];
+  std::strftime(time, sizeof(time), "-%Y%m%d-%H%M%S", &local);
+  return std::filesystem::path("runs") / (model.stem().string() + time);
 }
 
 }  // namespace tilewise::app

@@ -14,13 +14,14 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path log() const { return path_ / "training.csv"; }
   std::filesystem::path weights() const { return path_ / "model.safetensors"; }
+  std::filesystem::path config() const { return path_ / "config.toml"; }
   std::filesystem::path report() const { return path_ / "run.json"; }
 
  private:
   std::filesystem::path path_;
 };
 
-/// runs/mnist-20261231-235959, from the local time.
-std::filesystem::path default_run_path();
+/// runs/keras-20261231-235959, from the name of the network (the stem of its file) and the local time.
+std::filesystem::path default_run_path(const std::filesystem::path& model);
 
 }  // namespace tilewise::app

@@ -11,17 +11,16 @@ namespace tilewise::app {
 std::string RunReport::speed_line() const {
   const double flops = images_per_second * flops_per_image;
   return fmt::format(
-      "Training ran at {:.0f} images/s, nominal {:.0f} GFLOP/s: {:.0f}% of the {:.0f} GFLOP/s FMA "
-      "peak of {} thread{}",
-      images_per_second, flops / 1e9, 100 * flops / fma_peak_flops, fma_peak_flops / 1e9, threads,
-      threads == 1 ? "" : "s");
+      "Training ran at {:.0f} images/s, nominal {:.0f} GFLOP/s: {:.0f}% of the FMA peak",
+      images_per_second, flops / 1e9, 100 * flops / fma_peak_flops);
 }
 
 void write_report(const std::filesystem::path& path, const RunReport& report) {
   const TrainOptions& options = report.options;
   nlohmann::ordered_json json;
   json["runtime"] = report.runtime;
-  json["options"] = {{"data_dir", options.data_dir},
+  json["options"] = {{"model", options.model},
+                     {"data_dir", options.data.data_dir},
                      {"epochs", options.epochs},
                      {"batch_size", options.batch_size},
                      {"optimizer", options.optimizer},

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "apps/commands.hpp"
+#include "apps/train_options.hpp"
 #include "tilewise/train/fit.hpp"
 
 namespace tilewise::app {
@@ -22,7 +22,7 @@ struct RunReport {
   double fma_peak_flops = 0;     ///< a second, all threads together, measured during the run
   std::optional<Metrics> test = std::nullopt;
 
-  /// "Training ran at 60000 images/s, nominal 855 GFLOP/s: 90% of the 950 GFLOP/s FMA peak of ..."
+  /// "Training ran at 60000 images/s, nominal 855 GFLOP/s: 90% of the FMA peak"
   std::string speed_line() const;
 };
 

@@ -8,6 +8,9 @@
 #include <utility>
 
 #include "apps/commands.hpp"
+#include "apps/config_file.hpp"
+#include "apps/exit_status.hpp"
+#include "apps/network_source.hpp"
 #include "apps/peak_meter.hpp"
 #include "apps/profile_report.hpp"
 #include "apps/progress_bar.hpp"
@@ -15,6 +18,7 @@
 #include "apps/run_report.hpp"
 #include "apps/runtime.hpp"
 #include "apps/stop_signal.hpp"
+#include "apps/train_options.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/adam.hpp"
 #include "tilewise/layers/sgd.hpp"
@@ -22,7 +26,6 @@
 #include "tilewise/train/csv_log.hpp"
 #include "tilewise/train/dataset.hpp"
 #include "tilewise/train/fit.hpp"
-#include "tilewise/train/networks.hpp"
 #include "tilewise/train/weights_file.hpp"
 
 namespace tilewise::app {
@@ -85,9 +88,8 @@ DatasetView one_batch(const Dataset& data, std::int64_t batch_size) {
   return {data, 0, std::min(batch_size, data.size())};
 }
 
-}  // namespace
-
-int train(const TrainOptions& options) {
+/// `config` is what the run folder keeps to repeat the run.
+int train(const TrainOptions& options, const std::string& config) {
   if (options.momentum != 0 && options.optimizer != "sgd") {
     throw ArgumentError("--momentum: only sgd has momentum; add --optimizer sgd");
   }
@@ -97,12 +99,12 @@ int train(const TrainOptions& options) {
   const bool talk = verbose != Verbosity::silent;
   if (talk) fmt::print("{}\n", runtime.description());
 
-  const Dataset train_data = load_mnist(options.data_dir, Split::train);
-  const Dataset test_data = load_mnist(options.data_dir, Split::test);
+  const Dataset train_data = load_data(options.data, Split::train);
+  const Dataset test_data = load_data(options.data, Split::test);
   auto [training, validation] = split_validation(train_data, options.validation_split);
   const std::unique_ptr<Optimizer> optimizer = make_optimizer(options);
   const std::unique_ptr<Profiler> profiler = make_profiler(options);
-  Model model(mnist_convnet(train_data.image_shape(), train_data.classes()), runtime.executor(),
+  Model model(make_network(options.model, train_data), runtime.executor(),
               {.max_batch = std::min(options.batch_size, training.size()),
                .seed = options.seed,
                .kernels = &runtime.kernels(),
@@ -119,14 +121,16 @@ int train(const TrainOptions& options) {
     if (fit_options.validation) fit_options.validation = training;
     fit_options.epochs = 1;
   } else {
-    folder.emplace(options.output.empty() ? default_run_path() : std::filesystem::path(options.output));
+    folder.emplace(options.output.empty() ? default_run_path(options.model)
+                                          : std::filesystem::path(options.output));
+    write_file_atomically(folder->config(), config);
     csv.emplace(folder->log());
   }
   if (talk) {
     fmt::print("{}{} training, {} validation and {} test images from {}\n",
                model.network().summary(), training.size(),
                fit_options.validation ? fit_options.validation->size() : 0, test.size(),
-               options.data_dir);
+               options.data.data_dir);
     std::fflush(stdout);
   }
 
@@ -152,7 +156,7 @@ int train(const TrainOptions& options) {
     throw DivergedError("training diverged: test loss is not finite");
   }
   if (folder) {
-    save_weights(folder->weights(), model, {{"network", "mnist_convnet"}});
+    save_weights(folder->weights(), model);
     write_report(folder->report(), report);
   }
   if (talk) {
@@ -168,6 +172,30 @@ int train(const TrainOptions& options) {
   }
   if (!options.trace.empty()) write_and_announce_trace(options.trace, *profiler, talk);
   return stop_signal.received() != 0 ? kExitSignalBase + stop_signal.received() : kExitSuccess;
+}
+
+/// With the learning rate that the optimizer has, and without the folder, which is where the file is.
+std::string config_of(const CLI::App& command, const TrainOptions& options) {
+  const double learning_rate = make_optimizer(options)->learning_rate();
+  return fmt::format("# tilewise {}; 'tilewise train --config FILE --output FOLDER' repeats the run.\n{}",
+                     TILEWISE_VERSION,
+                     resolved_config(command, {{"lr", fmt::format("{}", learning_rate)}, {"output", ""}}));
+}
+
+}  // namespace
+
+Command add_train_command(CLI::App& app) {
+  const auto options = std::make_shared<TrainOptions>();
+  CLI::App& command = *app.add_subcommand(
+      "train", "Train a network; leave weights, a CSV log and a report in a folder");
+  add_train_options(command, *options);
+  command.footer(
+      "The same seed, data and options give the same bits on any number of threads.\n"
+      "The folder keeps the options in config.toml.\n"
+      "Examples:\n"
+      "  tilewise train --epochs 5 --batch-size 64 --output runs/five-epochs\n"
+      "  tilewise train --config runs/five-epochs/config.toml --output runs/again");
+  return {&command, [&command, options] { return train(*options, config_of(command, *options)); }};
 }
 
 }  // namespace tilewise::app

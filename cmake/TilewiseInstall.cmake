@@ -7,11 +7,13 @@ set(TILEWISE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Tilewise)
 
 install(TARGETS tilewise EXPORT TilewiseTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-# simd/kernels holds the vector code, which only the units in simd/arch may include.
+# simd/kernels holds the vector code, which only the units in simd/arch may include; train/json wants the
+# JSON library, which users need not have.
 install(DIRECTORY core simd layers train DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/tilewise
   FILES_MATCHING PATTERN "*.hpp"
   PATTERN "simd/kernels" EXCLUDE
-  PATTERN "simd/arch" EXCLUDE)
+  PATTERN "simd/arch" EXCLUDE
+  PATTERN "train/json" EXCLUDE)
 install(EXPORT TilewiseTargets NAMESPACE Tilewise:: DESTINATION ${TILEWISE_CMAKE_DIR})
 
 configure_package_config_file(cmake/TilewiseConfig.cmake.in

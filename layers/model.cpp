@@ -191,12 +191,20 @@ BatchResult Model::evaluate(const Truth& truth) {
 }
 
 std::span<const float> Model::predict_batch(std::int64_t images) {
+  return predict(images, steps_.size());
+}
+
+std::span<const float> Model::predict_logits(std::int64_t images) {
+  return predict(images, logit_steps_);
+}
+
+std::span<const float> Model::predict(std::int64_t images, std::size_t steps) {
   check_batch(images);
   const FlushDenormals flush;
   training_ = false;
   prepare(false);
-  forward(images, steps_.size());
-  return {kept_src(steps_.size(), {}), static_cast<std::size_t>(images * classes())};
+  forward(images, steps);
+  return {kept_src(steps, {}), static_cast<std::size_t>(images * classes())};
 }
 
 void Model::check_batch(std::int64_t images) const {

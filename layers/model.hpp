@@ -92,6 +92,8 @@ class Model {
   /// The network's output for the first `images` images of input(): (images, ...output shape). Valid
   /// until the next batch. Throws ArgumentError for an empty or too large batch.
   std::span<const float> predict_batch(std::int64_t images);
+  /// The same without the softmax that the network ends in, if it does and the loss takes logits.
+  std::span<const float> predict_logits(std::int64_t images);
 
   /// The first parameter that the last train_batch() found or made infinite or NaN: "gradient of
   /// conv2d/kernel", as it came out of the batch, or "value of conv2d/kernel", after the step.
@@ -129,6 +131,7 @@ class Model {
   void book_memory();
   void attach_profiler();
 
+  std::span<const float> predict(std::int64_t images, std::size_t steps);
   void check_batch(std::int64_t images) const;
   Truth checked(std::span<const std::int32_t> labels) const;
   Truth checked(std::span<const float> targets) const;

@@ -32,6 +32,13 @@ std::string row(const std::string& layer, const std::string& shape, const std::s
   return text;
 }
 
+/// Names go into tables and file formats.
+void check_name(const char* of_what, const std::string& name) {
+  if (name.empty() || std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 127; })) {
+    throw ArgumentError(std::string(of_what) + " name is empty or has control characters");
+  }
+}
+
 }  // namespace
 
 std::int64_t Sequential::Entry::parameter_count() const {
@@ -40,17 +47,30 @@ std::int64_t Sequential::Entry::parameter_count() const {
   return count;
 }
 
+bool Sequential::has_layer(std::string_view name) const {
+  return std::ranges::find(layers_, name, &Entry::name) != layers_.end();
+}
+
 std::string Sequential::unique_name(std::string_view stem) const {
-  const auto same = std::count_if(layers_.begin(), layers_.end(), [&](const Entry& entry) {
+  auto same = std::count_if(layers_.begin(), layers_.end(), [&](const Entry& entry) {
     return entry.layer->name_stem() == stem;
   });
   std::string name(stem);
   if (same > 0) name.append("_").append(std::to_string(same));
+  while (has_layer(name)) name = std::string(stem) + "_" + std::to_string(++same);
   return name;
 }
 
-Sequential& Sequential::add(std::shared_ptr<const Layer> layer) {
-  std::string name = unique_name(layer->name_stem());
+Sequential& Sequential::set_name(std::string name) {
+  check_name("network", name);
+  name_ = std::move(name);
+  return *this;
+}
+
+Sequential& Sequential::add(std::shared_ptr<const Layer> layer, std::string name) {
+  if (name.empty()) name = unique_name(layer->name_stem());
+  check_name("layer", name);
+  if (has_layer(name)) throw ArgumentError("layer " + name + ": the name is taken by another layer");
   const Shape input = output_shape();
   try {
     const Shape output = layer->output_shape(input);
@@ -88,7 +108,7 @@ std::string Sequential::summary() const {
     return std::string("(None").append(shape.rank() == 0 ? ")" : ", ").append(
         shape.to_string().substr(1));
   };
-  std::string text = "Model: \"sequential\"\n" + std::string(kWidth, '_') + "\n" +
+  std::string text = "Model: \"" + name_ + "\"\n" + std::string(kWidth, '_') + "\n" +
                      row("Layer (type)", "Output Shape", "Param #") + std::string(kWidth, '=') + "\n" +
                      row("input (InputLayer)", shape_text(input_), "0");
   for (const Entry& entry : layers_) {

@@ -27,13 +27,18 @@ class Sequential {
   /// `input` is the shape of one sample, (height, width, channels) for images.
   explicit Sequential(const Shape& input) : input_(input) {}
 
-  /// Appends a layer. Throws ShapeError that names the layer when it does not fit what comes before;
-  /// the network is unchanged then.
+  /// Appends a layer, under a name of its own: "conv2d", "conv2d_1" and so on unless one is given.
+  /// Throws ShapeError that names the layer when it does not fit what comes before, ArgumentError for a
+  /// name that is taken already or has control characters; the network is unchanged then.
   template <std::derived_from<Layer> L>
-  Sequential& add(L layer) {
-    return add(std::make_shared<const L>(std::move(layer)));
+  Sequential& add(L layer, std::string name = {}) {
+    return add(std::make_shared<const L>(std::move(layer)), std::move(name));
   }
-  Sequential& add(std::shared_ptr<const Layer> layer);
+  Sequential& add(std::shared_ptr<const Layer> layer, std::string name = {});
+
+  /// The network's own name, for summaries and files.
+  const std::string& name() const { return name_; }
+  Sequential& set_name(std::string name);
 
   const Shape& input_shape() const { return input_; }
   const Shape& output_shape() const { return layers_.empty() ? input_ : layers_.back().output; }
@@ -51,8 +56,10 @@ class Sequential {
   std::string summary() const;
 
  private:
+  bool has_layer(std::string_view name) const;
   std::string unique_name(std::string_view stem) const;
 
+  std::string name_ = "sequential";
   Shape input_;
   std::vector<Entry> layers_;
 };

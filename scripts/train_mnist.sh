@@ -60,7 +60,7 @@ fi
 
 "$tilewise" train "${defaults[@]}" "$@"
 if $dry_run; then exit 0; fi
-"$tilewise" evaluate --model "$output/model.safetensors" --data-dir "$data_dir"
+"$tilewise" evaluate "$output/model.safetensors" --data-dir "$data_dir"
 "$scripts_dir/plot_training.sh" "$output"
 
 say "$output has the trained network (model.safetensors), the log (training.csv) and plots/"

@@ -123,4 +123,17 @@ void PosixFile::close() {
   }
 }
 
+std::string read_text(const std::filesystem::path& path, std::int64_t most_bytes) {
+  const PosixFile file(path, PosixFile::Mode::read);
+  const std::int64_t size = file.size();
+  if (size > most_bytes) {
+    throw_file_error(path, "holds " + std::to_string(size) + " bytes, expected at most " +
+                               std::to_string(most_bytes));
+  }
+  std::string text(static_cast<std::size_t>(size), '\0');
+  text.resize(static_cast<std::size_t>(
+      file.read_at(0, std::as_writable_bytes(std::span(text.data(), text.size())))));
+  return text;
+}
+
 }  // namespace tilewise

@@ -67,4 +67,7 @@ class PosixFile {
   bool is_regular_ = false;
 };
 
+/// All that a file of at most `most_bytes` holds. Throws FileError, also for a larger file.
+std::string read_text(const std::filesystem::path& path, std::int64_t most_bytes);
+
 }  // namespace tilewise

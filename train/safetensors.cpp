@@ -11,6 +11,7 @@
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/train/atomic_file.hpp"
+#include "tilewise/train/json/document.hpp"
 #include "tilewise/train/posix_file.hpp"
 
 static_assert(std::endian::native == std::endian::little, "values are copied as they are");
@@ -18,20 +19,13 @@ static_assert(std::endian::native == std::endian::little, "values are copied as 
 namespace tilewise {
 namespace {
 
-using Json = nlohmann::json;
+using json::Json;
+using json::quoted;
 
 constexpr std::int64_t kMaxHeaderBytes = 100'000'000;  // the reference implementation's limit
 constexpr std::int64_t kPrefixBytes = 8;               // the length of the header
 constexpr std::int64_t kAlignmentBytes = 8;
 constexpr const char* kMetadataKey = "__metadata__";
-
-/// `text` in double quotes, fit for a message: one line of ASCII, and not too long.
-std::string quoted(const std::string& text) {
-  constexpr std::size_t kMostShown = 60;
-  const bool cut = text.size() > kMostShown;
-  return Json(text.substr(0, kMostShown) + (cut ? "..." : ""))
-      .dump(-1, ' ', true, Json::error_handler_t::replace);
-}
 
 // --- Writing ------------------------------------------------------------------------------------
 

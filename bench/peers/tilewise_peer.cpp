@@ -22,25 +22,13 @@
 namespace tilewise::bench {
 namespace {
 
-constexpr auto kRelu = Activation::relu;
-
-Sequential lenet5() {
-  Sequential network({28, 28, 1});
-  network.add(Conv2D({.filters = 6, .kernel_size = 5, .padding = Padding::same, .activation = kRelu}))
-      .add(MaxPool2D())
-      .add(Conv2D({.filters = 16, .kernel_size = 5, .activation = kRelu}))
-      .add(MaxPool2D())
-      .add(Flatten())
-      .add(Dense({.units = 120, .activation = kRelu}))
-      .add(Dense({.units = 84, .activation = kRelu}))
-      .add(Dense({.units = 10, .activation = Activation::softmax}));
-  return network;
-}
-
 Sequential vgg_style() {
   Sequential network({32, 32, 3});
   for (const std::int64_t filters : {32, 64, 128}) {
-    const Conv2D conv({.filters = filters, .kernel_size = 3, .padding = Padding::same, .activation = kRelu});
+    const Conv2D conv({.filters = filters,
+                       .kernel_size = 3,
+                       .padding = Padding::same,
+                       .activation = Activation::relu});
     network.add(conv).add(conv).add(MaxPool2D());
   }
   network.add(Flatten()).add(Dense({.units = 10, .activation = Activation::softmax}));

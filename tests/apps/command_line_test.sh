@@ -4,57 +4,9 @@
 # The command line as a user meets it: exit codes, one-line errors, files left behind, signals.
 # The data sets are tiny ones made here; MNIST_DIR is used for what needs the real one, if it is there.
 
-set -uo pipefail
-tilewise=$1 mnist=$2
-unset TILEWISE_NUM_THREADS OMP_NUM_THREADS TILEWISE_ISA
-work=$(mktemp -d)
-trap 'rm -rf -- "$work"' EXIT
-cd -- "$work" || exit 1
-failures=0
-
-fail() {
-  printf 'FAILED: %s\n' "$*"
-  [[ -s err ]] && sed 's/^/    stderr: /' err
-  failures=$((failures + 1))
-}
-
-# expect STATUS TEXT COMMAND...: COMMAND exits with STATUS and says TEXT; a failure is one line on
-# standard error that starts with "tilewise: ".
-expect() {
-  local status=$1 text=$2 got=0
-  shift 2
-  "$@" >out 2>err || got=$?
-  [[ $got == "$status" ]] || fail "$* exited with $got, expected $status"
-  [[ -z $text ]] || grep -qF -- "$text" out err || fail "$* does not say '$text'"
-  if ((status > 0 && status < 128)); then
-    [[ $(wc -l <err) == 1 && $(<err) == "tilewise: "* ]] || fail "$*: not one line of error"
-  fi
-}
-
-# idx_images COUNT FILE, idx_labels FILE LABEL...: 28x28 images of noise, and labels.
-idx_images() {
-  {
-    printf '\0\0\010\003\0\0'
-    printf "\\x$(printf %02x $(($1 / 256)))\\x$(printf %02x $(($1 % 256)))"
-    printf '\0\0\0\034\0\0\0\034'
-    head -c $(($1 * 784)) /dev/urandom
-  } >"$2"
-}
-idx_labels() {
-  local file=$1
-  shift
-  {
-    printf '\0\0\010\001\0\0'
-    printf "\\x$(printf %02x $(($# / 256)))\\x$(printf %02x $(($# % 256)))"
-    for label in "$@"; do printf "\\x$(printf %02x "$label")"; done
-  } >"$file"
-}
-mkdir data
-labels=(0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9)
-for part in train t10k; do
-  idx_images 20 "data/$part-images-idx3-ubyte"
-  idx_labels "data/$part-labels-idx1-ubyte" "${labels[@]}"
-done
+mnist=$2
+# shellcheck source=tests/apps/support.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
 
 # Help and versions.
 expect 0 "tilewise train" "$tilewise" --help
@@ -79,7 +31,7 @@ expect 2 "--optimizer" "$tilewise" train --optimizer sgdd
 expect 2 "--momentum" "$tilewise" train --data-dir data --momentum 0.9
 expect 2 "momentum" "$tilewise" train --data-dir data --optimizer sgd --momentum 1.5
 expect 2 "1.5" "$tilewise" train --data-dir data --validation-split 1.5
-expect 2 "--model" "$tilewise" evaluate
+expect 2 "WEIGHTS is required" "$tilewise" evaluate
 expect 2 "--steps" "$tilewise" profile --steps 0
 expect 2 "TILEWISE_ISA" env TILEWISE_ISA=mmx "$tilewise" info
 expect 2 "TILEWISE_NUM_THREADS" env TILEWISE_NUM_THREADS=many "$tilewise" info
@@ -91,7 +43,7 @@ expect 0 "5 threads (--threads)" env TILEWISE_NUM_THREADS=3 "$tilewise" info --t
 
 # Missing and damaged data.
 expect 1 "fetch_data.sh" "$tilewise" train --data-dir nowhere
-expect 1 "nowhere/model" "$tilewise" evaluate --data-dir data --model nowhere/model
+expect 1 "nowhere/model" "$tilewise" evaluate --data-dir data nowhere/model
 cp -r data short
 head -c 5000 data/train-images-idx3-ubyte >short/train-images-idx3-ubyte
 expect 1 "short/train-images-idx3-ubyte" "$tilewise" train --data-dir short
@@ -109,7 +61,7 @@ for file in training.csv model.safetensors run.json; do [[ -s run/$file ]] || fa
 header=epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds,images_per_second
 [[ $(head -n 1 run/training.csv) == "$header" ]] || fail "wrong header in training.csv"
 [[ $(wc -l <run/training.csv) == 3 ]] || fail "training.csv has not one line an epoch"
-expect 0 "Test accuracy: " "$tilewise" evaluate --data-dir data --model run/model.safetensors
+expect 0 "Test accuracy: " "$tilewise" evaluate --data-dir data run/model.safetensors
 expect 1 "already holds a run" "$tilewise" train --data-dir data --output run
 [[ $(wc -l <run/training.csv) == 3 ]] || fail "a refused run changed training.csv"
 expect 0 "" "$tilewise" train --data-dir data --epochs 1 --output quiet --verbose 0 \
@@ -119,7 +71,7 @@ expect 0 ",NA,NA," cat quiet/training.csv
 expect 0 "images/s" "$tilewise" train --data-dir data --dry-run
 [[ ! -e runs ]] || fail "--dry-run wrote something"
 expect 0 "" "$tilewise" train --data-dir data --epochs 1 --verbose 0
-[[ -s $(echo runs/mnist-*/run.json) ]] || fail "no default run folder"
+[[ -s $(echo runs/keras-*/run.json) ]] || fail "no default run folder"
 
 # The same bits on one thread and on five, with either optimizer.
 for optimizer in adam sgd; do
@@ -133,7 +85,7 @@ done
 
 # Weights of another kind.
 echo "not weights" >junk
-expect 1 "junk" "$tilewise" evaluate --data-dir data --model junk
+expect 1 "junk" "$tilewise" evaluate --data-dir data junk
 
 # Divergence: status 3, and the log of what went before stays.
 expect 3 "diverged" "$tilewise" train --data-dir data --optimizer sgd --lr 1e30 \
@@ -206,7 +158,7 @@ wait $pid
 got=$?
 [[ $got == 1 && $(<err) == "tilewise: gone/trace.json: "* ]] ||
   fail "a trace that could not be written in the end: exit status $got"
-expect 0 "Test accuracy" "$tilewise" evaluate --data-dir data --model late/model.safetensors
+expect 0 "Test accuracy" "$tilewise" evaluate --data-dir data late/model.safetensors
 
 # Signals: the step under way is finished, weights are written, and the status tells.
 for signal in INT TERM; do
@@ -221,7 +173,7 @@ for signal in INT TERM; do
   got=$?
   [[ $got == $((128 + $(kill -l "$signal"))) ]] || fail "SIG$signal: exit status $got"
   grep -q "Stopped" out || fail "SIG$signal: does not say that it stopped"
-  expect 0 "Test accuracy" "$tilewise" evaluate --data-dir data --model "stopped-$signal/model.safetensors"
+  expect 0 "Test accuracy" "$tilewise" evaluate --data-dir data "stopped-$signal/model.safetensors"
 done
 
 # On the real images: one step.
@@ -229,5 +181,4 @@ if [[ -d $mnist ]]; then
   expect 0 "34,826" "$tilewise" train --data-dir "$mnist" --dry-run
 fi
 
-((failures == 0)) && echo "all command line checks passed"
-exit $((failures > 0))
+finish "command line"

@@ -356,5 +356,21 @@ TEST(WindowTest, SamePaddingIsThatOfKeras) {
   EXPECT_EQ(slide_window(11, 3, 1, 2, Padding::valid).output, 7);
 }
 
+// Names that are given are kept, automatic ones keep out of their way.
+TEST(SequentialTest, LayerNames) {
+  Sequential network({4});
+  network.add(Dense({.units = 3}), "dense_1").add(Dense({.units = 3})).add(Dense({.units = 2}));
+  std::vector<std::string> names;
+  for (const auto& entry : network.layers()) names.push_back(entry.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"dense_1", "dense_2", "dense_3"}));
+  EXPECT_THAT([&] { network.add(Flatten(), "dense_2"); },
+              throws_line<ArgumentError>("layer dense_2: the name is taken"));
+  EXPECT_THAT([&] { network.add(Flatten(), "a\tb"); }, throws_line<ArgumentError>("control characters"));
+  EXPECT_THAT([&] { network.set_name(""); }, throws_line<ArgumentError>("network name is empty"));
+  EXPECT_EQ(network.layers().size(), 3U);
+  EXPECT_EQ(network.name(), "sequential");
+  EXPECT_EQ(network.set_name("three").summary().substr(0, 14), "Model: \"three\"");
+}
+
 }  // namespace
 }  // namespace tilewise

@@ -1,0 +1,66 @@
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apps/commands.hpp"
+#include "apps/exit_status.hpp"
+#include "apps/network_source.hpp"
+#include "apps/options.hpp"
+#include "tilewise/core/error.hpp"
+#include "tilewise/train/model_json.hpp"
+#include "tilewise/train/networks.hpp"
+
+namespace tilewise::app {
+namespace {
+
+struct SummaryOptions {
+  std::string model = "keras";
+  std::vector<std::int64_t> image_shape = {28, 28, 1};
+  int classes = 10;
+  bool json = false;
+};
+
+Sequential described_network(const SummaryOptions& options, bool names_shape) {
+  if (names_shape && find_preset(options.model) == nullptr) {
+    throw ArgumentError("--image-shape, --classes: only presets take them; a file says it itself");
+  }
+  if (has_extension(options.model, ".safetensors")) return read_weights(options.model).network;
+  return make_network(options.model, Shape(std::span<const std::int64_t>(options.image_shape)),
+                      options.classes);
+}
+
+int summary(const SummaryOptions& options, bool names_shape) {
+  const Sequential network = described_network(options, names_shape);
+  fmt::print("{}", options.json ? to_json(network, 2) + "\n" : network.summary());
+  return kExitSuccess;
+}
+
+}  // namespace
+
+Command add_summary_command(CLI::App& app) {
+  const auto options = std::make_shared<SummaryOptions>();
+  CLI::App& command =
+      *app.add_subcommand("summary", "The layers of a network, as a table or as Keras's JSON");
+  add_model(command, options->model, ", or a .safetensors file of weights");
+  command.add_option("--image-shape", options->image_shape, "height,width,channels for a preset")
+      ->delimiter(',')
+      ->expected(3)
+      ->check(CLI::Range(1, 65'536))
+      ->default_str("28,28,1");
+  command.add_option("--classes", options->classes, "number of classes for a preset")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  command.add_flag("--json", options->json, "print what Keras's model_from_json reads");
+  command.footer(
+      "Examples:\n"
+      "  tilewise summary --model lenet5 --image-shape 32,32,3\n"
+      "  tilewise summary --model lenet5 --json > lenet5.json");
+  return {&command, [&command, options] {
+            return summary(*options, command.count("--image-shape") + command.count("--classes") > 0);
+          }};
+}
+
+}  // namespace tilewise::app

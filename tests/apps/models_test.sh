@@ -1,0 +1,254 @@
+#!/usr/bin/env bash
+# Usage: models_test.sh TILEWISE
+#
+# The command line with networks of all kinds: --model, summary, evaluate, predict, info of a file,
+# convert, --config and completion. Everything that an option should change is looked at.
+
+# shellcheck source=tests/apps/support.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
+
+# same A B: two files are the same to the bit.
+same() { cmp -- "$1" "$2" >/dev/null || fail "$1 and $2 differ"; }
+# says TEXT...: the last command printed each of them.
+says() { for text in "$@"; do grep -qF -- "$text" out || fail "does not say '$text'"; done; }
+# lines FILE COUNT
+lines() { [[ $(wc -l <"$1") == "$2" ]] || fail "$1 has $(wc -l <"$1") lines, expected $2"; }
+
+# --- Help: every command has an example, and nothing is wider than a terminal.
+for command in "" train evaluate predict summary profile info convert completion; do
+  # shellcheck disable=SC2086
+  expect 0 "tilewise" "$tilewise" $command --help
+  [[ -z $command ]] || grep -q "Example" out || fail "$command --help has no example"
+  awk -v command="$command" 'length > 80 { print command ": " $0; wide = 1 } END { exit wide }' out >wide ||
+    fail "--help is wider than 80 columns: $(<wide)"
+done
+
+# --- summary
+expect 0 "34,826" "$tilewise" summary
+says 'Model: "mnist_convnet"' "conv2d_1 (Conv2D)" "(None, 11, 11, 64)"
+expect 0 "61,706" "$tilewise" summary --model lenet5
+expect 0 "669,706" "$tilewise" summary --model mlp
+awk 'length > 80 { exit 1 }' out || fail "summary is wider than 80 columns"
+expect 0 "(None, 32, 32, 3)" "$tilewise" summary --model lenet5 --image-shape 32,32,3
+expect 0 "(None, 7)" "$tilewise" summary --model mlp --classes 7
+expect 2 "images of shape (9, 9, 1) are too small: layer max_pooling2d_1" \
+  "$tilewise" summary --model keras --image-shape 9,9,1
+expect 2 "--image-shape" "$tilewise" summary --image-shape 28,28
+expect 2 "--classes" "$tilewise" summary --classes 0
+expect 2 "keras, lenet5, mlp, or a file that ends in .json" "$tilewise" summary --model alexnet
+expect 0 '"class_name": "Sequential"' "$tilewise" summary --model lenet5 --json
+cp out lenet5.json
+expect 0 "61,706" "$tilewise" summary --model lenet5.json
+expect 0 "" "$tilewise" summary --model lenet5.json --json
+same out lenet5.json
+expect 2 "--classes: only presets" "$tilewise" summary --model lenet5.json --classes 7
+expect 1 "none.json" "$tilewise" summary --model none.json
+sed 's/"groups": 1/"groups": 2/' lenet5.json >grouped.json
+expect 1 "grouped.json: layer conv2d (Conv2D): groups 2 is not supported, expected 1" \
+  "$tilewise" summary --model grouped.json
+echo '{"class_name": NaN}' >nan.json
+expect 1 "nan.json: not valid JSON at line 1, column 16" "$tilewise" summary --model nan.json
+
+# --- train: a preset by name and the same network as a file give the same bits; the weights have it.
+train() { expect 0 "" "$tilewise" train --data-dir data --verbose 0 --batch-size 8 --epochs 1 "$@"; }
+train --model lenet5 --output preset
+train --model lenet5.json --output file
+same preset/model.safetensors file/model.safetensors
+weights=preset/model.safetensors
+train --output keras
+cmp -s keras/model.safetensors $weights && fail "--model has no effect"
+train --model lenet5.json --seed 2 --output seed
+cmp -s seed/model.safetensors $weights && fail "--seed has no effect"
+train --model lenet5.json
+[[ -s $(echo runs/lenet5-*/model.safetensors) ]] || fail "the default folder has not the file's name"
+expect 0 "Total params: 61,706" "$tilewise" train --data-dir data --model lenet5 --dry-run
+"$tilewise" summary --model lenet5 --image-shape 32,32,3 --json >wide.json
+expect 2 "takes images of shape (32, 32, 3), the data's are (28, 28, 1)" \
+  "$tilewise" train --data-dir data --model wide.json --output wrong
+"$tilewise" summary --model lenet5 --classes 3 --json >three.json
+expect 2 "has 3 outputs, the data 10 classes" \
+  "$tilewise" train --data-dir data --model three.json --output wrong
+[[ ! -e wrong ]] || fail "a network that does not suit the data left a folder"
+expect 0 "61,706" "$tilewise" summary --model $weights
+expect 0 "dense_2  " "$tilewise" profile --data-dir data --model lenet5 --steps 1 --batch-size 8
+
+# --- evaluate: the tables add up, and the options change what they should.
+expect 0 "Test accuracy: " "$tilewise" evaluate $weights --data-dir data --confusion confusion.csv \
+  --predictions predictions.csv
+says "20 test images" "class  precision  recall      F1  support" "Rows: what an image is" \
+  "Wrote confusion.csv" "Wrote predictions.csv"
+awk 'length > 80 { exit 1 }' out || fail "evaluate is wider than 80 columns"
+test_line=$(tail -n 1 out)
+[[ $(head -n 1 predictions.csv) == index,label,predicted,probability,loss ]] || fail "header of predictions.csv"
+lines predictions.csv 21
+[[ $(head -n 1 confusion.csv) == label,0,1,2,3,4,5,6,7,8,9 ]] || fail "header of confusion.csv"
+lines confusion.csv 11
+awk -F, 'NR > 1 { for (i = 2; i <= NF; ++i) sum += $i } END { exit sum != 20 }' confusion.csv ||
+  fail "confusion.csv does not add up"
+computed=$(awk -F, 'NR > 1 { right += $2 == $3; loss += $5 }
+  END { printf "Test accuracy: %.4f - test loss: %.4f", right / 20, loss / 20 }' predictions.csv)
+[[ $computed == "$test_line" ]] || fail "predictions.csv gives $computed, evaluate $test_line"
+expect 0 "$test_line" "$tilewise" evaluate $weights --data-dir data --batch-size 3 --threads 3
+says "3 threads (--threads)"
+expect 0 "20 training images" "$tilewise" evaluate $weights --data-dir data --split train
+says "Training accuracy: "
+expect 2 "--split" "$tilewise" evaluate $weights --data-dir data --split both
+expect 1 "nowhere/c.csv" "$tilewise" evaluate $weights --data-dir data --confusion nowhere/c.csv
+expect 1 "nowhere/p.csv" "$tilewise" evaluate $weights --data-dir data --predictions nowhere/p.csv
+
+# --- predict
+expect 0 "Wrote probabilities.csv" "$tilewise" predict $weights --data-dir data --output probabilities.csv
+[[ $(head -n 1 probabilities.csv) == index,predicted,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9 ]] ||
+  fail "header of probabilities.csv"
+awk -F, 'NR > 1 { sum = 0; for (i = 3; i <= NF; ++i) sum += $i
+  if (sum < 0.99999 || sum > 1.00001) exit 1 }' probabilities.csv || fail "probabilities do not add up to 1"
+diff <(cut -d, -f1,2 probabilities.csv) <(cut -d, -f1,3 predictions.csv) >/dev/null ||
+  fail "predict and evaluate do not agree"
+expect 0 "index,predicted" "$tilewise" predict $weights --data-dir data --batch-size 7 --threads 2
+same out probabilities.csv
+expect 0 "" "$tilewise" predict $weights --data-dir data --split train
+cmp -s out probabilities.csv && fail "predict --split has no effect"
+# The first test image as a picture.
+{
+  printf 'P5\n# a comment\n28 28\n255\n'
+  tail -c +17 data/t10k-images-idx3-ubyte | head -c 784
+} >first.pgm
+first=$(sed -n 2p probabilities.csv | cut -d, -f2)
+expect 0 "first.pgm     $first " "$tilewise" predict $weights first.pgm first.pgm
+lines out 2
+expect 0 "Wrote one.csv" "$tilewise" predict $weights first.pgm --output one.csv --threads 1
+[[ $(tail -n 1 one.csv) == "$(sed -n 2p probabilities.csv)" ]] || fail "a picture and the data set do not agree"
+printf 'P5 8 8 255\n%064d' 0 >small.pgm
+expect 1 "small.pgm: a picture of shape (8, 8, 1), the network takes (28, 28, 1)" \
+  "$tilewise" predict $weights small.pgm
+head -c 100 first.pgm >short.pgm
+expect 1 "short.pgm: truncated" "$tilewise" predict $weights short.pgm
+echo text >text.pgm
+expect 1 "text.pgm: not a binary PGM" "$tilewise" predict $weights text.pgm
+printf 'P5 99999999999999999999 1 255\n' >huge.pgm
+expect 1 "huge.pgm: has no valid width" "$tilewise" predict $weights huge.pgm
+printf 'P5 #' >open.pgm
+expect 1 "open.pgm: has no valid width" "$tilewise" predict $weights open.pgm
+expect 1 "none.pgm" "$tilewise" predict $weights none.pgm
+expect 2 "not both" "$tilewise" predict $weights first.pgm --split train
+expect 1 "nowhere/p.csv" "$tilewise" predict $weights --data-dir data --output nowhere/p.csv
+
+# --- info
+expect 0 "$weights: 10 tensors of 61706 values, 241.0 KiB" "$tilewise" info $weights
+says "conv2d_1/kernel" "(5, 5, 6, 16)" "network lenet5 of 8 layers, (28, 28, 1) to (10)"
+awk 'length > 80 { exit 1 }' out || fail "info is wider than 80 columns"
+expect 2 "leave out the file" "$tilewise" info $weights --peak
+expect 1 "junk" "$tilewise" info junk
+
+# --- convert
+expect 0 "Wrote network.json" "$tilewise" convert $weights network.json
+same network.json lenet5.json
+expect 0 "" "$tilewise" convert lenet5.json again.json
+same again.json lenet5.json
+# Weights without their network, as Python would write them: refused, or taken for the preset keras.
+header_size() { od -An -tu8 -N8 "$1" | tr -d ' '; }
+without_metadata() { # without_metadata IN OUT
+  local pattern='s/"__metadata__":\{"model_config":"(\\.|[^"\\])*"\},//'
+  tail -c +9 "$1" | head -c "$(header_size "$1")" | sed -E "$pattern" >header
+  while (($(wc -c <header) % 8)); do printf ' ' >>header; done
+  {
+    for shift in 0 8 16 24; do printf "\\x$(printf %02x $(($(wc -c <header) >> shift & 255)))"; done
+    printf '\0\0\0\0'
+    cat header
+    tail -c +$((9 + $(header_size "$1"))) "$1"
+  } >"$2"
+}
+without_metadata $weights bare.safetensors
+expect 0 "10 tensors" "$tilewise" info bare.safetensors
+grep -q "^network" out && fail "the network was not removed"
+expect 1 "bare.safetensors: tensor conv2d/kernel has shape" "$tilewise" evaluate bare.safetensors --data-dir data
+expect 1 "does not say what network" "$tilewise" convert bare.safetensors bare.json
+expect 0 "" "$tilewise" convert bare.safetensors whole.safetensors --model lenet5.json
+expect 0 "$test_line" "$tilewise" evaluate whole.safetensors --data-dir data
+expect 0 "" "$tilewise" convert bare.safetensors whole.safetensors --model $weights
+expect 1 "tensor conv2d/kernel has shape" "$tilewise" convert keras/model.safetensors x.safetensors --model lenet5.json
+without_metadata keras/model.safetensors bare-keras.safetensors
+expect 0 "Test accuracy" "$tilewise" evaluate bare-keras.safetensors --data-dir data
+cp out bare-keras
+expect 0 "$(tail -n 1 bare-keras)" "$tilewise" evaluate keras/model.safetensors --data-dir data
+expect 2 "expected a file that ends in" "$tilewise" convert lenet5 lenet5.onnx
+expect 2 "to .safetensors with --model" "$tilewise" convert lenet5.json lenet5.safetensors
+expect 2 "OUT is required" "$tilewise" convert lenet5.json
+[[ ! -e x.safetensors ]] || fail "a refused conversion wrote a file"
+
+# --- config: a run is repeated to the bit from the file that it leaves; every option can stand in one.
+expect 0 "" "$tilewise" train --data-dir data --model mlp --epochs 2 --batch-size 6 --optimizer sgd --lr 0.05 \
+  --momentum 0.5 --seed 7 --validation-split 0.25 --threads 2 --verbose 0 --output first
+for line in 'model = "mlp"' 'data-dir = "data"' "validation-split = 0.25" "epochs = 2" "batch-size = 6" \
+  "seed = 7" 'optimizer = "sgd"' "lr = 0.05" "momentum = 0.5" "threads = 2" "verbose = 0" \
+  "dry-run = false" "profile = false"; do
+  grep -qxF -- "$line" first/config.toml || fail "config.toml has no line '$line'"
+done
+expect 0 "" "$tilewise" train --config first/config.toml --output second
+same first/model.safetensors second/model.safetensors
+same first/config.toml second/config.toml
+lines second/training.csv 3
+# What was not given stands there, too.
+grep -qx "lr = 0.001" keras/config.toml || fail "config.toml has not the optimizer's learning rate"
+expect 0 "" "$tilewise" train --config keras/config.toml --output keras-again
+same keras/model.safetensors keras-again/model.safetensors
+# The command line wins.
+expect 0 "" "$tilewise" train --config first/config.toml --epochs 1 --output third
+lines third/training.csv 2
+cat >run.json <<'JSON'
+{"data-dir": "data", "model": "mlp", "epochs": 2, "batch-size": 6, "optimizer": "sgd", "lr": 0.05,
+ "momentum": 0.5, "seed": 7, "validation-split": 0.25, "train": {"verbose": "0"}}
+JSON
+expect 0 "" "$tilewise" train --config run.json --output fourth
+same first/model.safetensors fourth/model.safetensors
+[[ ! -s out ]] || fail "verbose in a configuration has no effect"
+printf '# of a run\n[train]  # this\ndata-dir = "data" # there\ndry-run = true\n' >dry.toml
+expect 0 "images/s" "$tilewise" train --config dry.toml --output dry
+[[ ! -e dry ]] || fail "a flag in a configuration has no effect"
+printf 'without = ["fuse_pooling", "depth_first"]\nsteps = 1\nbatch-size = 8\n' >profile.toml
+expect 0 "max_pooling2d  " "$tilewise" profile --data-dir data --config profile.toml
+says "1 steps"
+echo 'data-dir = "data"' >data.toml
+expect 0 "$test_line" "$tilewise" evaluate $weights --config data.toml
+refused() { # refused TEXT CONTENT
+  printf '%s' "$2" >bad.toml
+  expect 2 "bad.toml: $1" "$tilewise" train --data-dir data --config bad.toml --output bad
+}
+refused "'tilewise train' has no option epoch" "epoch = 3"
+refused "--epochs" "epochs = many"
+refused "--epochs" "epochs = 0"
+refused "'tilewise train' has no option config" "config = x"
+refused "'tilewise train' has no option evaluate.epochs" $'[evaluate]\nepochs = 3'
+refused "epochs is null, expected text" '{"epochs": null}'
+refused "epochs is [1], expected text" '{"epochs": [[1]]}'
+refused "'tilewise train' has no option a.b" '{"a": {"b": 1}}'
+refused "" '{"dry-run": "perhaps"}'
+head -c 3000 "$tilewise" >bad.toml
+expect 2 "bad.toml: " "$tilewise" train --data-dir data --config bad.toml --output bad
+printf '{"epochs": 1, "epochs": 2}' >bad.toml
+expect 1 "bad.toml: key \"epochs\" is there twice" "$tilewise" train --data-dir data --config bad.toml
+expect 1 "none.toml" "$tilewise" train --config none.toml
+: >empty.toml
+expect 0 "images/s" "$tilewise" train --data-dir data --dry-run --config empty.toml
+mkdir "an odd 'name' #1"
+expect 0 "" "$tilewise" train --data-dir data --model mlp --epochs 1 --verbose 0 --profile --output odd \
+  --trace "an odd 'name' #1/trace.json"
+rm "an odd 'name' #1/trace.json"
+expect 0 "" "$tilewise" train --config odd/config.toml --output odd-again
+[[ -s "an odd 'name' #1/trace.json" ]] || fail "a name with quotes and spaces does not survive config.toml"
+
+# --- completion
+expect 0 "complete" "$tilewise" completion bash
+cp out completion.bash
+expect 2 "fish not in" "$tilewise" completion fish
+completed() { # completed WORD...: what bash offers for the last word
+  bash -c 'source completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tilewise; echo "${COMPREPLY[*]}"' _ "$@"
+}
+[[ $(completed tilewise ev) == evaluate ]] || fail "completion of commands: $(completed tilewise ev)"
+[[ $(completed tilewise train --ep) == --epochs ]] || fail "completion of options: $(completed tilewise train --ep)"
+[[ $(completed tilewise train --optimizer '') == "adam sgd" ]] || fail "completion of choices"
+[[ $(completed tilewise train --model l) == lenet5 ]] || fail "completion of presets"
+[[ -z $(completed tilewise train --output x) ]] || fail "completion of folders is not left to bash"
+[[ $(completed tilewise evaluate w.safetensors --sp) == --split ]] || fail "completion after a file"
+
+finish "model"
