@@ -60,9 +60,13 @@ void check_weights(const std::filesystem::path& path, const SafetensorsFile& fil
       ++parameters;
     }
   }
-  if (file.tensors.size() != parameters) {
-    throw FileError(path.string() + ": has " + std::to_string(file.tensors.size()) +
-                    " tensors, the network " + std::to_string(parameters));
+  // A checkpoint has more than weights.
+  const auto weights = std::ranges::count_if(file.tensors, [](const auto& tensor) {
+    return !tensor.first.starts_with("optimizer/") && !tensor.first.starts_with("callbacks/");
+  });
+  if (std::cmp_not_equal(weights, parameters)) {
+    throw FileError(path.string() + ": has " + std::to_string(weights) + " tensors, the network " +
+                    std::to_string(parameters));
   }
 }
 
