@@ -14,12 +14,8 @@ Adam::Adam(const AdamOptions& options) : Optimizer(options.learning_rate), optio
 }
 
 void Adam::allocate_state(std::span<const Parameter> parameters) {
-  m_.clear();
-  v_.clear();
-  for (const Parameter& parameter : parameters) {
-    m_.emplace_back(parameter.shape());
-    v_.emplace_back(parameter.shape());
-  }
+  m_ = zeros_like(parameters);
+  v_ = zeros_like(parameters);
 }
 
 void Adam::compute_factors() {

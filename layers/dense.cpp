@@ -155,8 +155,14 @@ Shape Dense::output_shape(const Shape& input) const {
 }
 
 std::vector<ParameterSpec> Dense::parameters(const Shape& input) const {
-  return {{"kernel", {input[input.rank() - 1], options_.units}, Initializer::glorot_uniform},
-          {"bias", {options_.units}, Initializer::zeros}};
+  return {{.name = "kernel",
+           .shape = {input[input.rank() - 1], options_.units},
+           .initializer = Initializer::glorot_uniform,
+           .whole_batch = true},
+          {.name = "bias",
+           .shape = {options_.units},
+           .initializer = Initializer::zeros,
+           .whole_batch = true}};
 }
 
 void Dense::append_steps(const StepContext& context, Steps& steps) const {

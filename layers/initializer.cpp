@@ -24,6 +24,9 @@ void initialize(Initializer initializer, const Shape& shape, const RandomStream&
     case Initializer::zeros:
       std::fill(values.begin(), values.end(), 0.0F);
       break;
+    case Initializer::ones:
+      std::fill(values.begin(), values.end(), 1.0F);
+      break;
     case Initializer::glorot_uniform:
       fill_glorot_uniform(shape, stream, values);
       break;

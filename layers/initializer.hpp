@@ -11,6 +11,7 @@ namespace tilewise {
 /// How a parameter starts out.
 enum class Initializer : std::uint8_t {
   zeros,
+  ones,
   /// Uniform in [-limit, limit), limit = sqrt(6 / (fan_in + fan_out)).
   /// X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
   /// networks", AISTATS 2010, equation 16. For filters (kh, kw, ic, oc) the fans are kh kw ic and

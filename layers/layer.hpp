@@ -34,10 +34,6 @@ class Layer {
     return 0;
   }
 
-  /// True when the parameters' gradients are sums over the whole batch at once rather than over
-  /// chunks of it.
-  virtual bool takes_whole_batch() const { return false; }
-
   /// Later layers may read only a corner of an image, rows and columns from 0 on: a 2x2 pooling of
   /// 11 x 11 reads 10 x 10. Whether append_steps() can make a corner alone, StepContext::dst, and
   /// which corner of the input it reads for that.

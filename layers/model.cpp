@@ -57,15 +57,16 @@ void Model::make_parameters() {
   parameters_.reserve(count);
 
   for (const auto& entry : network_.layers()) {
-    const std::int64_t slots =
-        entry.layer->takes_whole_batch() ? 1 : chunk_count(options_.max_batch);
     for (const ParameterSpec& spec : entry.parameters) {
+      const std::int64_t slots =
+          !spec.trainable ? 0 : spec.whole_batch ? 1 : chunk_count(options_.max_batch);
       const auto index = static_cast<std::uint32_t>(parameters_.size());
       Parameter& parameter =
           parameters_.emplace_back(entry.name + "/" + spec.name, spec.shape, slots);
       initialize(spec.initializer, spec.shape,
                  {.seed = options_.seed, .purpose = RandomPurpose::initializer, .index = index},
                  {parameter.value(), static_cast<std::size_t>(parameter.size())});
+      if (!spec.trainable) continue;
       for (std::int64_t first = 0; first < parameter.size(); first += kUpdateBlock) {
         update_blocks_.push_back(
             {index, first, std::min(kUpdateBlock, parameter.size() - first)});
@@ -418,7 +419,7 @@ void Model::update(std::int64_t images, Optimizer& optimizer) {
   packed_ = Packed::nothing;
   optimizer.begin_step();
   const std::int64_t chunks = chunk_count(images);
-  const auto floats = static_cast<double>(network_.parameter_count());
+  const auto floats = static_cast<double>(network_.trainable_count());
   executor_.parallel_for(
       static_cast<std::int64_t>(update_blocks_.size()), kUpdateNanoseconds * floats,
       [&](std::int64_t index, int worker) {

@@ -1,6 +1,8 @@
 #include "tilewise/layers/sequential.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <utility>
 
 #include "tilewise/core/error.hpp"
@@ -17,6 +19,18 @@ std::string with_commas(std::int64_t number) {
     text += digits[i];
   }
   return text;
+}
+
+/// 34826 as " Total params: 34,826 (136.04 KB)", a KB being 1024 bytes, as in Keras.
+std::string total(const std::string& what, std::int64_t parameters) {
+  constexpr std::array kUnits{"B", "KB", "MB", "GB"};
+  double size = static_cast<double>(parameters) * static_cast<double>(sizeof(float));
+  std::size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < kUnits.size(); ++unit) size /= 1024;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.2f", size);
+  return " " + what + " params: " + with_commas(parameters) + " (" + text.data() + " " + kUnits[unit] +
+         ")\n";
 }
 
 std::string row(const std::string& layer, const std::string& shape, const std::string& parameters) {
@@ -37,6 +51,14 @@ std::string row(const std::string& layer, const std::string& shape, const std::s
 std::int64_t Sequential::Entry::parameter_count() const {
   std::int64_t count = 0;
   for (const ParameterSpec& parameter : parameters) count += parameter.shape.elements();
+  return count;
+}
+
+std::int64_t Sequential::Entry::trainable_count() const {
+  std::int64_t count = 0;
+  for (const ParameterSpec& parameter : parameters) {
+    if (parameter.trainable) count += parameter.shape.elements();
+  }
   return count;
 }
 
@@ -68,6 +90,12 @@ std::int64_t Sequential::parameter_count() const {
   return count;
 }
 
+std::int64_t Sequential::trainable_count() const {
+  std::int64_t count = 0;
+  for (const Entry& entry : layers_) count += entry.trainable_count();
+  return count;
+}
+
 double Sequential::forward_flops() const {
   double flops = 0;
   for (const Entry& entry : layers_) flops += entry.layer->forward_flops(entry.input);
@@ -76,7 +104,7 @@ double Sequential::forward_flops() const {
 
 double Sequential::training_flops() const {
   const auto first = std::find_if(layers_.begin(), layers_.end(), [](const Entry& entry) {
-    return !entry.parameters.empty();
+    return entry.trainable_count() > 0;
   });
   if (first == layers_.end()) return forward_flops();
   return 3 * forward_flops() - first->layer->forward_flops(first->input);
@@ -95,10 +123,10 @@ std::string Sequential::summary() const {
     text += row(entry.name + " (" + std::string(entry.layer->type()) + ")",
                 shape_text(entry.output), with_commas(entry.parameter_count()));
   }
-  const std::int64_t total = parameter_count();
-  return text + std::string(kWidth, '=') + "\n Total params: " + with_commas(total) + " (" +
-         std::to_string(total * static_cast<std::int64_t>(sizeof(float)) / 1024) + " KiB)\n" +
-         std::string(kWidth, '_') + "\n";
+  return text + std::string(kWidth, '=') + "\n" + total("Total", parameter_count()) +
+         total("Trainable", trainable_count()) +
+         total("Non-trainable", parameter_count() - trainable_count()) + std::string(kWidth, '_') +
+         "\n";
 }
 
 }  // namespace tilewise

@@ -22,6 +22,7 @@ class Sequential {
     std::vector<ParameterSpec> parameters;
 
     std::int64_t parameter_count() const;
+    std::int64_t trainable_count() const;
   };
 
   /// `input` is the shape of one sample, (height, width, channels) for images.
@@ -38,7 +39,9 @@ class Sequential {
   const Shape& input_shape() const { return input_; }
   const Shape& output_shape() const { return layers_.empty() ? input_ : layers_.back().output; }
   const std::vector<Entry>& layers() const { return layers_; }
+  /// Numbers in all parameters, and in those that are trained.
   std::int64_t parameter_count() const;
+  std::int64_t trainable_count() const;
 
   /// Floating-point operations of one sample (see Layer::forward_flops), in one forward pass and in
   /// one training step: each layer with parameters has three passes of equal cost (forward,

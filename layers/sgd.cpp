@@ -13,8 +13,7 @@ SGD::SGD(const SGDOptions& options) : Optimizer(options.learning_rate), options_
 }
 
 void SGD::allocate_state(std::span<const Parameter> parameters) {
-  velocity_.clear();
-  for (const Parameter& parameter : parameters) velocity_.emplace_back(parameter.shape());
+  velocity_ = zeros_like(parameters);
 }
 
 void SGD::update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
