@@ -94,8 +94,12 @@ std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
   std::vector<Case> result = {memory_case("copy_matrix", shape, 2 * array, 0, p.size()),
                               memory_case("transpose", shape, 2 * array, 0, p.size()),
                               memory_case("add_windows", shape, 3 * array, 1, p.size()),
-                              memory_case("bias_gradient", shape, array, 1, p.size())};
+                              memory_case("bias_gradient", shape, array, 1, p.size()),
+                              memory_case("column_deviations", shape, array, 4, p.size()),
+                              memory_case("batch_norm_sums", shape, 2 * array, 4, p.size())};
   for (Case& c : result) c.one_thread = true;
+  result.push_back(memory_case("scale_shift", shape, 2 * array, 2, p.size(), kRounding));
+  result.push_back(memory_case("batch_norm_backward", shape, 3 * array, 5, p.size(), kRounding));
   result.push_back(memory_case("softmax", shape, 2 * array, 5, p.size(), kRounding));
   result.push_back(memory_case("softmax_backward", shape, 3 * array, 4, p.size(), kRounding));
   result.push_back(memory_case("softmax_cross_entropy", shape, 2 * array, 6, p.size(), kRounding));
@@ -230,6 +234,20 @@ std::vector<float> expected(const Case& c, const MatrixProblem& p) {
   } else if (c.operation == "bias_gradient") {
     result.assign(static_cast<std::size_t>(columns), 0.0F);
     reference::bias_gradient(rows, columns, a.data(), result.data());
+  } else if (c.operation == "column_deviations" || c.operation == "batch_norm_sums") {
+    // What a column has at its first element is its center; both sums, one after the other.
+    result.assign(static_cast<std::size_t>(2 * columns), 0.0F);
+    float* const sums = result.data();
+    if (c.operation == "batch_norm_sums") {
+      reference::batch_norm_sums(rows, columns, a.data(), a.data(), b.data(), sums, sums + columns);
+    } else {
+      reference::column_deviations(rows, columns, a.data(), a.data(), sums, sums + columns);
+    }
+  } else if (c.operation == "scale_shift") {
+    reference::scale_shift(rows, columns, b.data(), a.data(), a.data(), result.data());
+  } else if (c.operation == "batch_norm_backward") {
+    reference::batch_norm_backward(rows, columns, a.data(), b.data(), a.data(), b.data(), a.data(),
+                                   b.data(), result.data());
   } else if (c.operation == "softmax") {
     reference::softmax(rows, columns, a.data(), result.data());
   } else if (c.operation == "softmax_backward") {
@@ -283,7 +301,8 @@ std::vector<Case> cases_of(const Shape& shape) {
 }
 
 std::vector<float> operand(const Case& c, int which, std::int64_t size) {
-  const bool sums = !c.memory_bound || c.operation == "bias_gradient";
+  const bool sums = !c.memory_bound || c.operation == "bias_gradient" ||
+                    c.operation == "column_deviations" || c.operation == "batch_norm_sums";
   // Of equal values in a window libraries may choose another, so pooling gets values that differ.
   return testing::random_values(size, static_cast<std::uint32_t>(which + 1),
                                 sums ? Pattern::integers : Pattern::uniform);

@@ -32,6 +32,14 @@ struct AdamArgs {
   float epsilon = 0;
 };
 
+/// What batch_norm_backward has for each column.
+struct BatchNormFactors {
+  const float* center = nullptr;
+  const float* scale = nullptr;
+  const float* slope = nullptr;
+  const float* offset = nullptr;
+};
+
 /// value * (a run of floats that starts `offset` floats into an array)
 struct SparseTerm {
   std::int32_t offset;
@@ -111,6 +119,24 @@ inline constexpr int kPeakChains = 12;
   /* d_bias[c] += sum over rows, in order, of d_dst[row * channels + c] */                         \
   KERNEL(bias_gradient, void,                                                                      \
          (std::int64_t rows, std::int64_t channels, const float* d_dst, float* d_bias))            \
+  /* sums[c] += sum over rows, in order, of src[row * columns + c] - center[c];                     \
+     squares[c] += sum of its squares */                                                           \
+  KERNEL(column_deviations, void,                                                                  \
+         (std::int64_t rows, std::int64_t columns, const float* src, const float* center,          \
+          float* sums, float* squares))                                                            \
+  /* dst[row * columns + c] = scale[c] * src[row * columns + c] + shift[c] */                      \
+  KERNEL(scale_shift, void,                                                                        \
+         (std::int64_t rows, std::int64_t columns, const float* scale, const float* shift,         \
+          const float* src, float* dst))                                                           \
+  /* sums[c] += sum over rows, in order, of d_dst[row * columns + c];                               \
+     products[c] += sum of d_dst * (src - center[c]) */                                            \
+  KERNEL(batch_norm_sums, void,                                                                    \
+         (std::int64_t rows, std::int64_t columns, const float* src, const float* center,          \
+          const float* d_dst, float* sums, float* products))                                       \
+  /* d_src = scale[c] * d_dst + slope[c] * (src - center[c]) + offset[c], row by row */             \
+  KERNEL(batch_norm_backward, void,                                                                \
+         (std::int64_t rows, std::int64_t columns, const BatchNormFactors& factors,                \
+          const float* src, const float* d_dst, float* d_src))                                     \
   /* dst = the window's maximum, argmax = its place kh * KW + kw in the window. The first of equal   \
      values wins. A NaN counts as largest, and of several the last. */                             \
   KERNEL(max_pool_forward, void,                                                                   \

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/kernels/batch_norm.hpp"
 #include "tilewise/simd/kernels/conv_pool.hpp"
 #include "tilewise/simd/kernels/dropout.hpp"
 #include "tilewise/simd/kernels/elementwise.hpp"

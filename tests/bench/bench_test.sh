@@ -41,10 +41,11 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   add/tilewise/33 relu_forward/tilewise/33 relu_backward/tilewise/33 dropout/tilewise/33 \
   adam_update/tilewise/33 sgd_update/tilewise/33 softmax/tilewise/3x10 softmax_backward/tilewise/3x10 \
   softmax_cross_entropy/tilewise/3x10 bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
-  transpose/tilewise/3x10 add_windows/tilewise/3x10 batch_assembly/tilewise/2x9; do
+  transpose/tilewise/3x10 add_windows/tilewise/3x10 column_deviations/tilewise/3x10 \
+  batch_norm_sums/tilewise/3x10 scale_shift/tilewise/3x10 batch_norm_backward/tilewise/3x10 batch_assembly/tilewise/2x9; do
   for threads in 1 2; do
     # These are called on one thread only.
-    if [[ $threads -gt 1 && $name =~ ^(bias_gradient|copy_matrix|transpose|add_windows)/ ]]; then continue; fi
+    if [[ $threads -gt 1 && $name =~ ^(bias_gradient|copy_matrix|transpose|add_windows|column_deviations|batch_norm_sums)/ ]]; then continue; fi
     grep -q "^$name/threads:$threads " out || fail "$name/threads:$threads was not run"
     grep -qF "\"name\": \"$name/threads:$threads\"" out.json || fail "$name/threads:$threads is not in the JSON"
   done

@@ -9,7 +9,12 @@
 
 #include "support/random_data.hpp"
 #include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/batch_normalization.hpp"
+#include "tilewise/layers/conv2d.hpp"
+#include "tilewise/layers/dense.hpp"
+#include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/model.hpp"
+#include "tilewise/layers/relu.hpp"
 #include "tilewise/train/networks.hpp"
 
 #if !defined(__has_feature)
@@ -66,9 +71,10 @@ namespace {
 
 class Training {
  public:
-  explicit Training(int threads, Profiler* profiler = nullptr)
+  explicit Training(int threads, Profiler* profiler = nullptr,
+                    const Sequential& network = mnist_convnet())
       : executor_(threads),
-        model_(mnist_convnet(), executor_, {.max_batch = 32, .profiler = profiler}),
+        model_(network, executor_, {.max_batch = 32, .profiler = profiler}),
         labels_(32, 3) {
     testing::fill_random(model_.input(), 1);
   }
@@ -102,6 +108,21 @@ TEST(AllocationTest, TheCounterCounts) {
 TEST(AllocationTest, SteadyStateStepAllocatesNothing) {
   if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
   Training training(1);
+  training.steps(2);
+  const std::int64_t before = allocations;
+  training.steps(5);
+  EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(AllocationTest, StepOfOtherLayersAllocatesNothing) {
+  if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
+  Sequential network({28, 28, 1});
+  network.add(Conv2D({.filters = 8, .strides = 2}))
+      .add(BatchNormalization())
+      .add(ReLU())
+      .add(Flatten())
+      .add(Dense({.units = 10}));
+  Training training(1, nullptr, network);
   training.steps(2);
   const std::int64_t before = allocations;
   training.steps(5);

@@ -73,6 +73,7 @@ void check_gradients(const Sequential& network, std::int64_t images, std::int64_
   EXPECT_NEAR(result.loss_sum / static_cast<double>(images), loss, tolerance * (1 + loss));
 
   for (std::size_t p = 0; p < values.size(); ++p) {
+    if (!model.parameters()[p].trainable()) continue;
     const auto count = static_cast<std::int64_t>(values[p].size());
     const std::int64_t stride = std::max<std::int64_t>(1, count / samples);
     std::vector<double> expected;
@@ -212,6 +213,18 @@ TEST(GradientTest, Dropout) {
   network.add(Dense({.units = 6}));
   network.add(Dropout(0.25));
   check_gradients(with_head(network), 3);
+}
+
+TEST(GradientTest, BatchNormalization) {
+  Sequential network({6, 5, 2});
+  network.add(BatchNormalization());
+  network.add(Conv2D({.filters = 5, .activation = Activation::relu}));
+  network.add(BatchNormalization({.epsilon = 0.01}));
+  network.add(Conv2D({.filters = 17, .kernel_size = 2, .activation = Activation::relu}));
+  network.add(BatchNormalization({.center = false}));
+  network.add(Dense({.units = 4, .activation = Activation::relu}));
+  network.add(BatchNormalization({.scale = false}));
+  check_gradients(with_head(network), 5, 24);
 }
 
 TEST(GradientTest, LayersBeforeTheFirstWeights) {

@@ -188,6 +188,44 @@ void bias_gradient(std::int64_t rows, std::int64_t channels, const T* d_dst, T* 
   for (std::int64_t i = 0; i < rows * channels; ++i) d_bias[i % channels] += d_dst[i];
 }
 
+/// Adds to sums and squares.
+template <class T>
+void column_deviations(std::int64_t rows, std::int64_t columns, const T* src, const T* center, T* sums,
+                       T* squares) {
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    const T off = src[i] - center[i % columns];
+    sums[i % columns] += off;
+    squares[i % columns] += off * off;
+  }
+}
+
+template <class T>
+void scale_shift(std::int64_t rows, std::int64_t columns, const T* scale, const T* shift, const T* src,
+                 T* dst) {
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    dst[i] = scale[i % columns] * src[i] + shift[i % columns];
+  }
+}
+
+/// Adds to sums and products.
+template <class T>
+void batch_norm_sums(std::int64_t rows, std::int64_t columns, const T* src, const T* center,
+                     const T* d_dst, T* sums, T* products) {
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    sums[i % columns] += d_dst[i];
+    products[i % columns] += d_dst[i] * (src[i] - center[i % columns]);
+  }
+}
+
+template <class T>
+void batch_norm_backward(std::int64_t rows, std::int64_t columns, const T* center, const T* scale,
+                         const T* slope, const T* offset, const T* src, const T* d_dst, T* d_src) {
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    const std::int64_t c = i % columns;
+    d_src[i] = scale[c] * d_dst[i] + (slope[c] * (src[i] - center[c]) + offset[c]);
+  }
+}
+
 /// The random number that decides whether an element is dropped.
 inline std::uint32_t dropout_bits(const simd::DropoutArgs& args, std::int64_t element) {
   const std::int64_t block = element / 64 * 16 + element % 32 / 2;

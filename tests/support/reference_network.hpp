@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/reference.hpp"
+#include "tilewise/layers/batch_normalization.hpp"
 #include "tilewise/layers/conv2d.hpp"
 #include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/dropout.hpp"
@@ -29,11 +30,62 @@ class Network {
       : parameters(std::move(values)), network_(network), seed_(seed) {}
 
   /// The output for image number `image` of a batch: logits if `stop_at_logits` and the network ends
-  /// in a softmax. With `training`, dropout drops what it drops in the first training step.
+  /// in a softmax. With `training`, dropout drops what it drops in the first training step, and a batch is
+  /// normalised by itself: it is all there is.
   Values forward(Values values, std::int64_t image, bool training, bool stop_at_logits) const {
+    return forward_batch({std::move(values)}, image, training, stop_at_logits)[0];
+  }
+
+  /// The same for a batch that begins with image number `first`.
+  std::vector<Values> forward_batch(std::vector<Values> batch, std::int64_t first, bool training,
+                                    bool stop_at_logits) const {
     std::size_t next = 0;  // parameter
     const auto& layers = network_.layers();
     for (std::size_t i = 0; i < layers.size(); ++i) {
+      const Layer* layer = layers[i].layer.get();
+      if (const auto* norm = dynamic_cast<const BatchNormalization*>(layer)) {
+        normalize(norm->options(), next, training, batch);
+      } else {
+        for (std::size_t n = 0; n < batch.size(); ++n) {
+          batch[n] = forward_layers(batch[n], i, i + 1, next, first + static_cast<std::int64_t>(n), training,
+                                    stop_at_logits);
+        }
+      }
+      next += layers[i].parameters.size();
+    }
+    return batch;
+  }
+
+  /// Mean loss over a batch of images, laid out one after the other.
+  double loss(std::span<const float> images, std::span<const std::int32_t> labels,
+              bool training) const {
+    const auto size = static_cast<std::size_t>(network_.input_shape().elements());
+    std::vector<Values> batch;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const auto image = images.subspan(i * size, size);
+      batch.emplace_back(image.begin(), image.end());
+    }
+    const std::vector<Values> outputs = forward_batch(std::move(batch), 0, training, true);
+    double sum = 0;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const Values& logits = outputs[i];
+      double image_loss = 0;
+      Values d_logits(logits.size());
+      softmax_cross_entropy(1, static_cast<std::int64_t>(logits.size()), logits.data(), &labels[i],
+                            1.0, &image_loss, d_logits.data());
+      sum += image_loss;
+    }
+    return sum / static_cast<double>(labels.size());
+  }
+
+  std::vector<Values> parameters;
+
+ private:
+  /// Layers [begin, end), which treat each image by itself, for one; `next`: the first of their parameters.
+  Values forward_layers(Values values, std::size_t begin, std::size_t end, std::size_t next,
+                        std::int64_t image, bool training, bool stop_at_logits) const {
+    const auto& layers = network_.layers();
+    for (std::size_t i = begin; i < end; ++i) {
       const Layer* layer = layers[i].layer.get();
       const bool last = i + 1 == layers.size();
       if (const auto* conv = dynamic_cast<const Conv2D*>(layer)) {
@@ -76,27 +128,38 @@ class Network {
     return values;
   }
 
-  /// Mean loss over a batch of images, laid out one after the other.
-  double loss(std::span<const float> images, std::span<const std::int32_t> labels,
-              bool training) const {
-    const auto size = static_cast<std::size_t>(network_.input_shape().elements());
-    double sum = 0;
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      const auto image = images.subspan(i * size, size);
-      const Values logits = forward({image.begin(), image.end()}, static_cast<std::int64_t>(i),
-                                    training, true);
-      double image_loss = 0;
-      Values d_logits(logits.size());
-      softmax_cross_entropy(1, static_cast<std::int64_t>(logits.size()), logits.data(), &labels[i],
-                            1.0, &image_loss, d_logits.data());
-      sum += image_loss;
+  /// Batch normalisation with the parameters from number `next` on.
+  void normalize(const BatchNormalizationOptions& options, std::size_t next, bool training,
+                 std::vector<Values>& batch) const {
+    const Values* const gamma = options.scale ? &parameters[next++] : nullptr;
+    const Values* const beta = options.center ? &parameters[next++] : nullptr;
+    const std::size_t channels = parameters[next].size();
+    for (std::size_t c = 0; c < channels; ++c) {
+      double mean = parameters[next][c], variance = parameters[next + 1][c];
+      if (training) {
+        double count = 0;
+        mean = variance = 0;
+        for (const Values& image : batch) {
+          for (std::size_t i = c; i < image.size(); i += channels, ++count) mean += image[i];
+        }
+        mean /= count;
+        for (const Values& image : batch) {
+          for (std::size_t i = c; i < image.size(); i += channels) {
+            variance += (image[i] - mean) * (image[i] - mean);
+          }
+        }
+        variance /= count;
+      }
+      for (Values& image : batch) {
+        for (std::size_t i = c; i < image.size(); i += channels) {
+          image[i] = (image[i] - mean) / std::sqrt(variance + options.epsilon) *
+                         (gamma == nullptr ? 1 : (*gamma)[c]) +
+                     (beta == nullptr ? 0 : (*beta)[c]);
+        }
+      }
     }
-    return sum / static_cast<double>(labels.size());
   }
 
-  std::vector<Values> parameters;
-
- private:
   static Values activate(Activation activation, const Values& values, std::int64_t classes,
                          bool keep_logits) {
     if (activation == Activation::linear || keep_logits) return values;
