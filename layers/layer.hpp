@@ -9,6 +9,8 @@
 
 namespace tilewise {
 
+class Sequential;
+
 /// The description of one layer: options, shapes and parameters, but no memory and no state. Shapes
 /// are those of one image or sample, without the batch.
 class Layer {
@@ -42,6 +44,14 @@ class Layer {
     static_cast<void>(dst);
     return input;
   }
+
+  /// The networks that the layer is made of, if it is, in the order of their parameters; they live as long
+  /// as the layer does.
+  struct Branch {
+    std::string_view name;  ///< "main"
+    const Sequential* network;
+  };
+  virtual std::vector<Branch> branches() const { return {}; }
 
   /// Appends the steps that execute the layer; none for a layer that only renames axes.
   virtual void append_steps(const StepContext& context, Steps& steps) const = 0;

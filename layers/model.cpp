@@ -128,7 +128,11 @@ void Model::book_memory() {
       if (!segment.whole_batch) most = std::max(most, steps_[i]->src_size() + steps_[i]->dst_size());
       const bool kept =
           !inside || steps_[i]->backward_reads_dst() || steps_[i + 1]->backward_reads_src();
-      activations_.push_back(kept ? Tensor(Shape{batch, steps_[i]->dst_size()}) : Tensor());
+      float* place = steps_[i]->own_dst();
+      if (kept && place == nullptr) {
+        place = activations_.emplace_back(Shape{batch, steps_[i]->dst_size()}).data();
+      }
+      kept_.push_back(place);
       if (inside) chunk_buffer_floats_ = std::max(chunk_buffer_floats_, steps_[i]->dst_size());
     }
   }
@@ -239,13 +243,13 @@ Chunk Model::whole_batch(std::int64_t images) {
 
 /// What `step` reads and writes for a chunk, where that is kept for the whole batch; null otherwise.
 const float* Model::kept_src(std::size_t step, const Chunk& chunk) const {
-  const Tensor& src = step == 0 ? input_ : activations_[step - 1];
-  return src.size() == 0 ? nullptr : src.data() + chunk.first * (src.size() / options_.max_batch);
+  if (step > 0) return kept_dst(step - 1, chunk);
+  return input_.data() + chunk.first * network_.input_shape().elements();
 }
 
-float* Model::kept_dst(std::size_t step, const Chunk& chunk) {
-  Tensor& dst = activations_[step];
-  return dst.size() == 0 ? nullptr : dst.data() + chunk.first * steps_[step]->dst_size();
+float* Model::kept_dst(std::size_t step, const Chunk& chunk) const {
+  float* const dst = kept_[step];
+  return dst == nullptr ? nullptr : dst + chunk.first * steps_[step]->dst_size();
 }
 
 float* Model::chunk_buffer(std::size_t step, int worker) {

@@ -23,6 +23,8 @@ class Sequential {
 
     std::int64_t parameter_count() const;
     std::int64_t trainable_count() const;
+    /// The layer itself and those in its branches.
+    std::uint32_t layer_count() const;
   };
 
   /// `input` is the shape of one sample, (height, width, channels) for images.
@@ -50,11 +52,14 @@ class Sequential {
   double forward_flops() const;
   double training_flops() const;
 
-  /// A table in the form of Keras's model.summary(): layer (type), output shape, parameters.
+  /// A table in the form of Keras's model.summary(): layer (type), output shape, parameters. The layers of
+  /// branches, whose parameters their layer counts, too, stand below it, indented.
   std::string summary() const;
 
  private:
   std::string unique_name(std::string_view stem) const;
+  /// Of the passes in training_flops() that make gradients which no parameter needs.
+  double needless_flops() const;
 
   Shape input_;
   std::vector<Entry> layers_;

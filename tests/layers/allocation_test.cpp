@@ -15,6 +15,7 @@
 #include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/model.hpp"
 #include "tilewise/layers/relu.hpp"
+#include "tilewise/layers/residual.hpp"
 #include "tilewise/train/networks.hpp"
 
 #if !defined(__has_feature)
@@ -119,7 +120,11 @@ TEST(AllocationTest, StepOfOtherLayersAllocatesNothing) {
   Sequential network({28, 28, 1});
   network.add(Conv2D({.filters = 8, .strides = 2}))
       .add(BatchNormalization())
-      .add(ReLU())
+      .add(ReLU());
+  Sequential main(network.output_shape()), shortcut(network.output_shape());
+  main.add(Conv2D({.filters = 8, .strides = 2})).add(BatchNormalization());
+  shortcut.add(Conv2D({.filters = 8, .kernel_size = 2, .strides = 2})).add(BatchNormalization());
+  network.add(Residual(main, shortcut))
       .add(Flatten())
       .add(Dense({.units = 10}));
   Training training(1, nullptr, network);

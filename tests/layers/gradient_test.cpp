@@ -10,6 +10,7 @@
 #include "support/roundings.hpp"
 #include "support/tolerance.hpp"
 #include "tilewise/layers/model.hpp"
+#include "tilewise/layers/residual.hpp"
 #include "tilewise/train/networks.hpp"
 
 namespace tilewise {
@@ -225,6 +226,59 @@ TEST(GradientTest, BatchNormalization) {
   network.add(Dense({.units = 4, .activation = Activation::relu}));
   network.add(BatchNormalization({.scale = false}));
   check_gradients(with_head(network), 5, 24);
+}
+
+// Behind the activation: a bias right before normalisation has no effect.
+Sequential residual_branch(const Shape& input, std::int64_t filters, std::int64_t strides) {
+  Sequential branch(input);
+  branch.add(Conv2D({.filters = 6, .strides = strides, .padding = Padding::same, .activation = Activation::relu}))
+      .add(BatchNormalization())
+      .add(Dropout(0.25))
+      .add(Conv2D({.filters = filters, .padding = Padding::same}));
+  return branch;
+}
+
+TEST(GradientTest, ResidualWithIdentity) {
+  Sequential network({5, 4, 3});
+  network.add(Residual(residual_branch({5, 4, 3}, 3, 1)));  // the first layer
+  network.add(ReLU());
+  network.add(Residual(residual_branch({5, 4, 3}, 3, 1)));
+  check_gradients(with_head(network), 5, 24);
+  network.add(Flatten()).add(Dense({.units = 4}));
+  Sequential last({4});
+  last.add(Dense({.units = 7, .activation = Activation::relu})).add(Dense({.units = 4}));
+  network.add(Residual(last));
+  check_gradients(network, 5, 12);
+}
+
+TEST(GradientTest, ResidualWithShortcut) {
+  Sequential network({7, 6, 2});
+  for (const bool first : {true, false}) {
+    if (!first) network.add(Conv2D({.filters = 2, .kernel_size = 1}));
+    const Shape& input = network.output_shape();
+    Sequential shortcut(input);
+    shortcut.add(Conv2D({.filters = 5, .kernel_size = 1, .strides = 2}));
+    if (!first) shortcut.add(Dropout(0.5));
+    network.add(Residual(residual_branch(input, 5, 2), shortcut));
+    check_gradients(with_head(network), 4, 24);
+  }
+}
+
+// Branches of layers that make corners, are rewritten into one step, or are no steps at all.
+TEST(GradientTest, ResidualsInResiduals) {
+  Sequential inner({11, 11, 2}), inner_shortcut({11, 11, 2});
+  inner.add(MaxPool2D()).add(Conv2D({.filters = 4, .kernel_size = 1}));
+  inner_shortcut.add(Conv2D({.filters = 4, .padding = Padding::same, .activation = Activation::relu}))
+      .add(MaxPool2D());
+  Sequential main({11, 11, 2}), shortcut({11, 11, 2});
+  main.add(Residual(inner, inner_shortcut)).add(Residual(residual_branch({5, 5, 4}, 4, 1))).add(Flatten());
+  shortcut.add(Conv2D({.filters = 25, .kernel_size = 7, .activation = Activation::relu}))
+      .add(MaxPool2D({.pool_size = 2}))
+      .add(Flatten());
+  Sequential network({11, 11, 2});
+  network.add(Residual(main, shortcut));
+  check_gradients(with_head(network), 3, 24);
+  check_gradients(with_head(network), 3, 16, {.skip_unread = false, .fuse_pooling = false});
 }
 
 TEST(GradientTest, LayersBeforeTheFirstWeights) {

@@ -45,6 +45,8 @@ class Network {
       const Layer* layer = layers[i].layer.get();
       if (const auto* norm = dynamic_cast<const BatchNormalization*>(layer)) {
         normalize(norm->options(), next, training, batch);
+      } else if (!layer->branches().empty()) {
+        batch = add_branches(*layer, i, next, batch, first, training);
       } else {
         for (std::size_t n = 0; n < batch.size(); ++n) {
           batch[n] = forward_layers(batch[n], i, i + 1, next, first + static_cast<std::int64_t>(n), training,
@@ -115,7 +117,7 @@ class Network {
         max_pool_forward(g, values.data(), out.data(), argmax.data());
         values = out;
       } else if (const auto* dropout_layer = dynamic_cast<const Dropout*>(layer)) {
-        if (training) values = drop(*dropout_layer, values, image, static_cast<std::uint32_t>(i));
+        if (training) values = drop(*dropout_layer, values, image, layer_index(i));
       } else if (dynamic_cast<const ReLU*>(layer) != nullptr) {
         values = activate(Activation::relu, values, 1, false);
       } else if (dynamic_cast<const Softmax*>(layer) != nullptr) {
@@ -126,6 +128,41 @@ class Network {
       }
     }
     return values;
+  }
+
+  /// The sum of the branches, or of the only branch and the input, of layer number `index`, whose parameters
+  /// are those from number `next` on.
+  std::vector<Values> add_branches(const Layer& layer, std::size_t index, std::size_t next,
+                                   const std::vector<Values>& batch, std::int64_t first,
+                                   bool training) const {
+    const auto branches = layer.branches();
+    std::vector<Values> sum = branches.size() == 1 ? batch : std::vector<Values>();
+    std::uint32_t first_layer = layer_index(index) + 1;
+    for (const auto& branch : branches) {
+      std::vector<Values> own;
+      for (const auto& entry : branch.network->layers()) {
+        for (std::size_t p = 0; p < entry.parameters.size(); ++p) own.push_back(parameters[next++]);
+      }
+      Network network(*branch.network, std::move(own), seed_);
+      network.first_layer_ = first_layer;
+      first_layer = network.layer_index(branch.network->layers().size());
+      const std::vector<Values> outputs = network.forward_batch(batch, first, training, false);
+      if (sum.empty()) {
+        sum = outputs;
+        continue;
+      }
+      for (std::size_t n = 0; n < sum.size(); ++n) {
+        for (std::size_t i = 0; i < sum[n].size(); ++i) sum[n][i] += outputs[n][i];
+      }
+    }
+    return sum;
+  }
+
+  /// The number of a layer of this network among those of the whole model, as dropout counts them.
+  std::uint32_t layer_index(std::size_t i) const {
+    std::uint32_t index = first_layer_;
+    for (std::size_t before = 0; before < i; ++before) index += network_.layers()[before].layer_count();
+    return index;
   }
 
   /// Batch normalisation with the parameters from number `next` on.
@@ -190,6 +227,7 @@ class Network {
 
   Sequential network_;
   std::uint64_t seed_;
+  std::uint32_t first_layer_ = 0;
 };
 
 }  // namespace tilewise::reference
