@@ -42,6 +42,19 @@ std::vector<Case> cases(const Shape& shape, const ConvProblem& p) {
   return result;
 }
 
+std::vector<Case> cases(const Shape& shape, const DepthwiseProblem& p) {
+  const simd::ConvShape& s = p.shape;
+  const double memory = floats({p.batch * s.src_size(), p.wei_size(), p.batch * s.dst_size()});
+  const double work =
+      2.0 * s.multiply_adds() / static_cast<double>(s.ic) * static_cast<double>(p.batch);
+  std::vector<Case> result;
+  for (const char* operation : {"depthwise_forward", "depthwise_backward_data", "depthwise_backward_weights"}) {
+    result.push_back({.operation = operation, .shape = shape, .flops = work, .bytes = memory,
+                      .one_thread = true});
+  }
+  return result;
+}
+
 /// Work is that of the convolution's passes: what is skipped counts, too.
 std::vector<Case> cases(const Shape& shape, const PooledConvProblem& p) {
   const simd::ConvShape& s = p.shape;
@@ -138,6 +151,46 @@ std::vector<float> expected(const Case& c, const ConvProblem& p) {
       reference::conv_backward_weights(s, image, gradient, result.data());
     } else {
       reference::conv_backward_data(s, gradient, wei.data(), result.data() + i * s.src_size());
+    }
+  }
+  return result;
+}
+
+std::vector<float> expected(const Case& c, const DepthwiseProblem& p) {
+  const simd::ConvShape& s = p.shape;
+  // Channel by channel: a dense convolution would take as many times as long.
+  simd::ConvShape one = s;
+  one.ic = one.oc = 1;
+  const std::vector<float> src = operand(c, 0, p.batch * s.src_size());
+  const std::vector<float> wei = operand(c, 1, p.wei_size());
+  const std::vector<float> bias = operand(c, 2, s.oc);
+  const std::vector<float> d_dst = operand(c, 3, p.batch * s.dst_size());
+  const bool forward = c.operation == "depthwise_forward";
+  const bool to_weights = c.operation == "depthwise_backward_weights";
+  std::vector<float> result(forward ? d_dst.size() : to_weights ? wei.size() : src.size());
+  const auto channel = [&](const std::vector<float>& all, std::int64_t first, std::int64_t size,
+                           std::int64_t ch) {
+    std::vector<float> plane;
+    for (std::int64_t i = 0; i < size; ++i) plane.push_back(all[static_cast<std::size_t>(first + i * s.ic + ch)]);
+    return plane;
+  };
+  for (std::int64_t i = 0; i < p.batch * s.ic; ++i) {
+    const std::int64_t n = i / s.ic, ch = i % s.ic;
+    const auto image = channel(src, n * s.src_size(), one.src_size(), ch);
+    const auto gradient = channel(d_dst, n * s.dst_size(), one.dst_size(), ch);
+    const auto filter = channel(wei, 0, one.wei_size(), ch);
+    const std::int64_t first = forward ? n * s.dst_size() : to_weights ? 0 : n * s.src_size();
+    auto out = channel(result, first, forward ? one.dst_size() : to_weights ? one.wei_size() : one.src_size(), ch);
+    if (forward) {
+      reference::conv_forward(one, image.data(), filter.data(), &bias[static_cast<std::size_t>(ch)],
+                              -std::numeric_limits<float>::infinity(), out.data());
+    } else if (to_weights) {
+      reference::conv_backward_weights(one, image.data(), gradient.data(), out.data());
+    } else {
+      reference::conv_backward_data(one, gradient.data(), filter.data(), out.data());
+    }
+    for (std::size_t j = 0; j < out.size(); ++j) {
+      result[static_cast<std::size_t>(first + ch) + j * static_cast<std::size_t>(s.ic)] = out[j];
     }
   }
   return result;

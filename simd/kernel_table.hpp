@@ -73,6 +73,25 @@ struct ConvPoolArgs {
   const std::int32_t* picked = nullptr;  ///< and argmax
 };
 
+/// A tap of a depthwise convolution along one axis: how much further on it reads, and lies itself.
+struct DepthwiseTap {
+  std::int64_t src, wei;
+};
+/// A run of pixels of a depthwise convolution that the same taps make: those in rows x columns, tap (r, t)
+/// from src[rows[r].src + columns[t].src] and wei[rows[r].wei + columns[t].wei].
+struct DepthwiseArgs {
+  const float* src = nullptr;
+  std::int64_t src_step = 0, dst_step = 0;  ///< from one pixel to the next
+  std::int64_t pixels = 0, channels = 0;
+  const DepthwiseTap* rows = nullptr;
+  const DepthwiseTap* columns = nullptr;
+  std::int64_t row_count = 0, column_count = 0;
+  const float* wei = nullptr;
+  const float* bias = nullptr;  ///< (channels), or null for none
+  float floor = 0;              ///< 0 is ReLU, -infinity none
+  float* dst = nullptr;
+};
+
 /// Independent multiply-add chains of the fma_peak kernel.
 inline constexpr int kPeakChains = 12;
 
@@ -147,6 +166,11 @@ inline constexpr int kPeakChains = 12;
   /* d_wei(tap, channel) += sum over windows, in order, of d_dst * src of the tap of the pixel that  \
      was picked */                                                                                 \
   KERNEL(conv_pool_weights, void, (const ConvPoolArgs& args, float* d_wei))                        \
+  /* dst(pixel, c) = max(floor, bias(c) + sum over taps, in order, of src(tap of the pixel, c) *     \
+     wei(tap, c)); NaN stays NaN */                                                                \
+  KERNEL(depthwise, void, (const DepthwiseArgs& args))                                             \
+  /* d_wei(tap, c) += sum over pixels, in order, of src(tap of the pixel, c) * d_dst(pixel, c) */  \
+  KERNEL(depthwise_weights, void, (const DepthwiseArgs& args, const float* d_dst, float* d_wei))   \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
          (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \

@@ -15,6 +15,9 @@ class Tilewise final : public Library {
     operations_["pooled_conv_forward"] = pooled_conv_forward;
     operations_["pooled_conv_backward_data"] = pooled_conv_backward_data;
     operations_["pooled_conv_backward_weights"] = pooled_conv_backward_weights;
+    operations_["depthwise_forward"] = depthwise;
+    operations_["depthwise_backward_data"] = depthwise;
+    operations_["depthwise_backward_weights"] = depthwise;
   }
 
   std::string name() const override { return "tilewise"; }

@@ -303,6 +303,8 @@ struct OperationOf {
   static constexpr const char* scale_shift = "scale_shift";
   static constexpr const char* batch_norm_sums = "batch_norm_sums";
   static constexpr const char* batch_norm_backward = "batch_norm_backward";
+  static constexpr const char* depthwise = "depthwise_forward";
+  static constexpr const char* depthwise_weights = "depthwise_backward_weights";
   static constexpr const char* max_pool_forward = "max_pool_forward";
   static constexpr const char* max_pool_backward = "max_pool_backward";
   static constexpr const char* dropout = "dropout";

@@ -25,6 +25,7 @@ cat >shapes.txt <<'SHAPES'
 
 gemm NT 5x7x3   # another comment
   conv   n2ic3ih6iw5oc4kh3kw2s2pt1pr1
+depthwise n2ic3ih6iw5kh3kw2s2pt1pr1
 max_pool n2c3ih5iw5kh2kw2
 vector 33
 matrix 3x10
@@ -37,6 +38,8 @@ expect 0 gemm/tilewise/NT/5x7x3/threads:1 --shapes shapes.txt "${fast[@]}" --ben
 for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   conv_backward_data/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   conv_backward_weights/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
+  depthwise_forward/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 depthwise_backward_data/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 \
+  depthwise_backward_weights/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 \
   max_pool_forward/tilewise/n2c3ih5iw5kh2kw2 max_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
   add/tilewise/33 relu_forward/tilewise/33 relu_backward/tilewise/33 dropout/tilewise/33 \
   adam_update/tilewise/33 sgd_update/tilewise/33 softmax/tilewise/3x10 softmax_backward/tilewise/3x10 \
@@ -45,7 +48,7 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   batch_norm_sums/tilewise/3x10 scale_shift/tilewise/3x10 batch_norm_backward/tilewise/3x10 batch_assembly/tilewise/2x9; do
   for threads in 1 2; do
     # These are called on one thread only.
-    if [[ $threads -gt 1 && $name =~ ^(bias_gradient|copy_matrix|transpose|add_windows|column_deviations|batch_norm_sums)/ ]]; then continue; fi
+    if [[ $threads -gt 1 && $name =~ ^(bias_gradient|copy_matrix|transpose|add_windows|depthwise_[a-z_]+|column_deviations|batch_norm_sums)/ ]]; then continue; fi
     grep -q "^$name/threads:$threads " out || fail "$name/threads:$threads was not run"
     grep -qF "\"name\": \"$name/threads:$threads\"" out.json || fail "$name/threads:$threads is not in the JSON"
   done

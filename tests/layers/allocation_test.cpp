@@ -12,6 +12,7 @@
 #include "tilewise/layers/batch_normalization.hpp"
 #include "tilewise/layers/conv2d.hpp"
 #include "tilewise/layers/dense.hpp"
+#include "tilewise/layers/depthwise_conv2d.hpp"
 #include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/model.hpp"
 #include "tilewise/layers/relu.hpp"
@@ -123,7 +124,9 @@ TEST(AllocationTest, StepOfOtherLayersAllocatesNothing) {
       .add(ReLU());
   Sequential main(network.output_shape()), shortcut(network.output_shape());
   main.add(Conv2D({.filters = 8, .strides = 2})).add(BatchNormalization());
-  shortcut.add(Conv2D({.filters = 8, .kernel_size = 2, .strides = 2})).add(BatchNormalization());
+  shortcut.add(DepthwiseConv2D({.padding = Padding::same}))
+      .add(Conv2D({.filters = 8, .kernel_size = 2, .strides = 2, .groups = 4}))
+      .add(BatchNormalization());
   network.add(Residual(main, shortcut))
       .add(Flatten())
       .add(Dense({.units = 10}));

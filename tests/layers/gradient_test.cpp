@@ -136,6 +136,25 @@ TEST(GradientTest, ConvSameStridedAndDilated) {
   check_gradients(with_head(network), 2);
 }
 
+TEST(GradientTest, ConvInGroups) {
+  Sequential network({7, 8, 4});
+  network.add(Conv2D({.filters = 6, .strides = {1, 2}, .padding = Padding::same, .groups = 2,
+                      .activation = Activation::relu}));
+  network.add(Conv2D({.filters = 6, .kernel_size = 2, .groups = 3}));
+  network.add(MaxPool2D());  // a corner
+  check_gradients(with_head(network), 4);
+}
+
+TEST(GradientTest, DepthwiseConv) {
+  Sequential network({9, 8, 3});
+  network.add(DepthwiseConv2D({.padding = Padding::same, .activation = Activation::relu}));
+  network.add(DepthwiseConv2D({.kernel_size = {3, 2}, .strides = 2, .padding = Padding::same,
+                               .depth_multiplier = 6}));
+  network.add(DepthwiseConv2D({.kernel_size = 2, .padding = Padding::same, .dilation_rate = 2}));
+  network.add(MaxPool2D());
+  check_gradients(with_head(network), 4);
+}
+
 TEST(GradientTest, ConvWithSoftmaxActivation) {
   Sequential network({4, 4, 2});
   network.add(Conv2D({.filters = 3, .activation = Activation::softmax}));

@@ -97,6 +97,20 @@ void conv_backward_weights(const simd::ConvShape& shape, const T* src, const T* 
   });
 }
 
+/// The filters of a dense convolution that does what one in groups does, from its filters (kh, kw, ic / groups,
+/// oc): zero for channels of other groups. A depthwise convolution has a group for each channel.
+template <class T>
+std::vector<T> dense_filters(const simd::ConvShape& s, std::int64_t groups, const std::vector<T>& grouped) {
+  std::vector<T> wei(static_cast<std::size_t>(s.wei_size()));
+  const std::int64_t group_ic = s.ic / groups, group_oc = s.oc / groups;
+  for (std::size_t i = 0; i < grouped.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    const std::int64_t oc = at % s.oc, ic = oc / group_oc * group_ic + at / s.oc % group_ic;
+    wei[static_cast<std::size_t>((at / s.oc / group_ic * s.ic + ic) * s.oc + oc)] = grouped[i];
+  }
+  return wei;
+}
+
 /// The first of equal values wins. A NaN counts as largest, and of several the last.
 template <class T>
 void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,

@@ -12,6 +12,7 @@
 #include "tilewise/layers/batch_normalization.hpp"
 #include "tilewise/layers/conv2d.hpp"
 #include "tilewise/layers/dense.hpp"
+#include "tilewise/layers/depthwise_conv2d.hpp"
 #include "tilewise/layers/dropout.hpp"
 #include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/max_pool2d.hpp"
@@ -93,10 +94,19 @@ class Network {
       if (const auto* conv = dynamic_cast<const Conv2D*>(layer)) {
         const simd::ConvShape shape = conv->conv_shape(layers[i].input);
         Values out(static_cast<std::size_t>(shape.dst_size()));
-        conv_forward(shape, values.data(), parameters[next].data(), parameters[next + 1].data(),
+        const Values wei = dense_filters(shape, conv->options().groups, parameters[next]);
+        conv_forward(shape, values.data(), wei.data(), parameters[next + 1].data(),
                      -std::numeric_limits<double>::infinity(), out.data());
         next += 2;
         values = activate(conv->options().activation, out, shape.oc, false);
+      } else if (const auto* depthwise = dynamic_cast<const DepthwiseConv2D*>(layer)) {
+        const simd::ConvShape shape = depthwise->conv_shape(layers[i].input);
+        Values out(static_cast<std::size_t>(shape.dst_size()));
+        const Values wei = dense_filters(shape, shape.ic, parameters[next]);
+        conv_forward(shape, values.data(), wei.data(), parameters[next + 1].data(),
+                     -std::numeric_limits<double>::infinity(), out.data());
+        next += 2;
+        values = activate(depthwise->options().activation, out, shape.oc, false);
       } else if (const auto* dense = dynamic_cast<const Dense*>(layer)) {
         const std::int64_t units = dense->options().units;
         const auto features = static_cast<std::int64_t>(parameters[next].size()) / units;
