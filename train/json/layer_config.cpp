@@ -15,9 +15,11 @@ struct Name {
   T value;
 };
 
-constexpr Name<Activation> kActivations[] = {{"linear", Activation::linear},
-                                             {"relu", Activation::relu},
-                                             {"softmax", Activation::softmax}};
+constexpr Name<Activation> kActivations[] = {
+    {"linear", Activation::linear},   {"relu", Activation::relu}, {"leaky_relu", Activation::leaky_relu},
+    {"elu", Activation::elu},         {"gelu", Activation::gelu}, {"silu", Activation::silu},
+    {"sigmoid", Activation::sigmoid}, {"tanh", Activation::tanh}, {"softmax", Activation::softmax},
+    {"swish", Activation::silu}};
 
 constexpr Name<Padding> kPaddings[] = {{"valid", Padding::valid}, {"same", Padding::same}};
 

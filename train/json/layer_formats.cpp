@@ -9,10 +9,16 @@
 #include "tilewise/layers/conv2d.hpp"
 #include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/dropout.hpp"
+#include "tilewise/layers/elu.hpp"
 #include "tilewise/layers/flatten.hpp"
+#include "tilewise/layers/gelu.hpp"
+#include "tilewise/layers/leaky_relu.hpp"
 #include "tilewise/layers/max_pool2d.hpp"
 #include "tilewise/layers/relu.hpp"
+#include "tilewise/layers/sigmoid.hpp"
+#include "tilewise/layers/silu.hpp"
 #include "tilewise/layers/softmax.hpp"
+#include "tilewise/layers/tanh.hpp"
 #include "tilewise/train/json/layer_config.hpp"
 
 namespace tilewise::json {
@@ -30,8 +36,8 @@ constexpr auto conv2d = [](auto& config, Conv2DOptions& options) {
   config.only("groups", 1);
   config.option("activation", options.activation);
   config.only("use_bias", true);
-  config.only("kernel_initializer", Initializer::glorot_uniform);
-  config.only("bias_initializer", Initializer::zeros);
+  config.only("kernel_initializer", Initializer(Initializer::glorot_uniform));
+  config.only("bias_initializer", Initializer(Initializer::zeros));
   config.only("kernel_regularizer", nullptr);
   config.only("bias_regularizer", nullptr);
   config.only("activity_regularizer", nullptr);
@@ -52,8 +58,8 @@ constexpr auto dense = [](auto& config, DenseOptions& options) {
   config.option("units", options.units, Presence::required);
   config.option("activation", options.activation);
   config.only("use_bias", true);
-  config.only("kernel_initializer", Initializer::glorot_uniform);
-  config.only("bias_initializer", Initializer::zeros);
+  config.only("kernel_initializer", Initializer(Initializer::glorot_uniform));
+  config.only("bias_initializer", Initializer(Initializer::zeros));
   config.only("kernel_regularizer", nullptr);
   config.only("bias_regularizer", nullptr);
   config.only("kernel_constraint", nullptr);
@@ -86,6 +92,12 @@ std::shared_ptr<const Layer> read_activation(ConfigReader& config) {
   switch (activation) {
     case Activation::linear: break;
     case Activation::relu: return std::make_shared<const ReLU>();
+    case Activation::leaky_relu: return std::make_shared<const LeakyReLU>(LeakyReLUOptions{.negative_slope = 0.2});
+    case Activation::elu: return std::make_shared<const ELU>();
+    case Activation::gelu: return std::make_shared<const GELU>();
+    case Activation::silu: return std::make_shared<const SiLU>();
+    case Activation::sigmoid: return std::make_shared<const Sigmoid>();
+    case Activation::tanh: return std::make_shared<const Tanh>();
     case Activation::softmax: return std::make_shared<const Softmax>();
   }
   return nullptr;
