@@ -42,6 +42,19 @@ std::vector<Case> cases(const Shape& shape, const ConvProblem& p) {
   return result;
 }
 
+std::vector<Case> cases(const Shape& shape, const DepthwiseProblem& p) {
+  const simd::ConvShape& s = p.shape;
+  const double memory = floats({p.batch * s.src_size(), p.wei_size(), p.batch * s.dst_size()});
+  const double work =
+      2.0 * s.multiply_adds() / static_cast<double>(s.ic) * static_cast<double>(p.batch);
+  std::vector<Case> result;
+  for (const char* operation : {"depthwise_forward", "depthwise_backward_data", "depthwise_backward_weights"}) {
+    result.push_back({.operation = operation, .shape = shape, .flops = work, .bytes = memory,
+                      .one_thread = true});
+  }
+  return result;
+}
+
 /// Work is that of the convolution's passes: what is skipped counts, too.
 std::vector<Case> cases(const Shape& shape, const PooledConvProblem& p) {
   const simd::ConvShape& s = p.shape;
@@ -114,8 +127,12 @@ std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
   std::vector<Case> result = {memory_case("copy_matrix", shape, 2 * array, 0, p.size()),
                               memory_case("transpose", shape, 2 * array, 0, p.size()),
                               memory_case("add_windows", shape, 3 * array, 1, p.size()),
-                              memory_case("bias_gradient", shape, array, 1, p.size())};
+                              memory_case("bias_gradient", shape, array, 1, p.size()),
+                              memory_case("column_deviations", shape, array, 4, p.size()),
+                              memory_case("batch_norm_sums", shape, 2 * array, 4, p.size())};
   for (Case& c : result) c.one_thread = true;
+  result.push_back(memory_case("scale_shift", shape, 2 * array, 2, p.size(), kRounding));
+  result.push_back(memory_case("batch_norm_backward", shape, 3 * array, 5, p.size(), kRounding));
   result.push_back(memory_case("softmax", shape, 2 * array, 5, p.size(), kRounding));
   result.push_back(memory_case("softmax_backward", shape, 3 * array, 4, p.size(), kRounding));
   result.push_back(memory_case("softmax_cross_entropy", shape, 2 * array, 6, p.size(), kRounding));
@@ -160,6 +177,46 @@ std::vector<float> expected(const Case& c, const ConvProblem& p) {
       reference::conv_backward_weights(s, image, gradient, result.data());
     } else {
       reference::conv_backward_data(s, gradient, wei.data(), result.data() + i * s.src_size());
+    }
+  }
+  return result;
+}
+
+std::vector<float> expected(const Case& c, const DepthwiseProblem& p) {
+  const simd::ConvShape& s = p.shape;
+  // Channel by channel: a dense convolution would take as many times as long.
+  simd::ConvShape one = s;
+  one.ic = one.oc = 1;
+  const std::vector<float> src = operand(c, 0, p.batch * s.src_size());
+  const std::vector<float> wei = operand(c, 1, p.wei_size());
+  const std::vector<float> bias = operand(c, 2, s.oc);
+  const std::vector<float> d_dst = operand(c, 3, p.batch * s.dst_size());
+  const bool forward = c.operation == "depthwise_forward";
+  const bool to_weights = c.operation == "depthwise_backward_weights";
+  std::vector<float> result(forward ? d_dst.size() : to_weights ? wei.size() : src.size());
+  const auto channel = [&](const std::vector<float>& all, std::int64_t first, std::int64_t size,
+                           std::int64_t ch) {
+    std::vector<float> plane;
+    for (std::int64_t i = 0; i < size; ++i) plane.push_back(all[static_cast<std::size_t>(first + i * s.ic + ch)]);
+    return plane;
+  };
+  for (std::int64_t i = 0; i < p.batch * s.ic; ++i) {
+    const std::int64_t n = i / s.ic, ch = i % s.ic;
+    const auto image = channel(src, n * s.src_size(), one.src_size(), ch);
+    const auto gradient = channel(d_dst, n * s.dst_size(), one.dst_size(), ch);
+    const auto filter = channel(wei, 0, one.wei_size(), ch);
+    const std::int64_t first = forward ? n * s.dst_size() : to_weights ? 0 : n * s.src_size();
+    auto out = channel(result, first, forward ? one.dst_size() : to_weights ? one.wei_size() : one.src_size(), ch);
+    if (forward) {
+      reference::conv_forward(one, image.data(), filter.data(), &bias[static_cast<std::size_t>(ch)],
+                              -std::numeric_limits<float>::infinity(), out.data());
+    } else if (to_weights) {
+      reference::conv_backward_weights(one, image.data(), gradient.data(), out.data());
+    } else {
+      reference::conv_backward_data(one, gradient.data(), filter.data(), out.data());
+    }
+    for (std::size_t j = 0; j < out.size(); ++j) {
+      result[static_cast<std::size_t>(first + ch) + j * static_cast<std::size_t>(s.ic)] = out[j];
     }
   }
   return result;
@@ -284,6 +341,20 @@ std::vector<float> expected(const Case& c, const MatrixProblem& p) {
   } else if (c.operation == "bias_gradient") {
     result.assign(static_cast<std::size_t>(columns), 0.0F);
     reference::bias_gradient(rows, columns, a.data(), result.data());
+  } else if (c.operation == "column_deviations" || c.operation == "batch_norm_sums") {
+    // What a column has at its first element is its center; both sums, one after the other.
+    result.assign(static_cast<std::size_t>(2 * columns), 0.0F);
+    float* const sums = result.data();
+    if (c.operation == "batch_norm_sums") {
+      reference::batch_norm_sums(rows, columns, a.data(), a.data(), b.data(), sums, sums + columns);
+    } else {
+      reference::column_deviations(rows, columns, a.data(), a.data(), sums, sums + columns);
+    }
+  } else if (c.operation == "scale_shift") {
+    reference::scale_shift(rows, columns, b.data(), a.data(), a.data(), result.data());
+  } else if (c.operation == "batch_norm_backward") {
+    reference::batch_norm_backward(rows, columns, a.data(), b.data(), a.data(), b.data(), a.data(),
+                                   b.data(), result.data());
   } else if (c.operation == "softmax") {
     reference::softmax(rows, columns, a.data(), result.data());
   } else if (c.operation == "softmax_backward") {
@@ -378,7 +449,8 @@ std::vector<Case> cases_of(const Shape& shape) {
 }
 
 std::vector<float> operand(const Case& c, int which, std::int64_t size) {
-  const bool sums = !c.memory_bound || c.operation == "bias_gradient";
+  const bool sums = !c.memory_bound || c.operation == "bias_gradient" ||
+                    c.operation == "column_deviations" || c.operation == "batch_norm_sums";
   // Of equal values in a window libraries may choose another, so pooling gets values that differ.
   return testing::random_values(size, static_cast<std::uint32_t>(which + 1),
                                 sums ? Pattern::integers : Pattern::uniform);

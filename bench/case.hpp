@@ -27,6 +27,11 @@ struct ConvProblem {
   simd::ConvShape shape;
 };
 
+/// Each channel with a filter of its own: oc is ic.
+struct DepthwiseProblem : ConvProblem {
+  std::int64_t wei_size() const { return shape.kh * shape.kw * shape.oc; }
+};
+
 /// A convolution whose output is pooled, 2x2.
 struct PooledConvProblem : ConvProblem {
   simd::MaxPoolGeometry pool() const;
@@ -76,8 +81,8 @@ struct WarpProblem {
   std::vector<float> frames() const;
 };
 
-using Problem = std::variant<GemmProblem, ConvProblem, PooledConvProblem, MaxPoolProblem, VectorProblem,
-                             MatrixProblem, BatchProblem, WarpProblem>;
+using Problem = std::variant<GemmProblem, ConvProblem, DepthwiseProblem, PooledConvProblem, MaxPoolProblem,
+                             VectorProblem, MatrixProblem, BatchProblem, WarpProblem>;
 
 /// A problem as its shape list spells it.
 struct Shape {

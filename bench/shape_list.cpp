@@ -98,6 +98,14 @@ ConvProblem conv_problem(const std::string& text) {
 
 Problem parse_conv(const std::string& text) { return conv_problem(text); }
 
+Problem parse_depthwise(const std::string& text) {
+  DepthwiseProblem result{conv_problem(text)};
+  result.shape.oc = result.shape.ic;
+  result.shape.check();
+  checked_product(result.batch, result.shape.dst_size());
+  return result;
+}
+
 Problem parse_pooled_conv(const std::string& text) {
   const PooledConvProblem result{conv_problem(text)};
   if (result.pooled_size() == 0) throw ArgumentError("expected an output of 2x2 or more");
@@ -163,13 +171,14 @@ Problem parse_images(const std::string& text) {
 Shape parse_line(const std::string& line) {
   const std::map<std::string, Problem (*)(const std::string&)> parsers = {
       {"gemm", parse_gemm},     {"conv", parse_conv},     {"max_pool", parse_max_pool},
-      {"pooled_conv", parse_pooled_conv},
+      {"pooled_conv", parse_pooled_conv}, {"depthwise", parse_depthwise},
       {"vector", parse_vector}, {"matrix", parse_matrix}, {"batch", parse_batch},
       {"images", parse_images}};
   const std::size_t space = line.find(' ');
   const auto parser = parsers.find(line.substr(0, space));
   if (parser == parsers.end() || space == std::string::npos) {
-    throw ArgumentError("expected gemm, conv, pooled_conv, max_pool, vector, matrix, batch or images, and a shape");
+    throw ArgumentError(
+        "expected gemm, conv, depthwise, pooled_conv, max_pool, vector, matrix, batch or images, and a shape");
   }
   Shape shape;
   shape.text = line.substr(space + 1);

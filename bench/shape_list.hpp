@@ -13,6 +13,8 @@ namespace tilewise::bench {
 ///   conv n32ic64ih16iw16oc128kh3kw3s2p1
 ///                                oneDNN's names; s and sh, sw: stride (1); p and pt, pl, pb, pr:
 ///                                padding (0); d and dh, dw: dilation (1: adjacent taps)
+///   depthwise n1ic64ih56iw56kh3kw3p1
+///                                each channel with a filter of its own; oc is ic
 ///   pooled_conv n128ic32ih13iw13oc64kh3kw3
 ///                                with its output pooled 2x2, and its gradients
 ///   max_pool n128c32ih26iw26kh2kw2

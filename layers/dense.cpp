@@ -156,9 +156,16 @@ Shape Dense::output_shape(const Shape& input) const {
 }
 
 std::vector<ParameterSpec> Dense::parameters(const Shape& input) const {
-  std::vector<ParameterSpec> specs = {
-      {"kernel", {input[input.rank() - 1], options_.units}, options_.kernel_initializer}};
-  if (options_.use_bias) specs.push_back({"bias", {options_.units}, options_.bias_initializer});
+  std::vector<ParameterSpec> specs = {{.name = "kernel",
+                                       .shape = {input[input.rank() - 1], options_.units},
+                                       .initializer = options_.kernel_initializer,
+                                       .whole_batch = true}};
+  if (options_.use_bias) {
+    specs.push_back({.name = "bias",
+                     .shape = {options_.units},
+                     .initializer = options_.bias_initializer,
+                     .whole_batch = true});
+  }
   return specs;
 }
 

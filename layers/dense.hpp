@@ -30,7 +30,6 @@ class Dense final : public Layer {
   double forward_flops(const Shape& input) const override {
     return 2.0 * static_cast<double>(input.elements()) * static_cast<double>(options_.units);
   }
-  bool takes_whole_batch() const override { return true; }
   void append_steps(const StepContext& context, Steps& steps) const override;
 
  private:

@@ -9,6 +9,8 @@
 
 namespace tilewise {
 
+class Sequential;
+
 /// The description of one layer: options, shapes and parameters, but no memory and no state. Shapes
 /// are those of one image or sample, without the batch.
 class Layer {
@@ -34,10 +36,6 @@ class Layer {
     return 0;
   }
 
-  /// True when the parameters' gradients are sums over the whole batch at once rather than over
-  /// chunks of it.
-  virtual bool takes_whole_batch() const { return false; }
-
   /// Later layers may read only a corner of an image, rows and columns from 0 on: a 2x2 pooling of
   /// 11 x 11 reads 10 x 10. Whether append_steps() can make a corner alone, StepContext::dst, and
   /// which corner of the input it reads for that.
@@ -46,6 +44,14 @@ class Layer {
     static_cast<void>(dst);
     return input;
   }
+
+  /// The networks that the layer is made of, if it is, in the order of their parameters; they live as long
+  /// as the layer does.
+  struct Branch {
+    std::string_view name;  ///< "main"
+    const Sequential* network;
+  };
+  virtual std::vector<Branch> branches() const { return {}; }
 
   /// Appends the steps that execute the layer; none for a layer that only renames axes.
   virtual void append_steps(const StepContext& context, Steps& steps) const = 0;

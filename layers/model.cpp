@@ -53,9 +53,9 @@ void Model::make_parameters() {
   parameters_.reserve(count);
 
   for (const auto& entry : network_.layers()) {
-    const std::int64_t slots =
-        entry.layer->takes_whole_batch() ? 1 : chunk_count(options_.max_batch);
     for (const ParameterSpec& spec : entry.parameters) {
+      const std::int64_t slots =
+          !spec.trainable ? 0 : spec.whole_batch ? 1 : chunk_count(options_.max_batch);
       const auto index = static_cast<std::uint32_t>(parameters_.size());
       Parameter& parameter =
           parameters_.emplace_back(entry.name + "/" + spec.name, spec.shape, slots);
@@ -119,7 +119,11 @@ void Model::book_memory() {
       if (!segment.whole_batch) most = std::max(most, steps_[i]->src_size() + steps_[i]->dst_size());
       const bool kept =
           !inside || steps_[i]->backward_reads_dst() || steps_[i + 1]->backward_reads_src();
-      activations_.push_back(kept ? Tensor(Shape{batch, steps_[i]->dst_size()}) : Tensor());
+      float* place = steps_[i]->own_dst();
+      if (kept && place == nullptr) {
+        place = activations_.emplace_back(Shape{batch, steps_[i]->dst_size()}).data();
+      }
+      kept_.push_back(place);
       if (inside) chunk_buffer_floats_ = std::max(chunk_buffer_floats_, steps_[i]->dst_size());
     }
   }
@@ -259,13 +263,13 @@ Chunk Model::whole_batch(std::int64_t images) {
 
 /// What `step` reads and writes for a chunk, where that is kept for the whole batch; null otherwise.
 const float* Model::kept_src(std::size_t step, const Chunk& chunk) const {
-  const Tensor& src = step == 0 ? input_ : activations_[step - 1];
-  return src.size() == 0 ? nullptr : src.data() + chunk.first * (src.size() / options_.max_batch);
+  if (step > 0) return kept_dst(step - 1, chunk);
+  return input_.data() + chunk.first * network_.input_shape().elements();
 }
 
-float* Model::kept_dst(std::size_t step, const Chunk& chunk) {
-  Tensor& dst = activations_[step];
-  return dst.size() == 0 ? nullptr : dst.data() + chunk.first * steps_[step]->dst_size();
+float* Model::kept_dst(std::size_t step, const Chunk& chunk) const {
+  float* const dst = kept_[step];
+  return dst == nullptr ? nullptr : dst + chunk.first * steps_[step]->dst_size();
 }
 
 float* Model::chunk_buffer(std::size_t step, int worker) {

@@ -142,7 +142,7 @@ class Model {
   Chunk whole_batch(std::int64_t images);
 
   const float* kept_src(std::size_t step, const Chunk& chunk) const;
-  float* kept_dst(std::size_t step, const Chunk& chunk);
+  float* kept_dst(std::size_t step, const Chunk& chunk) const;
   float* chunk_buffer(std::size_t step, int worker);
   void prepare(bool training);
   void forward(std::int64_t images, std::size_t end);
@@ -178,7 +178,8 @@ class Model {
   ProfileIds profile_;
 
   Tensor input_;
-  std::vector<Tensor> activations_;  ///< what each step wrote; empty where nobody reads it again
+  std::vector<Tensor> activations_;  ///< what steps wrote, where somebody reads it again
+  std::vector<float*> kept_;         ///< each step's output, there or in the step; null if it is not kept
   Tensor d_outputs_;
   Tensor losses_;
   std::int64_t scratch_floats_ = 0;

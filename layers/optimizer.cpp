@@ -47,15 +47,17 @@ void Optimizer::attach(std::span<const Parameter> parameters) {
   }
 }
 
+std::vector<Tensor> Optimizer::zeros_like(std::span<const Parameter> parameters) {
+  std::vector<Tensor> tensors;
+  for (const Parameter& parameter : parameters) {
+    tensors.push_back(parameter.trainable() ? Tensor(parameter.shape()) : Tensor());
+  }
+  return tensors;
+}
+
 void Optimizer::begin_step() {
   ++steps_;
   compute_factors();
-}
-
-std::vector<Tensor> Optimizer::zeros_like(std::span<const Parameter> parameters) {
-  std::vector<Tensor> tensors;
-  for (const Parameter& parameter : parameters) tensors.emplace_back(parameter.shape());
-  return tensors;
 }
 
 }  // namespace tilewise

@@ -44,13 +44,13 @@ class Optimizer {
   void attach(std::span<const Parameter> parameters);
 
   /// Counts one more step and works out its factors. Then update() is called for disjoint ranges
-  /// that cover every parameter, on any threads, in any order.
+  /// that cover every trainable parameter, on any threads, in any order.
   void begin_step();
   virtual void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,
                       std::int64_t count, const float* gradient, float* value) = 0;
 
-  /// The arrays of state, each with one tensor a parameter, in order; empty before attach(). With steps()
-  /// they are all that an optimizer remembers: for checkpoints.
+  /// The arrays of state, each with one tensor a parameter, in order, empty for one that is not trained;
+  /// no tensors before attach(). With steps() they are all that an optimizer remembers: for checkpoints.
   struct StateArray {
     std::string_view name;  ///< "m"
     std::span<Tensor> tensors;
@@ -67,7 +67,7 @@ class Optimizer {
   /// limits.
   explicit Optimizer(double learning_rate, const CommonOptimizerOptions& options = {});
 
-  /// One tensor of zeros a parameter, for its state.
+  /// One tensor of zeros a parameter, for its state; empty for what is not trained.
   static std::vector<Tensor> zeros_like(std::span<const Parameter> parameters);
 
   virtual void allocate_state(std::span<const Parameter> parameters) = 0;

@@ -34,8 +34,9 @@ ParameterUpdate::ParameterUpdate(const simd::KernelTable& kernels, Executor& exe
       activities_(parameters.size()) {
   check_option(std::isfinite(l2_) && l2_ >= 0, "regularizer", "l2", l2_, "a non-negative number");
   for (std::size_t p = 0; p < parameters.size(); ++p) {
-    const std::int64_t size = parameters[p].size();
     is_regularized_.push_back(l2_ > 0 && contains(regularizer.parameters, parameters[p]));
+    if (!parameters[p].trainable()) continue;
+    const std::int64_t size = parameters[p].size();
     floats_ += static_cast<double>(size);
     for (std::int64_t first = 0; first < size; first += kBlock) {
       blocks_.push_back({p, first, std::min(kBlock, size - first)});

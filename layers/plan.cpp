@@ -1,5 +1,6 @@
 #include "tilewise/layers/plan.hpp"
 
+#include <string>
 #include <vector>
 
 #include "tilewise/layers/rewrite.hpp"
@@ -20,35 +21,44 @@ std::vector<Shape> made_outputs(const Sequential& network, bool skip_unread) {
   return made;
 }
 
-/// The steps that the layers append, named after them.
-Steps layers_steps(const Sequential& network, const PlanContext& context, bool skip_unread) {
-  const std::vector<Shape> made = made_outputs(network, skip_unread);
-  std::span<Parameter> parameters = context.parameters;
-  Steps steps;
-  std::size_t named = 0;
-  for (std::size_t i = 0; i < network.layers().size(); ++i) {
-    const auto& entry = network.layers()[i];
-    const std::size_t count = entry.parameters.size();
-    entry.layer->append_steps({.kernels = context.kernels,
-                               .threads = context.threads,
-                               .input = entry.input,
-                               .src = i == 0 ? entry.input : made[i - 1],
-                               .dst = made[i],
-                               .max_batch = context.max_batch,
-                               .seed = context.seed,
-                               .layer_index = static_cast<std::uint32_t>(i),
-                               .parameters = parameters.first(count)},
-                              steps);
-    parameters = parameters.subspan(count);
-    for (; named < steps.size(); ++named) steps[named]->set_name(entry.name);
-  }
-  return steps;
-}
-
 }  // namespace
 
+void append_network_steps(const Sequential& network, const StepContext& context, Steps& steps) {
+  const std::vector<Shape> made = made_outputs(network, context.skip_unread);
+  StepContext own = context;
+  std::span<Parameter> parameters = context.parameters;
+  std::size_t named = steps.size();
+  for (std::size_t i = 0; i < network.layers().size(); ++i) {
+    const auto& entry = network.layers()[i];
+    own.input = entry.input;
+    own.src = i == 0 ? context.src : made[i - 1];
+    own.dst = made[i];
+    own.parameters = parameters.first(entry.parameters.size());
+    entry.layer->append_steps(own, steps);
+    own.layer_index += entry.layer_count();
+    parameters = parameters.subspan(entry.parameters.size());
+    // Steps of a branch have names already.
+    for (; named < steps.size(); ++named) {
+      const std::string& inner = steps[named]->name();
+      steps[named]->set_name(inner.empty() ? entry.name : entry.name + "/" + inner);
+    }
+  }
+}
+
 Steps make_plan(const Sequential& network, const PlanContext& context, const PlanOptions& options) {
-  Steps steps = layers_steps(network, context, options.skip_unread);
+  Steps steps;
+  append_network_steps(network,
+                       {.kernels = context.kernels,
+                        .threads = context.threads,
+                        .input = network.input_shape(),
+                        .src = network.input_shape(),
+                        .dst = network.output_shape(),
+                        .max_batch = context.max_batch,
+                        .seed = context.seed,
+                        .layer_index = 0,
+                        .skip_unread = options.skip_unread,
+                        .parameters = context.parameters},
+                       steps);
   if (options.move_relu_behind_pooling) move_relu_behind_pooling(steps);
   if (options.fuse_pooling) {
     fuse_pooling(context.kernels, context.max_batch, options.sparse_gradients, steps);

@@ -31,6 +31,11 @@ struct PlanContext {
   std::span<Parameter> parameters;  ///< of all layers, in order; they outlive the steps
 };
 
+/// Appends what the layers of `network` append, each step named after its layer. Of `context`: src is what
+/// is there of the network's input, layer_index is its first layer's, and parameters are those of all its
+/// layers, in order. All of the output is made.
+void append_network_steps(const Sequential& network, const StepContext& context, Steps& steps);
+
 /// The steps that execute `network`: what its layers append, rewritten as `options` allow. Throws ShapeError
 /// when a size overflows.
 Steps make_plan(const Sequential& network, const PlanContext& context, const PlanOptions& options);

@@ -1,6 +1,8 @@
 #include "tilewise/layers/sequential.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <utility>
 
 #include "tilewise/core/error.hpp"
@@ -19,17 +21,54 @@ std::string with_commas(std::int64_t number) {
   return text;
 }
 
-std::string row(const std::string& layer, const std::string& shape, const std::string& parameters) {
-  constexpr std::size_t kLayerEnd = 35;
-  constexpr std::size_t kShapeEnd = 59;
-  std::string text = " ";
-  text += layer;
-  text.resize(std::max(kLayerEnd, text.size() + 1), ' ');
-  text += shape;
-  text.resize(std::max(kShapeEnd, text.size() + 1), ' ');
-  text += parameters;
-  text += '\n';
-  return text;
+/// 34826 as " Total params: 34,826 (136.04 KB)", a KB being 1024 bytes, as in Keras.
+std::string total(const std::string& what, std::int64_t parameters) {
+  constexpr std::array kUnits{"B", "KB", "MB", "GB"};
+  double size = static_cast<double>(parameters) * static_cast<double>(sizeof(float));
+  std::size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < kUnits.size(); ++unit) size /= 1024;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.2f", size);
+  return " " + what + " params: " + with_commas(parameters) + " (" + text.data() + " " + kUnits[unit] +
+         ")\n";
+}
+
+std::string shape_text(const Shape& shape) {
+  return std::string("(None").append(shape.rank() == 0 ? ")" : ", ").append(shape.to_string().substr(1));
+}
+
+using Rows = std::vector<std::array<std::string, 3>>;
+
+/// Appends a row for each layer, and for each layer of its branches, whose names begin with `prefix`.
+void append_rows(const Sequential& network, std::size_t depth, const std::string& prefix, Rows& rows) {
+  for (const Sequential::Entry& entry : network.layers()) {
+    std::string layer = std::string(2 * depth, ' ') + prefix;
+    layer.append(entry.name).append(" (").append(entry.layer->type()).append(")");
+    rows.push_back({std::move(layer), shape_text(entry.output), with_commas(entry.parameter_count())});
+    for (const Layer::Branch& branch : entry.layer->branches()) {
+      append_rows(*branch.network, depth + 1, std::string(branch.name) + "/", rows);
+    }
+  }
+}
+
+/// The rows one below the other, columns at least as wide as Keras's.
+std::string table(const Rows& rows, const std::string& title, const std::string& totals) {
+  std::array<std::size_t, 3> widths{34, 24, 13};
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size() + 1);
+  }
+  const std::size_t width = 1 + widths[0] + widths[1] + widths[2];
+  const std::string line = std::string(width, '_') + "\n", double_line = std::string(width, '=') + "\n";
+  std::string text = title + "\n" + line;
+  for (const auto& row : rows) {
+    std::string cells = " " + row[0];
+    cells.resize(1 + widths[0], ' ');
+    cells += row[1];
+    cells.resize(1 + widths[0] + widths[1], ' ');
+    text += cells + row[2] + "\n";
+    if (&row == &rows.front()) text += double_line;
+  }
+  return text + double_line + totals + line;
 }
 
 /// Names go into tables and file formats.
@@ -49,6 +88,22 @@ std::int64_t Sequential::Entry::parameter_count() const {
 
 bool Sequential::has_layer(std::string_view name) const {
   return std::ranges::find(layers_, name, &Entry::name) != layers_.end();
+}
+
+std::int64_t Sequential::Entry::trainable_count() const {
+  std::int64_t count = 0;
+  for (const ParameterSpec& parameter : parameters) {
+    if (parameter.trainable) count += parameter.shape.elements();
+  }
+  return count;
+}
+
+std::uint32_t Sequential::Entry::layer_count() const {
+  std::uint32_t count = 1;
+  for (const Layer::Branch& branch : layer->branches()) {
+    for (const Entry& entry : branch.network->layers()) count += entry.layer_count();
+  }
+  return count;
 }
 
 std::string Sequential::unique_name(std::string_view stem) const {
@@ -88,37 +143,40 @@ std::int64_t Sequential::parameter_count() const {
   return count;
 }
 
+std::int64_t Sequential::trainable_count() const {
+  std::int64_t count = 0;
+  for (const Entry& entry : layers_) count += entry.trainable_count();
+  return count;
+}
+
 double Sequential::forward_flops() const {
   double flops = 0;
   for (const Entry& entry : layers_) flops += entry.layer->forward_flops(entry.input);
   return flops;
 }
 
-double Sequential::training_flops() const {
+double Sequential::needless_flops() const {
   const auto first = std::find_if(layers_.begin(), layers_.end(), [](const Entry& entry) {
-    return !entry.parameters.empty();
+    return entry.trainable_count() > 0;
   });
-  if (first == layers_.end()) return forward_flops();
-  return 3 * forward_flops() - first->layer->forward_flops(first->input);
+  if (first == layers_.end()) return 2 * forward_flops();
+  const std::vector<Layer::Branch> branches = first->layer->branches();
+  if (branches.empty()) return first->layer->forward_flops(first->input);
+  double flops = 0;
+  for (const Layer::Branch& branch : branches) flops += branch.network->needless_flops();
+  return flops;
 }
 
+double Sequential::training_flops() const { return 3 * forward_flops() - needless_flops(); }
+
 std::string Sequential::summary() const {
-  constexpr std::size_t kWidth = 72;
-  const auto shape_text = [](const Shape& shape) {
-    return std::string("(None").append(shape.rank() == 0 ? ")" : ", ").append(
-        shape.to_string().substr(1));
-  };
-  std::string text = "Model: \"" + name_ + "\"\n" + std::string(kWidth, '_') + "\n" +
-                     row("Layer (type)", "Output Shape", "Param #") + std::string(kWidth, '=') + "\n" +
-                     row("input (InputLayer)", shape_text(input_), "0");
-  for (const Entry& entry : layers_) {
-    text += row(entry.name + " (" + std::string(entry.layer->type()) + ")",
-                shape_text(entry.output), with_commas(entry.parameter_count()));
-  }
-  const std::int64_t total = parameter_count();
-  return text + std::string(kWidth, '=') + "\n Total params: " + with_commas(total) + " (" +
-         std::to_string(total * static_cast<std::int64_t>(sizeof(float)) / 1024) + " KiB)\n" +
-         std::string(kWidth, '_') + "\n";
+  Rows rows{{"Layer (type)", "Output Shape", "Param #"},
+            {"input (InputLayer)", shape_text(input_), "0"}};
+  append_rows(*this, 0, "", rows);
+  const std::int64_t all = parameter_count(), trainable = trainable_count();
+  return table(rows, "Model: \"" + name_ + "\"",
+               total("Total", all) + total("Trainable", trainable) +
+                   total("Non-trainable", all - trainable));
 }
 
 }  // namespace tilewise

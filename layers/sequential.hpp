@@ -22,6 +22,9 @@ class Sequential {
     std::vector<ParameterSpec> parameters;
 
     std::int64_t parameter_count() const;
+    std::int64_t trainable_count() const;
+    /// The layer itself and those in its branches.
+    std::uint32_t layer_count() const;
   };
 
   /// `input` is the shape of one sample, (height, width, channels) for images.
@@ -43,7 +46,9 @@ class Sequential {
   const Shape& input_shape() const { return input_; }
   const Shape& output_shape() const { return layers_.empty() ? input_ : layers_.back().output; }
   const std::vector<Entry>& layers() const { return layers_; }
+  /// Numbers in all parameters, and in those that are trained.
   std::int64_t parameter_count() const;
+  std::int64_t trainable_count() const;
 
   /// Floating-point operations of one sample (see Layer::forward_flops), in one forward pass and in
   /// one training step: each layer with parameters has three passes of equal cost (forward,
@@ -52,12 +57,15 @@ class Sequential {
   double forward_flops() const;
   double training_flops() const;
 
-  /// A table in the form of Keras's model.summary(): layer (type), output shape, parameters.
+  /// A table in the form of Keras's model.summary(): layer (type), output shape, parameters. The layers of
+  /// branches, whose parameters their layer counts, too, stand below it, indented.
   std::string summary() const;
 
  private:
   bool has_layer(std::string_view name) const;
   std::string unique_name(std::string_view stem) const;
+  /// Of the passes in training_flops() that make gradients which no parameter needs.
+  double needless_flops() const;
 
   std::string name_ = "sequential";
   Shape input_;

@@ -59,6 +59,10 @@ class Step {
   virtual bool backward_reads_src() const { return true; }
   virtual bool backward_reads_dst() const { return true; }
 
+  /// Where forward() writes, for all images of the largest batch, if the step has a place of its own for
+  /// it that others know of; null if the model is to find one.
+  virtual float* own_dst() { return nullptr; }
+
   /// Whether the step has parameters to train.
   virtual bool trainable() const { return false; }
 
@@ -120,7 +124,8 @@ struct StepContext {
   Shape dst;    ///< the part of the output that is wanted, likewise
   std::int64_t max_batch;
   std::uint64_t seed;
-  std::uint32_t layer_index;
+  std::uint32_t layer_index;  ///< the layers of branches are counted, too
+  bool skip_unread;           ///< in branches: PlanOptions::skip_unread
   std::span<Parameter> parameters;  ///< in the order of Layer::parameters()
 };
 

@@ -61,6 +61,14 @@ struct LossArgs {
   float* d_outputs = nullptr;
 };
 
+/// What batch_norm_backward has for each column.
+struct BatchNormFactors {
+  const float* center = nullptr;
+  const float* scale = nullptr;
+  const float* slope = nullptr;
+  const float* offset = nullptr;
+};
+
 /// value * (a run of floats that starts `offset` floats into an array)
 struct SparseTerm {
   std::int32_t offset;
@@ -133,6 +141,25 @@ struct WarpArgs {
   float* dst = nullptr;
 };
 
+/// A tap of a depthwise convolution along one axis: how much further on it reads, and lies itself.
+struct DepthwiseTap {
+  std::int64_t src, wei;
+};
+/// A run of pixels of a depthwise convolution that the same taps make: those in rows x columns, tap (r, t)
+/// from src[rows[r].src + columns[t].src] and wei[rows[r].wei + columns[t].wei].
+struct DepthwiseArgs {
+  const float* src = nullptr;
+  std::int64_t src_step = 0, dst_step = 0;  ///< from one pixel to the next
+  std::int64_t pixels = 0, channels = 0;
+  const DepthwiseTap* rows = nullptr;
+  const DepthwiseTap* columns = nullptr;
+  std::int64_t row_count = 0, column_count = 0;
+  const float* wei = nullptr;
+  const float* bias = nullptr;  ///< (channels), or null for none
+  float floor = 0;              ///< 0 is ReLU, -infinity none
+  float* dst = nullptr;
+};
+
 /// Independent multiply-add chains of the fma_peak kernel.
 inline constexpr int kPeakChains = 12;
 
@@ -193,6 +220,24 @@ inline constexpr int kPeakChains = 12;
   /* d_bias[c] += sum over rows, in order, of d_dst[row * channels + c] */                         \
   KERNEL(bias_gradient, void,                                                                      \
          (std::int64_t rows, std::int64_t channels, const float* d_dst, float* d_bias))            \
+  /* sums[c] += sum over rows, in order, of src[row * columns + c] - center[c];                     \
+     squares[c] += sum of its squares */                                                           \
+  KERNEL(column_deviations, void,                                                                  \
+         (std::int64_t rows, std::int64_t columns, const float* src, const float* center,          \
+          float* sums, float* squares))                                                            \
+  /* dst[row * columns + c] = scale[c] * src[row * columns + c] + shift[c] */                      \
+  KERNEL(scale_shift, void,                                                                        \
+         (std::int64_t rows, std::int64_t columns, const float* scale, const float* shift,         \
+          const float* src, float* dst))                                                           \
+  /* sums[c] += sum over rows, in order, of d_dst[row * columns + c];                               \
+     products[c] += sum of d_dst * (src - center[c]) */                                            \
+  KERNEL(batch_norm_sums, void,                                                                    \
+         (std::int64_t rows, std::int64_t columns, const float* src, const float* center,          \
+          const float* d_dst, float* sums, float* products))                                       \
+  /* d_src = scale[c] * d_dst + slope[c] * (src - center[c]) + offset[c], row by row */             \
+  KERNEL(batch_norm_backward, void,                                                                \
+         (std::int64_t rows, std::int64_t columns, const BatchNormFactors& factors,                \
+          const float* src, const float* d_dst, float* d_src))                                     \
   /* dst = the window's maximum, argmax = its place kh * KW + kw in the window. The first of equal   \
      values wins. A NaN counts as largest, and of several the last. */                             \
   KERNEL(max_pool_forward, void,                                                                   \
@@ -203,6 +248,11 @@ inline constexpr int kPeakChains = 12;
   /* d_wei(tap, channel) += sum over windows, in order, of d_dst * src of the tap of the pixel that  \
      was picked */                                                                                 \
   KERNEL(conv_pool_weights, void, (const ConvPoolArgs& args, float* d_wei))                        \
+  /* dst(pixel, c) = max(floor, bias(c) + sum over taps, in order, of src(tap of the pixel, c) *     \
+     wei(tap, c)); NaN stays NaN */                                                                \
+  KERNEL(depthwise, void, (const DepthwiseArgs& args))                                             \
+  /* d_wei(tap, c) += sum over pixels, in order, of src(tap of the pixel, c) * d_dst(pixel, c) */  \
+  KERNEL(depthwise_weights, void, (const DepthwiseArgs& args, const float* d_dst, float* d_wei))   \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
          (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \

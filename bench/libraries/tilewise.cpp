@@ -19,6 +19,9 @@ class Tilewise final : public Library {
       operations_[std::string(f.name) + "_forward"] = pointwise;
       operations_[std::string(f.name) + "_backward"] = pointwise;
     }
+    operations_["depthwise_forward"] = depthwise;
+    operations_["depthwise_backward_data"] = depthwise;
+    operations_["depthwise_backward_weights"] = depthwise;
   }
 
   std::string name() const override { return "tilewise"; }

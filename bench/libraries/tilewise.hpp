@@ -30,6 +30,7 @@ std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& execut
 std::unique_ptr<Contender> pooled_conv_forward(const Case& c, Executor& executor);
 std::unique_ptr<Contender> pooled_conv_backward_data(const Case& c, Executor& executor);
 std::unique_ptr<Contender> pooled_conv_backward_weights(const Case& c, Executor& executor);
+std::unique_ptr<Contender> depthwise(const Case& c, Executor& executor);
 
 // tilewise_pointwise.cpp
 std::unique_ptr<Contender> pointwise(const Case& c, Executor& executor);

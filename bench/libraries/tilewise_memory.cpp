@@ -186,6 +186,22 @@ void moving_average(Arrays& x) {
   });
 }
 
+// Rows of a and b stand in for what each column has, as in expected_result().
+void scale_shift(Arrays& x) {
+  for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
+    kernels().scale_shift(rows, x.columns, x.b.data(), x.a.data(), x.a.data() + at, x.out.data() + at);
+  });
+}
+
+void batch_norm_backward(Arrays& x) {
+  const simd::BatchNormFactors factors{
+      .center = x.a.data(), .scale = x.b.data(), .slope = x.a.data(), .offset = x.b.data()};
+  for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
+    kernels().batch_norm_backward(rows, x.columns, factors, x.a.data() + at, x.b.data() + at,
+                                  x.out.data() + at);
+  });
+}
+
 void softmax(Arrays& x) {
   for_each_piece(x, [&](std::int64_t at, std::int64_t rows) {
     kernels().softmax(rows, x.columns, x.a.data() + at, x.out.data() + at);
@@ -252,6 +268,34 @@ class BiasGradient final : public Contender {
  private:
   MatrixProblem problem_;
   Buffer d_dst_, d_bias_;
+};
+
+/// Two sums of each column; on one thread, as layers call it: of a block.
+class ColumnSums final : public Contender {
+ public:
+  ColumnSums(const Case& c, Executor&)
+      : gradients_(c.operation == "batch_norm_sums"),
+        problem_(std::get<MatrixProblem>(c.shape.problem)),
+        src_(operand_buffer(c, 0, problem_.size())),
+        d_dst_(operand_buffer(c, 1, problem_.size())),
+        sums_(2 * problem_.columns) {}
+
+  void run() override {
+    const auto [rows, columns] = problem_;
+    float* const first = sums_.data();
+    if (gradients_) {
+      kernels().batch_norm_sums(rows, columns, src_.data(), src_.data(), d_dst_.data(), first,
+                                first + columns);
+    } else {
+      kernels().column_deviations(rows, columns, src_.data(), src_.data(), first, first + columns);
+    }
+  }
+  std::vector<float> result() override { return copy(sums_); }
+
+ private:
+  bool gradients_;
+  MatrixProblem problem_;
+  Buffer src_, d_dst_, sums_;
 };
 
 class BatchAssembly final : public Contender {
@@ -360,6 +404,12 @@ struct OperationOf {
   static constexpr const char* pointwise_forward = "gelu_forward";  // tilewise_pointwise.cpp
   static constexpr const char* pointwise_backward = "gelu_backward";
   static constexpr const char* bias_gradient = "bias_gradient";
+  static constexpr const char* column_deviations = "column_deviations";
+  static constexpr const char* scale_shift = "scale_shift";
+  static constexpr const char* batch_norm_sums = "batch_norm_sums";
+  static constexpr const char* batch_norm_backward = "batch_norm_backward";
+  static constexpr const char* depthwise = "depthwise_forward";
+  static constexpr const char* depthwise_weights = "depthwise_backward_weights";
   static constexpr const char* max_pool_forward = "max_pool_forward";
   static constexpr const char* max_pool_backward = "max_pool_backward";
   static constexpr const char* average_pool_forward = "average_pool_forward";
@@ -410,6 +460,10 @@ std::map<std::string, Prepare> memory_operations() {
            prepare_matrix<loss<&simd::KernelTable::softmax_cross_entropy>>},
           {Of::mean_squared_error, prepare_matrix<loss<&simd::KernelTable::mean_squared_error>>},
           {Of::bias_gradient, prepare<BiasGradient>},
+          {Of::column_deviations, prepare<ColumnSums>},
+          {Of::scale_shift, prepare_matrix<scale_shift>},
+          {Of::batch_norm_sums, prepare<ColumnSums>},
+          {Of::batch_norm_backward, prepare_matrix<batch_norm_backward>},
           {Of::max_pool_forward, prepare<Pool>},
           {Of::max_pool_backward, prepare<Pool>},
           {Of::average_pool_forward, prepare<Pool>},

@@ -7,6 +7,7 @@
 #include "tilewise/simd/conv_forward.hpp"
 #include "tilewise/simd/conv_pool_forward.hpp"
 #include "tilewise/simd/conv_pooled_backward.hpp"
+#include "tilewise/simd/depthwise_conv.hpp"
 #include "tilewise/simd/gemm.hpp"
 
 namespace tilewise::bench {
@@ -218,8 +219,49 @@ class PooledConvBackwardWeights final : public PooledConv {
   std::optional<simd::ConvPoolShort> short_;
 };
 
+/// Image by image, on one thread.
+class Depthwise final : public Contender {
+ public:
+  Depthwise(const Case& c, Executor&)
+      : operation_(c.operation),
+        problem_(std::get<DepthwiseProblem>(c.shape.problem)),
+        conv_(kernels(), problem_.shape, 1),
+        src_(operand_buffer(c, 0, problem_.batch * problem_.shape.src_size())),
+        wei_(operand_buffer(c, 1, problem_.wei_size())),
+        bias_(operand_buffer(c, 2, problem_.shape.oc)),
+        d_dst_(operand_buffer(c, 3, problem_.batch * problem_.shape.dst_size())),
+        result_(operation_ == "depthwise_forward"         ? d_dst_.size()
+                : operation_ == "depthwise_backward_data" ? src_.size()
+                                                          : wei_.size()) {}
+
+  void run() override {
+    constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+    if (operation_ == "depthwise_backward_weights") std::fill_n(result_.data(), result_.size(), 0.0F);
+    for (std::int64_t i = 0; i < problem_.batch; ++i) {
+      const std::int64_t src = i * problem_.shape.src_size(), dst = i * problem_.shape.dst_size();
+      if (operation_ == "depthwise_forward") {
+        conv_.forward(src_.data() + src, wei_.data(), bias_.data(), kNoFloor, result_.data() + dst, {});
+      } else if (operation_ == "depthwise_backward_data") {
+        conv_.backward_data(d_dst_.data() + dst, wei_.data(), result_.data() + src, {});
+      } else {
+        conv_.backward_weights(src_.data() + src, d_dst_.data() + dst, result_.data(), {});
+      }
+    }
+  }
+  std::vector<float> result() override { return copy(result_); }
+
+ private:
+  std::string operation_;
+  DepthwiseProblem problem_;
+  simd::DepthwiseConv conv_;
+  Buffer src_, wei_, bias_, d_dst_, result_;
+};
+
 }  // namespace
 
+std::unique_ptr<Contender> depthwise(const Case& c, Executor& executor) {
+  return std::make_unique<Depthwise>(c, executor);
+}
 std::unique_ptr<Contender> gemm(const Case& c, Executor& executor) {
   return std::make_unique<Gemm>(c, executor);
 }

@@ -25,6 +25,7 @@ cat >shapes.txt <<'SHAPES'
 
 gemm NT 5x7x3   # another comment
   conv   n2ic3ih6iw5oc4kh3kw2s2pt1pr1
+depthwise n2ic3ih6iw5kh3kw2s2pt1pr1
 max_pool n2c3ih5iw5kh2kw2
 vector 33
 matrix 3x10
@@ -32,6 +33,7 @@ batch 2x9
 images n2h5w7c3
 SHAPES
 one_thread='bias_gradient|copy_matrix|transpose|add_windows|sum_squares|all_finite'
+one_thread+='|depthwise_[a-z_]+|column_deviations|batch_norm_sums'
 fast=(--benchmark_min_time=0.0001 --threads 1,2)
 
 # Every kind of case is run, under its documented name, at every number of threads.
@@ -39,6 +41,8 @@ expect 0 gemm/tilewise/NT/5x7x3/threads:1 --shapes shapes.txt "${fast[@]}" --ben
 for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   conv_backward_data/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   conv_backward_weights/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
+  depthwise_forward/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 depthwise_backward_data/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 \
+  depthwise_backward_weights/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 \
   max_pool_forward/tilewise/n2c3ih5iw5kh2kw2 max_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
   average_pool_forward/tilewise/n2c3ih5iw5kh2kw2 average_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
   leaky_relu_forward/tilewise/33 elu_backward/tilewise/33 sigmoid_forward/tilewise/33 \
@@ -49,8 +53,9 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   adam_update/tilewise/33 sgd_update/tilewise/33 rmsprop_update/tilewise/33 moving_average/tilewise/33 softmax/tilewise/3x10 \
   softmax_backward/tilewise/3x10 softmax_cross_entropy/tilewise/3x10 mean_squared_error/tilewise/3x10 \
   bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
-  transpose/tilewise/3x10 add_windows/tilewise/3x10 batch_assembly/tilewise/2x9 \
-  fir/tilewise/33 warp/tilewise/n2h5w7c3; do
+  transpose/tilewise/3x10 add_windows/tilewise/3x10 column_deviations/tilewise/3x10 \
+  batch_norm_sums/tilewise/3x10 scale_shift/tilewise/3x10 batch_norm_backward/tilewise/3x10 \
+  batch_assembly/tilewise/2x9 fir/tilewise/33 warp/tilewise/n2h5w7c3; do
   for threads in 1 2; do
     # These are called on one thread only.
     if [[ $threads -gt 1 && ${name%%/*} =~ ^($one_thread)$ ]]; then continue; fi

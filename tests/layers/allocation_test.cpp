@@ -10,8 +10,15 @@
 #include "support/random_data.hpp"
 #include "tilewise/layers/adam.hpp"
 #include "tilewise/layers/adamw.hpp"
+#include "tilewise/layers/batch_normalization.hpp"
+#include "tilewise/layers/conv2d.hpp"
+#include "tilewise/layers/dense.hpp"
+#include "tilewise/layers/depthwise_conv2d.hpp"
+#include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/mean_squared_error.hpp"
 #include "tilewise/layers/model.hpp"
+#include "tilewise/layers/relu.hpp"
+#include "tilewise/layers/residual.hpp"
 #include "tilewise/train/batch_reader.hpp"
 #include "tilewise/train/networks.hpp"
 
@@ -69,9 +76,10 @@ namespace {
 
 class Training {
  public:
-  explicit Training(int threads, Profiler* profiler = nullptr)
+  explicit Training(int threads, Profiler* profiler = nullptr,
+                    const Sequential& network = mnist_convnet())
       : executor_(threads),
-        model_(mnist_convnet(), executor_, {.max_batch = 32, .profiler = profiler}),
+        model_(network, executor_, {.max_batch = 32, .profiler = profiler}),
         labels_(32, 3) {
     testing::fill_random(model_.input(), 1);
   }
@@ -140,6 +148,27 @@ TEST(AllocationTest, AugmentedBatchAllocatesNothing) {
     reader.set_epoch(epoch);
     for (std::int64_t batch = 0; batch < reader.batches(); ++batch) reader.load(model, batch);
   }
+  EXPECT_EQ(allocations - before, 0);
+}
+
+TEST(AllocationTest, StepOfOtherLayersAllocatesNothing) {
+  if (!TILEWISE_COUNTS_ALLOCATIONS) GTEST_SKIP() << "not with sanitizers";
+  Sequential network({28, 28, 1});
+  network.add(Conv2D({.filters = 8, .strides = 2}))
+      .add(BatchNormalization())
+      .add(ReLU());
+  Sequential main(network.output_shape()), shortcut(network.output_shape());
+  main.add(Conv2D({.filters = 8, .strides = 2})).add(BatchNormalization());
+  shortcut.add(DepthwiseConv2D({.padding = Padding::same}))
+      .add(Conv2D({.filters = 8, .kernel_size = 2, .strides = 2, .groups = 4}))
+      .add(BatchNormalization());
+  network.add(Residual(main, shortcut))
+      .add(Flatten())
+      .add(Dense({.units = 10}));
+  Training training(1, nullptr, network);
+  training.steps(2);
+  const std::int64_t before = allocations;
+  training.steps(5);
   EXPECT_EQ(allocations - before, 0);
 }
 

@@ -13,6 +13,7 @@
 #include "support/tolerance.hpp"
 #include "tilewise/layers/mean_squared_error.hpp"
 #include "tilewise/layers/model.hpp"
+#include "tilewise/layers/residual.hpp"
 #include "tilewise/layers/sigmoid.hpp"
 #include "tilewise/layers/silu.hpp"
 #include "tilewise/layers/tanh.hpp"
@@ -95,6 +96,7 @@ void check_gradients(const Sequential& network, std::int64_t images, std::int64_
   EXPECT_NEAR(result.loss_sum / static_cast<double>(images), loss, tolerance * (1 + loss));
 
   for (std::size_t p = 0; p < values.size(); ++p) {
+    if (!model.parameters()[p].trainable()) continue;
     const auto count = static_cast<std::int64_t>(values[p].size());
     const std::int64_t stride = std::max<std::int64_t>(1, count / samples);
     std::vector<double> expected;
@@ -154,6 +156,25 @@ TEST(GradientTest, ConvSameStridedAndDilated) {
   network.add(Conv2D({.filters = 4, .kernel_size = 2, .padding = Padding::same, .dilation_rate = 2}));
   network.add(Conv2D({.filters = 6, .kernel_size = 1, .activation = Activation::relu}));
   check_gradients(with_head(network), 2);
+}
+
+TEST(GradientTest, ConvInGroups) {
+  Sequential network({7, 8, 4});
+  network.add(Conv2D({.filters = 6, .strides = {1, 2}, .padding = Padding::same, .groups = 2,
+                      .activation = Activation::relu}));
+  network.add(Conv2D({.filters = 6, .kernel_size = 2, .groups = 3}));
+  network.add(MaxPool2D());  // a corner
+  check_gradients(with_head(network), 4);
+}
+
+TEST(GradientTest, DepthwiseConv) {
+  Sequential network({9, 8, 3});
+  network.add(DepthwiseConv2D({.padding = Padding::same, .activation = Activation::relu}));
+  network.add(DepthwiseConv2D({.kernel_size = {3, 2}, .strides = 2, .padding = Padding::same,
+                               .depth_multiplier = 6}));
+  network.add(DepthwiseConv2D({.kernel_size = 2, .padding = Padding::same, .dilation_rate = 2}));
+  network.add(MaxPool2D());
+  check_gradients(with_head(network), 4);
 }
 
 TEST(GradientTest, ConvWithSoftmaxActivation) {
@@ -258,6 +279,8 @@ TEST(GradientTest, WithoutBias) {
     network.add(Conv2D({.filters = 6, .activation = activation, .use_bias = false}));
     network.add(Conv2D({.filters = 9, .activation = activation, .use_bias = false}));
     network.add(MaxPool2D());
+    network.add(Conv2D({.filters = 6, .kernel_size = 2, .groups = 3, .activation = activation, .use_bias = false}));
+    network.add(DepthwiseConv2D({.kernel_size = 2, .activation = activation, .use_bias = false}));
     network.add(Flatten());
     network.add(Dense({.units = 8, .activation = activation, .use_bias = false}));
     network.add(Dense({.units = 4, .use_bias = false}));
@@ -298,6 +321,71 @@ TEST(GradientTest, Dropout) {
   network.add(Dense({.units = 6}));
   network.add(Dropout(0.25));
   check_gradients(with_head(network), 3);
+}
+
+TEST(GradientTest, BatchNormalization) {
+  Sequential network({6, 5, 2});
+  network.add(BatchNormalization());
+  network.add(Conv2D({.filters = 5, .activation = Activation::relu}));
+  network.add(BatchNormalization({.epsilon = 0.01}));
+  network.add(Conv2D({.filters = 17, .kernel_size = 2, .activation = Activation::relu}));
+  network.add(BatchNormalization({.center = false}));
+  network.add(Dense({.units = 4, .activation = Activation::relu}));
+  network.add(BatchNormalization({.scale = false}));
+  check_gradients(with_head(network), 5, 24);
+}
+
+// Behind the activation: a bias right before normalisation has no effect.
+Sequential residual_branch(const Shape& input, std::int64_t filters, std::int64_t strides) {
+  Sequential branch(input);
+  branch.add(Conv2D({.filters = 6, .strides = strides, .padding = Padding::same, .activation = Activation::relu}))
+      .add(BatchNormalization())
+      .add(Dropout(0.25))
+      .add(Conv2D({.filters = filters, .padding = Padding::same}));
+  return branch;
+}
+
+TEST(GradientTest, ResidualWithIdentity) {
+  Sequential network({5, 4, 3});
+  network.add(Residual(residual_branch({5, 4, 3}, 3, 1)));  // the first layer
+  network.add(ReLU());
+  network.add(Residual(residual_branch({5, 4, 3}, 3, 1)));
+  check_gradients(with_head(network), 5, 24);
+  network.add(Flatten()).add(Dense({.units = 4}));
+  Sequential last({4});
+  last.add(Dense({.units = 7, .activation = Activation::relu})).add(Dense({.units = 4}));
+  network.add(Residual(last));
+  check_gradients(network, 5, 12);
+}
+
+TEST(GradientTest, ResidualWithShortcut) {
+  Sequential network({7, 6, 2});
+  for (const bool first : {true, false}) {
+    if (!first) network.add(Conv2D({.filters = 2, .kernel_size = 1}));
+    const Shape& input = network.output_shape();
+    Sequential shortcut(input);
+    shortcut.add(Conv2D({.filters = 5, .kernel_size = 1, .strides = 2}));
+    if (!first) shortcut.add(Dropout(0.5));
+    network.add(Residual(residual_branch(input, 5, 2), shortcut));
+    check_gradients(with_head(network), 4, 24);
+  }
+}
+
+// Branches of layers that make corners, are rewritten into one step, or are no steps at all.
+TEST(GradientTest, ResidualsInResiduals) {
+  Sequential inner({11, 11, 2}), inner_shortcut({11, 11, 2});
+  inner.add(MaxPool2D()).add(Conv2D({.filters = 4, .kernel_size = 1}));
+  inner_shortcut.add(Conv2D({.filters = 4, .padding = Padding::same, .activation = Activation::relu}))
+      .add(MaxPool2D());
+  Sequential main({11, 11, 2}), shortcut({11, 11, 2});
+  main.add(Residual(inner, inner_shortcut)).add(Residual(residual_branch({5, 5, 4}, 4, 1))).add(Flatten());
+  shortcut.add(Conv2D({.filters = 25, .kernel_size = 7, .activation = Activation::relu}))
+      .add(MaxPool2D({.pool_size = 2}))
+      .add(Flatten());
+  Sequential network({11, 11, 2});
+  network.add(Residual(main, shortcut));
+  check_gradients(with_head(network), 3, 24);
+  check_gradients(with_head(network), 3, 16, {.skip_unread = false, .fuse_pooling = false});
 }
 
 TEST(GradientTest, LayersBeforeTheFirstWeights) {

@@ -98,6 +98,20 @@ void conv_backward_weights(const simd::ConvShape& shape, const T* src, const T* 
   });
 }
 
+/// The filters of a dense convolution that does what one in groups does, from its filters (kh, kw, ic / groups,
+/// oc): zero for channels of other groups. A depthwise convolution has a group for each channel.
+template <class T>
+std::vector<T> dense_filters(const simd::ConvShape& s, std::int64_t groups, const std::vector<T>& grouped) {
+  std::vector<T> wei(static_cast<std::size_t>(s.wei_size()));
+  const std::int64_t group_ic = s.ic / groups, group_oc = s.oc / groups;
+  for (std::size_t i = 0; i < grouped.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    const std::int64_t oc = at % s.oc, ic = oc / group_oc * group_ic + at / s.oc % group_ic;
+    wei[static_cast<std::size_t>((at / s.oc / group_ic * s.ic + ic) * s.oc + oc)] = grouped[i];
+  }
+  return wei;
+}
+
 /// The first of equal values wins. A NaN counts as largest, and of several the last.
 template <class T>
 void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,
@@ -308,6 +322,44 @@ void pointwise_backward(const simd::PointwiseArgs& f, std::int64_t n, const T* k
 template <class T>
 void bias_gradient(std::int64_t rows, std::int64_t channels, const T* d_dst, T* d_bias) {
   for (std::int64_t i = 0; i < rows * channels; ++i) d_bias[i % channels] += d_dst[i];
+}
+
+/// Adds to sums and squares.
+template <class T>
+void column_deviations(std::int64_t rows, std::int64_t columns, const T* src, const T* center, T* sums,
+                       T* squares) {
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    const T off = src[i] - center[i % columns];
+    sums[i % columns] += off;
+    squares[i % columns] += off * off;
+  }
+}
+
+template <class T>
+void scale_shift(std::int64_t rows, std::int64_t columns, const T* scale, const T* shift, const T* src,
+                 T* dst) {
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    dst[i] = scale[i % columns] * src[i] + shift[i % columns];
+  }
+}
+
+/// Adds to sums and products.
+template <class T>
+void batch_norm_sums(std::int64_t rows, std::int64_t columns, const T* src, const T* center,
+                     const T* d_dst, T* sums, T* products) {
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    sums[i % columns] += d_dst[i];
+    products[i % columns] += d_dst[i] * (src[i] - center[i % columns]);
+  }
+}
+
+template <class T>
+void batch_norm_backward(std::int64_t rows, std::int64_t columns, const T* center, const T* scale,
+                         const T* slope, const T* offset, const T* src, const T* d_dst, T* d_src) {
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    const std::int64_t c = i % columns;
+    d_src[i] = scale[c] * d_dst[i] + (slope[c] * (src[i] - center[c]) + offset[c]);
+  }
 }
 
 /// The random number that decides whether an element is dropped.

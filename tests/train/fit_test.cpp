@@ -8,8 +8,10 @@
 #include "support/temp_dir.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/batch_normalization.hpp"
 #include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/flatten.hpp"
+#include "tilewise/layers/residual.hpp"
 #include "tilewise/layers/sgd.hpp"
 #include "tilewise/train/batch_reader.hpp"
 #include "tilewise/train/fit.hpp"
@@ -225,6 +227,24 @@ TEST_F(FitTest, WeightsComeBackFromTheirFile) {
     EXPECT_TRUE(std::equal(expected.value(), expected.value() + expected.size(),
                            other.parameters()[p].value()));
   }
+}
+
+// What a model predicts with is more than what it trains.
+TEST_F(FitTest, MovingStatisticsComeBackFromTheirFile) {
+  const testing::TempDir folder;
+  const auto path = folder.path() / "weights.safetensors";
+  Sequential main({4, 4, 1}), network({4, 4, 1});
+  main.add(Dense({.units = 3})).add(BatchNormalization()).add(Dense({.units = 1}));
+  network.add(Residual(main)).add(Flatten()).add(Dense({.units = 4}));
+  Model model(network, executor_, {.max_batch = 20, .seed = 1});
+  Adam adam;
+  fit(model, adam, data_, {.epochs = 1, .batch_size = 20});
+  save_weights(path, model);
+  Model other(network, executor_, {.max_batch = 20, .seed = 9});
+  load_weights(path, other);
+  std::ranges::copy(model.input(), other.input().begin());
+  const auto expected = model.predict_batch(5), actual = other.predict_batch(5);
+  EXPECT_TRUE(std::ranges::equal(actual, expected));
 }
 
 TEST_F(FitTest, WeightsOfAnotherNetworkAreRefused) {
