@@ -229,6 +229,7 @@ void save_checkpoint(const std::filesystem::path& path, const Training& training
   }
   for (const auto& array : training.optimizer.state()) {
     for (std::size_t i = 0; i < array.tensors.size(); ++i) {
+      if (!parameters[i].trainable()) continue;
       tensors.push_back({optimizer_tensor(array.name, parameters[i]), array.tensors[i].shape(),
                          array.tensors[i].span()});
     }
@@ -269,6 +270,7 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Model& model, O
   std::vector<Tensor> arrays;
   for (const auto& array : optimizer.state()) {
     for (std::size_t i = 0; i < array.tensors.size(); ++i) {
+      if (!model.parameters()[i].trainable()) continue;
       arrays.push_back(tensors.take(optimizer_tensor(array.name, model.parameters()[i]),
                                     array.tensors[i].shape()));
     }
@@ -280,7 +282,9 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Model& model, O
   });
   auto next = arrays.begin();
   for (const auto& array : optimizer.state()) {
-    for (Tensor& tensor : array.tensors) copy(*next++, tensor.data());
+    for (std::size_t i = 0; i < array.tensors.size(); ++i) {
+      if (model.parameters()[i].trainable()) copy(*next++, array.tensors[i].data());
+    }
   }
   optimizer.resume(steps);
   optimizer.set_learning_rate(learning_rate);

@@ -16,6 +16,19 @@ std::string hex(unsigned long value) {
   return text;
 }
 
+/// The layers of a network, and those of their branches, whose names begin with `prefix`.
+void add_layers(const Sequential& network, const std::string& prefix, Fingerprint& result) {
+  for (const Sequential::Entry& entry : network.layers()) {
+    const std::string name = prefix + entry.name;
+    result.emplace_back("layer " + std::to_string(result.size()),
+                        name + " (" + std::string(entry.layer->type()) + ") with output " +
+                            entry.output.to_string());
+    for (const Layer::Branch& branch : entry.layer->branches()) {
+      add_layers(*branch.network, name + "/" + std::string(branch.name) + "/", result);
+    }
+  }
+}
+
 void add_data(const std::string& what, const DatasetView& data, Fingerprint& result) {
   const auto pixels = static_cast<std::size_t>(data.image_shape().elements());
   unsigned long image_crc = crc32_z(0, nullptr, 0);
@@ -57,11 +70,7 @@ Fingerprint fingerprint(const Model& model, Optimizer& optimizer, const DatasetV
                         const FitOptions& options) {
   Fingerprint result;
   result.emplace_back("shape of the input", model.network().input_shape().to_string());
-  for (const Sequential::Entry& entry : model.network().layers()) {
-    result.emplace_back("layer " + std::to_string(result.size()),
-                        entry.name + " (" + std::string(entry.layer->type()) + ") with output " +
-                            entry.output.to_string());
-  }
+  add_layers(model.network(), {}, result);
   for (const Parameter& parameter : model.parameters()) {
     result.emplace_back("shape of " + parameter.name(), parameter.shape().to_string());
   }

@@ -275,7 +275,7 @@ TEST(GradientTest, Activations) {
 
 TEST(GradientTest, WithoutBias) {
   for (const Activation activation : {Activation::relu, Activation::linear, Activation::gelu}) {
-    Sequential network({10, 9, 3});
+    Sequential network({12, 11, 3});
     network.add(Conv2D({.filters = 6, .activation = activation, .use_bias = false}));
     network.add(Conv2D({.filters = 9, .activation = activation, .use_bias = false}));
     network.add(MaxPool2D());

@@ -5,11 +5,14 @@
 #include <utility>
 #include <vector>
 
+#include "tilewise/layers/batch_normalization.hpp"
 #include "tilewise/layers/conv2d.hpp"
 #include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/dropout.hpp"
 #include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/max_pool2d.hpp"
+#include "tilewise/layers/relu.hpp"
+#include "tilewise/layers/residual.hpp"
 #include "tilewise/layers/sequential.hpp"
 #include "tilewise/train/callback.hpp"
 #include "tilewise/train/dataset.hpp"
@@ -37,6 +40,22 @@ inline Sequential small_convnet(std::int64_t side = 8, std::int64_t filters = 5,
   Sequential network({side, side, 1});
   network.add(Conv2D({.filters = filters, .kernel_size = 3, .activation = Activation::relu}))
       .add(MaxPool2D({.pool_size = 2}))
+      .add(Flatten())
+      .add(Dropout(0.25))
+      .add(Dense({.units = classes, .activation = Activation::softmax}));
+  return network;
+}
+
+/// The same with batch normalisation and a residual block.
+inline Sequential small_resnet(std::int64_t side = 8, int classes = 4) {
+  Sequential network({side, side, 1});
+  network.add(Conv2D({.filters = 5, .strides = 2, .use_bias = false}))
+      .add(BatchNormalization({.momentum = 0.8}))
+      .add(ReLU());
+  Sequential main(network.output_shape());
+  main.add(Conv2D({.filters = 5, .padding = Padding::same, .use_bias = false}))
+      .add(BatchNormalization({.momentum = 0.8}));
+  network.add(Residual(main))
       .add(Flatten())
       .add(Dropout(0.25))
       .add(Dense({.units = classes, .activation = Activation::softmax}));

@@ -33,6 +33,7 @@ using testing::FileSizeLimit;
 using testing::quarters;
 using testing::read_bytes;
 using testing::small_convnet;
+using testing::small_resnet;
 using testing::TempDir;
 using testing::throws_line;
 using testing::write_bytes;
@@ -251,6 +252,27 @@ TEST_F(CallbacksTest, AveragesWeightsAndLeavesTheAverage) {
     largest_move = std::max(largest_move, std::abs(reference.average[i] - reference.last[i]));
   }
   EXPECT_GT(largest_move, 1e-3);
+}
+
+// Moving statistics are averages already: the model's last ones are left.
+TEST_F(CallbacksTest, AveragesOnlyWhatIsTrained) {
+  Model averaged(small_resnet(), executor_, {.max_batch = 8, .seed = 5});
+  Model plain(small_resnet(), executor_, {.max_batch = 8, .seed = 5});
+  ExponentialMovingAverage average({.momentum = 0.75});
+  Callback* const callbacks[] = {&average};
+  SGD one({.learning_rate = 0.1}), other({.learning_rate = 0.1});
+  fit(averaged, one, data_, {.epochs = 2, .batch_size = 8, .callbacks = callbacks});
+  fit(plain, other, data_, {.epochs = 2, .batch_size = 8});
+  int statistics = 0;
+  for (std::size_t i = 0; i < plain.parameters().size(); ++i) {
+    const Parameter& expected = plain.parameters()[i];
+    const Parameter& found = averaged.parameters()[i];
+    EXPECT_NE(std::equal(expected.value(), expected.value() + expected.size(), found.value()),
+              expected.trainable())
+        << expected.name();
+    statistics += expected.trainable() ? 0 : 1;
+  }
+  EXPECT_EQ(statistics, 4);
 }
 
 TEST_F(CallbacksTest, AverageIsTheSameOnAnyNumberOfThreads) {

@@ -202,7 +202,7 @@ TEST(ModelJsonTest, RefusesWhatIsNotSupported) {
       {conv + "data_format", {"channels_first", "expected \"channels_last\""}},
       {conv + "padding", {"causal", "padding \"causal\" is not supported, expected \"valid\" or \"same\""}},
       {conv + "padding", {3, "padding 3 is not supported"}},
-      {conv + "activation", {"swish", "expected \"linear\", \"relu\" or \"softmax\""}},
+      {conv + "activation", {"selu", "expected \"linear\", \"relu\", "}},
       {conv + "activation", {{{"class_name", "ReLU"}}, "activation {\"class_name\":\"ReLU\"} is not"}},
       {conv + "kernel_initializer", {"he_normal", "expected \"GlorotUniform\""}},
       {conv + "kernel_initializer", {5, "kernel_initializer 5 is not supported"}},

@@ -30,6 +30,7 @@ using testing::AtSavePoint;
 using testing::quarters;
 using testing::read_bytes;
 using testing::small_convnet;
+using testing::small_resnet;
 using testing::TempDir;
 
 constexpr int kEpochs = 8;
@@ -60,6 +61,7 @@ struct Setting {
   bool schedule = false;
   bool callbacks = false;  ///< EMA, early stopping and the reduction of the learning rate
   bool shuffle = true;
+  bool normalized = false;  ///< a network with moving statistics
 };
 
 /// A training in a folder, with all its parts anew, as another process would have it.
@@ -116,7 +118,8 @@ class SmallRun {
   DatasetView data_{all_, 0, 37};
   DatasetView validation_{all_, 37, 7};
   Executor executor_;
-  Model model_{small_convnet(16, 16), executor_, {.max_batch = 8, .seed = 5}};
+  Model model_{setting_.normalized ? small_resnet(16) : small_convnet(16, 16), executor_,
+               {.max_batch = 8, .seed = 5}};
   std::unique_ptr<Optimizer> optimizer_;
   Wave wave_;
   ExponentialMovingAverage average_{{.momentum = 0.8}};
@@ -172,6 +175,10 @@ TEST(ResumeTest, WithCallbacksInFlight) { expect_same_from_everywhere({.callback
 
 TEST(ResumeTest, WithCallbacksAndASchedule) {
   expect_same_from_everywhere({.optimizer = "sgd", .schedule = true, .callbacks = true});
+}
+
+TEST(ResumeTest, WithMovingStatistics) {
+  expect_same_from_everywhere({.optimizer = "sgd", .callbacks = true, .normalized = true});
 }
 
 // The tests above would pass for callbacks that do nothing.

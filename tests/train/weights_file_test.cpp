@@ -8,17 +8,21 @@
 #include <vector>
 
 #include "support/error_matchers.hpp"
+#include "support/random_data.hpp"
+#include "support/small_training.hpp"
 #include "support/temp_dir.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/flatten.hpp"
+#include "tilewise/layers/sgd.hpp"
 #include "tilewise/train/model_json.hpp"
 #include "tilewise/train/networks.hpp"
 
 namespace tilewise {
 namespace {
 
+using testing::small_resnet;
 using testing::TempDir;
 using testing::throws_line;
 
@@ -49,6 +53,27 @@ TEST_F(WeightsFileTest, KeepsTheNetwork) {
   const Parameter& kernel = model.parameters()[0];
   EXPECT_EQ(kernel.name(), "out/kernel");
   EXPECT_TRUE(std::equal(kernel.value(), kernel.value() + kernel.size(), again.parameters()[0].value()));
+}
+
+TEST_F(WeightsFileTest, KeepsMovingStatisticsAndInnerLayers) {
+  Model model(small_resnet(), executor_, {.max_batch = 2, .seed = 5});
+  SGD sgd({.learning_rate = 0.1});
+  testing::fill_random(model.input(), 1);
+  model.train_batch(std::vector<std::int32_t>{1, 3}, sgd);
+  save_weights(path_, model);
+  Model again(small_resnet(), executor_, {.max_batch = 2, .seed = 6});
+  load_weights(path_, again);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < model.parameters().size(); ++i) {
+    const Parameter& parameter = model.parameters()[i];
+    names.push_back(parameter.name());
+    EXPECT_TRUE(std::equal(parameter.value(), parameter.value() + parameter.size(),
+                           again.parameters()[i].value()))
+        << parameter.name();
+  }
+  EXPECT_THAT(names, ::testing::IsSupersetOf({"batch_normalization/moving_variance",
+                                              "residual/main/batch_normalization/moving_mean",
+                                              "residual/main/conv2d/kernel"}));
 }
 
 TEST_F(WeightsFileTest, MayNotSay) {

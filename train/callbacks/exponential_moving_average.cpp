@@ -43,9 +43,14 @@ void ExponentialMovingAverage::on_step_end(const StepRecord&) {
       static_cast<std::int64_t>(blocks_.size()), kNanoseconds * floats,
       [&](std::int64_t index, int) {
         const Block& block = blocks_[static_cast<std::size_t>(index)];
-        model_->kernels().moving_average(
-            momentum, block.count, model_->parameters()[block.parameter].value() + block.first,
-            average_.tensors()[block.parameter].data() + block.first);
+        const Parameter& parameter = model_->parameters()[block.parameter];
+        const float* const weights = parameter.value() + block.first;
+        float* const average = average_.tensors()[block.parameter].data() + block.first;
+        if (parameter.trainable()) {
+          model_->kernels().moving_average(momentum, block.count, weights, average);
+        } else {
+          std::copy_n(weights, block.count, average);
+        }
       });
 }
 

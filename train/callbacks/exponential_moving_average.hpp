@@ -18,7 +18,8 @@ struct ExponentialMovingAverageOptions {
 ///
 ///   average = momentum * average + (1 - momentum) * weights
 ///
-/// and after the first step of all, average = weights: the optimizers' use_ema in Keras
+/// and after the first step of all, average = weights. Of what is not trained, as moving statistics, it has
+/// the values of the last step. This is the optimizers' use_ema in Keras
 /// (keras/src/optimizers/base_optimizer.py, _update_model_variables_moving_average). An average over
 /// iterates is due to B. Polyak, A. Juditsky, "Acceleration of stochastic approximation by averaging",
 /// SIAM J. Control Optim. 30 (1992), doi:10.1137/0330046.
