@@ -2,16 +2,19 @@
 
 #include <fmt/core.h>
 
+#include "tilewise/train/load_dataset.hpp"
 #include "tilewise/train/networks.hpp"
 
 namespace tilewise::app {
 void add_data_options(CLI::App& command, DataOptions& options) {
-  command.add_option("--data-dir", options.data_dir, "folder with the IDX files, raw or .gz")
+  command.add_option("--data-dir", options.data_dir, "folder with a data set: IDX files as MNIST's, CIFAR-10, or PNG images in a folder a class")
       ->type_name("DIR")
       ->capture_default_str();
 }
 
-Dataset load_data(const DataOptions& options, Split split) { return load_mnist(options.data_dir, split); }
+Dataset load_data(const DataOptions& options, Split split) {
+  return load_dataset(options.data_dir, split);
+}
 
 void add_split(CLI::App& command, Split& split) {
   command
