@@ -6,17 +6,29 @@
 #include <tuple>
 #include <vector>
 
+#include "apps/options.hpp"
+
 namespace tilewise::app {
 namespace {
 
 constexpr int kColumns = 80;
 constexpr std::size_t kMostConfusions = 20;
 
+/// On one line, in quotes if it needs them (RFC 4180).
+std::string csv_field(const std::string& text) {
+  std::string field;
+  for (const char c : one_line(text)) field += c == '"' ? "\"\"" : std::string(1, c);
+  return field.find_first_of(",\"") == std::string::npos ? field : '"' + field + '"';
+}
+
 }  // namespace
 
 ClassificationReport::ClassificationReport(std::span<const Prediction> predictions,
-                                           std::int64_t classes)
-    : predictions_(predictions), confusion_(classes) {
+                                           std::int64_t classes,
+                                           std::span<const std::string> class_names)
+    : predictions_(predictions), confusion_(classes), names_(class_names.begin(), class_names.end()) {
+  while (std::ssize(names_) < classes) names_.push_back(std::to_string(names_.size()));
+  for (std::int64_t i = 0; i < classes; ++i) named_ = named_ || name(i) != std::to_string(i);
   for (const Prediction& prediction : predictions) {
     confusion_.add(prediction.label, prediction.predicted);
   }
@@ -29,10 +41,10 @@ double ClassificationReport::loss() const {
 }
 
 std::string ClassificationReport::class_table() const {
-  std::string text = "class  precision  recall      F1  support\n";
+  std::string text = fmt::format("class  precision  recall      F1  support{}\n", named_ ? "  name" : "");
   const auto row = [](const auto& name, double precision, double recall, double f1,
                       std::int64_t support) {
-    return fmt::format("{:>5}  {:9.4f}  {:6.4f}  {:6.4f}  {:7}\n", name, precision, recall, f1, support);
+    return fmt::format("{:>5}  {:9.4f}  {:6.4f}  {:6.4f}  {:7}", name, precision, recall, f1, support);
   };
   double precision = 0;
   double recall = 0;
@@ -40,11 +52,12 @@ std::string ClassificationReport::class_table() const {
   const std::int64_t classes = confusion_.classes();
   for (std::int64_t i = 0; i < classes; ++i) {
     text += row(i, confusion_.precision(i), confusion_.recall(i), confusion_.f1(i), confusion_.support(i));
+    text += named_ ? "  " + one_line(name(i)) + "\n" : "\n";
     precision += confusion_.precision(i) / static_cast<double>(classes);
     recall += confusion_.recall(i) / static_cast<double>(classes);
     f1 += confusion_.f1(i) / static_cast<double>(classes);
   }
-  return text + row("mean", precision, recall, f1, confusion_.total());
+  return text + row("mean", precision, recall, f1, confusion_.total()) + "\n";
 }
 
 std::string ClassificationReport::confusion_table() const {
@@ -82,17 +95,18 @@ std::string ClassificationReport::most_frequent_confusions() const {
   confusions.resize(std::min(confusions.size(), kMostConfusions));
   std::string text = "Most frequent confusions\nclass  taken for  images\n";
   for (const auto& [count, label, taken_for] : confusions) {
-    text += fmt::format("{:>5}  {:>9}  {:>6}\n", label, taken_for, -count);
+    text += fmt::format("{:>5}  {:>9}  {:>6}", label, taken_for, -count);
+    text += named_ ? "  " + one_line(name(label)) + " as " + one_line(name(taken_for)) + "\n" : "\n";
   }
   return text;
 }
 
 std::string ClassificationReport::confusion_csv() const {
   std::string text = "label";
-  for (std::int64_t i = 0; i < confusion_.classes(); ++i) text += fmt::format(",{}", i);
+  for (std::int64_t i = 0; i < confusion_.classes(); ++i) text += "," + csv_field(name(i));
   text += "\n";
   for (std::int64_t label = 0; label < confusion_.classes(); ++label) {
-    text += fmt::format("{}", label);
+    text += csv_field(name(label));
     for (std::int64_t i = 0; i < confusion_.classes(); ++i) {
       text += fmt::format(",{}", confusion_.count(label, i));
     }
@@ -105,7 +119,7 @@ std::string ClassificationReport::predictions_csv() const {
   std::string text = "index,label,predicted,probability,loss\n";
   for (std::size_t i = 0; i < predictions_.size(); ++i) {
     const Prediction& prediction = predictions_[i];
-    text += fmt::format("{},{},{},{:.7g},{:.7g}\n", i, prediction.label, prediction.predicted,
+    text += fmt::format("{},{},{},{:.7g},{}\n", i, prediction.label, prediction.predicted,
                         prediction.probability, prediction.loss);
   }
   return text;

@@ -19,6 +19,7 @@ struct Command {
 Command add_train_command(CLI::App& app);
 Command add_evaluate_command(CLI::App& app);
 Command add_predict_command(CLI::App& app);
+Command add_samples_command(CLI::App& app);
 Command add_summary_command(CLI::App& app);
 Command add_profile_command(CLI::App& app);
 Command add_info_command(CLI::App& app);

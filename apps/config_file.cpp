@@ -132,8 +132,10 @@ void add_config(CLI::App& command) {
 
 void apply_config(CLI::App& command) {
   const CLI::Option* config = command.get_option_no_throw(std::string("--") + kConfig);
-  if (config == nullptr || config->count() == 0) return;
-  const auto path = config->as<std::string>();
+  if (config != nullptr && config->count() > 0) apply_config(command, config->as<std::string>());
+}
+
+void apply_config(CLI::App& command, const std::string& path) {
   const auto refuse = [&](const std::exception& error) {
     throw ArgumentError(path + ": " + error.what());
   };

@@ -16,6 +16,9 @@ void add_config(CLI::App& command);
 /// has an option that the command does not or a value that the option does not take.
 void apply_config(CLI::App& command);
 
+/// The same of the file at `path`.
+void apply_config(CLI::App& command, const std::string& path);
+
 /// The options of a command and the values it runs with, as lines that --config reads. `resolved` has the
 /// values that were chosen for options without a default that were not given; options in it with an empty
 /// value are left out.

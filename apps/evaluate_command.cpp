@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,11 +18,15 @@
 #include "apps/options.hpp"
 #include "apps/runtime.hpp"
 #include "tilewise/train/atomic_file.hpp"
+#include "tilewise/train/image_file.hpp"
 #include "tilewise/train/predict.hpp"
 #include "tilewise/train/weights_file.hpp"
 
 namespace tilewise::app {
 namespace {
+
+constexpr std::size_t kWorst = 40;
+constexpr std::int64_t kWorstColumns = 10;
 
 struct EvaluateOptions {
   std::string weights;
@@ -29,10 +36,30 @@ struct EvaluateOptions {
   int threads = 0;
   std::string confusion;    ///< empty: none
   std::string predictions;  ///< empty: none
+  std::string worst;        ///< empty: none
 };
 
+/// The images with the largest losses, the first of equal ones, kWorst at most: a grid, row by row.
+Image worst_images(const Dataset& data, std::span<const Prediction> predictions) {
+  std::vector<std::size_t> order(predictions.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return predictions[i].loss; });
+  order.resize(std::min(order.size(), kWorst));
+  const Shape& shape = data.image_shape();
+  const std::int64_t rows = (std::ssize(order) + kWorstColumns - 1) / kWorstColumns;
+  Image sheet(rows * shape[0], kWorstColumns * shape[1], shape[2]);
+  for (std::int64_t i = 0; i < std::ssize(order); ++i) {
+    const std::uint8_t* row = data.image(static_cast<std::int64_t>(order[static_cast<std::size_t>(i)]));
+    for (std::int64_t y = 0; y < shape[0]; ++y, row += shape[1] * shape[2]) {
+      std::copy_n(row, shape[1] * shape[2],
+                  sheet.pixel(i / kWorstColumns * shape[0] + y, i % kWorstColumns * shape[1]));
+    }
+  }
+  return sheet;
+}
+
 int evaluate(const EvaluateOptions& options) {
-  for (const std::string& file : {options.confusion, options.predictions}) {
+  for (const std::string& file : {options.confusion, options.predictions, options.worst}) {
     if (!file.empty()) check_can_write(file);
   }
   Runtime runtime(options.threads);
@@ -49,13 +76,17 @@ int evaluate(const EvaluateOptions& options) {
   fmt::print("{} {} images from {} at {:.0f} images/s\n", data.size(), split_name(options.split),
              options.data.data_dir, static_cast<double>(data.size()) / seconds.count());
 
-  const ClassificationReport report(predictions, model.classes());
+  const ClassificationReport report(predictions, model.classes(), data.class_names());
   fmt::print("\n{}\n{}\n", report.class_table(), report.confusion_table());
   for (const auto& [file, text] : {std::pair{options.confusion, &ClassificationReport::confusion_csv},
                                    {options.predictions, &ClassificationReport::predictions_csv}}) {
     if (file.empty()) continue;
     write_file_atomically(file, (report.*text)());
     fmt::print("Wrote {}\n", file);
+  }
+  if (!options.worst.empty()) {
+    write_png(options.worst, worst_images(data, predictions));
+    fmt::print("Wrote {}\n", options.worst);
   }
   fmt::print("{} accuracy: {:.4f} - {} loss: {:.4f}\n", options.split == Split::test ? "Test" : "Training",
              report.accuracy(), split_name(options.split), report.loss());
@@ -77,6 +108,8 @@ Command add_evaluate_command(CLI::App& app) {
   add_output_file(command, "--predictions", options->predictions,
                   "write what was predicted for each image as CSV: index, label, predicted, "
                   "probability of that, loss");
+  add_output_file(command, "--worst", options->worst,
+                  "write the 40 images with the largest losses as PNG, ten a row, the largest first");
   add_config(command);
   command.footer(
       "precision  share of the images taken for the class that are of it\n"

@@ -7,10 +7,12 @@
 
 #include "apps/commands.hpp"
 #include "apps/exit_status.hpp"
+#include "apps/network_source.hpp"
 #include "apps/options.hpp"
 #include "apps/peak_meter.hpp"
 #include "apps/runtime.hpp"
 #include "tilewise/core/error.hpp"
+#include "tilewise/train/atomic_file.hpp"
 #include "tilewise/train/safetensors.hpp"
 #include "tilewise/train/weights_file.hpp"
 
@@ -18,7 +20,8 @@ namespace tilewise::app {
 namespace {
 
 struct InfoOptions {
-  std::string file;  ///< empty: the machine is told of
+  std::string file;     ///< empty: the machine is told of
+  std::string filters;  ///< empty: none
   bool peak = false;
   int threads = 0;
 };
@@ -59,13 +62,6 @@ int machine_info(const InfoOptions& options) {
   return kExitSuccess;
 }
 
-/// Text from a file, fit for a line of the terminal.
-std::string one_line(std::string text) {
-  constexpr std::size_t kMost = 50;
-  std::ranges::replace_if(text, [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
-  return text.size() > kMost ? text.substr(0, kMost) + "..." : text;
-}
-
 std::string bytes_text(std::int64_t values) {
   return fmt::format("{:.1f} KiB", static_cast<double>(values) * sizeof(float) / 1024);
 }
@@ -94,7 +90,38 @@ int file_info(const std::string& path) {
   return kExitSuccess;
 }
 
+/// "filter,row,column,channel,weight": the first convolution of the network in `path`.
+std::string filters_csv(const std::string& path) {
+  const Weights weights = read_weights(path);
+  for (const auto& layer : weights.network.layers()) {
+    const auto found = weights.file.tensors.find(layer.name + "/kernel");
+    if (found == weights.file.tensors.end() || found->second.shape().rank() != 4) continue;
+    const Shape& shape = found->second.shape();  // (kh, kw, ic, oc)
+    const float* weight = found->second.data();
+    std::string text = "filter,row,column,channel,weight\n";
+    for (std::int64_t y = 0; y < shape[0]; ++y) {
+      for (std::int64_t x = 0; x < shape[1]; ++x) {
+        for (std::int64_t ic = 0; ic < shape[2]; ++ic) {
+          for (std::int64_t oc = 0; oc < shape[3]; ++oc) {
+            text += fmt::format("{},{},{},{},{}\n", oc, y, x, ic, *weight++);
+          }
+        }
+      }
+    }
+    return text;
+  }
+  throw ArgumentError("--filters: " + path + " has no convolution");
+}
+
 int info(const InfoOptions& options) {
+  if (options.file.empty() && !options.filters.empty()) {
+    throw ArgumentError("--filters: of which file of weights?");
+  }
+  if (!options.filters.empty()) {
+    write_file_atomically(options.filters, filters_csv(options.file));
+    fmt::print("Wrote {}\n", options.filters);
+    return kExitSuccess;
+  }
   if (options.file.empty()) return machine_info(options);
   if (options.peak || options.threads != 0) {
     throw ArgumentError("--peak, --threads: they are about the machine; leave out the file");
@@ -112,6 +139,8 @@ Command add_info_command(CLI::App& app) {
       ->type_name("FILE");
   command.add_flag("--peak", options->peak,
                    "measure the peak of multiply-adds in registers, the limit of every kernel");
+  add_output_file(command, "--filters", options->filters,
+                  "write the filters of the first convolution as CSV: filter, row, column, channel, weight");
   add_threads(command, options->threads);
   command.footer(
       "Examples:\n"

@@ -40,8 +40,8 @@ int run(int argc, char** argv) {
       "  by a signal");
   std::vector<Command> commands;
   for (const auto add : {add_train_command, add_evaluate_command, add_predict_command,
-                         add_summary_command, add_profile_command, add_info_command,
-                         add_convert_command, add_completion_command}) {
+                         add_samples_command, add_summary_command, add_profile_command,
+                         add_info_command, add_convert_command, add_completion_command}) {
     commands.push_back(add(app));
   }
   const auto is_asked_for = [&](const CLI::App* command) { return command->get_name() == argv[1]; };

@@ -2,16 +2,23 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
+#include "tilewise/train/load_dataset.hpp"
 #include "tilewise/train/networks.hpp"
 
 namespace tilewise::app {
+
 void add_data_options(CLI::App& command, DataOptions& options) {
-  command.add_option("--data-dir", options.data_dir, "folder with the IDX files, raw or .gz")
+  command
+      .add_option("--data-dir", options.data_dir,
+                  "folder with the data set: IDX files, raw or .gz, CIFAR-10, or PNG images in a "
+                  "folder a class")
       ->type_name("DIR")
       ->capture_default_str();
 }
 
-Dataset load_data(const DataOptions& options, Split split) { return load_mnist(options.data_dir, split); }
+Dataset load_data(const DataOptions& options, Split split) { return load_dataset(options.data_dir, split); }
 
 void add_split(CLI::App& command, Split& split) {
   command
@@ -57,6 +64,12 @@ void add_weights(CLI::App& command, std::string& weights) {
   command.add_option("WEIGHTS", weights, "weights that 'tilewise train' wrote")
       ->type_name("FILE")
       ->required();
+}
+
+std::string one_line(std::string text) {
+  constexpr std::size_t kMost = 50;
+  std::ranges::replace_if(text, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
+  return text.size() > kMost ? text.substr(0, kMost) + "..." : text;
 }
 
 void add_output_file(CLI::App& command, const char* name, std::string& file, const char* description) {

@@ -39,6 +39,9 @@ CLI::Option* add_model(CLI::App& command, std::string& model, const char* more =
 /// WEIGHTS, the first positional argument.
 void add_weights(CLI::App& command, std::string& weights);
 
+/// Text from a file, fit for a line of the terminal.
+std::string one_line(std::string text);
+
 /// An option for a file to write.
 void add_output_file(CLI::App& command, const char* name, std::string& file, const char* description);
 

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -29,6 +30,7 @@ constexpr std::size_t kTop = 3;
 struct PredictOptions {
   std::string weights;
   std::vector<std::string> images;  ///< empty: those of a data set
+  PictureOptions picture;
   DataOptions data;
   Split split = Split::test;
   std::string output;  ///< empty: standard output
@@ -58,8 +60,12 @@ std::vector<std::size_t> ranked(std::span<const float> probabilities) {
   return classes;
 }
 
-/// "digit.pgm  7 99.8%  2 0.1%  3 0.1%" for each picture, in columns.
-std::string top_table(const std::vector<std::string>& names, const Tensor& table) {
+/// "digit.png  7 99.8%  2 0.1%  3 0.1%" for each picture, in columns.
+std::string top_table(const std::vector<std::string>& names, const Tensor& table,
+                      std::span<const std::string> class_names) {
+  const auto class_name = [&](std::size_t i) {
+    return i < class_names.size() ? one_line(class_names[i]) : std::to_string(i);
+  };
   std::size_t width = 0;
   for (const std::string& name : names) width = std::max(width, name.size());
   std::string text;
@@ -68,7 +74,7 @@ std::string top_table(const std::vector<std::string>& names, const Tensor& table
     const auto classes = ranked(of_image);
     text += fmt::format("{:<{}}", names[i], width);
     for (std::size_t k = 0; k < std::min(kTop, classes.size()); ++k) {
-      text += fmt::format("  {:>4} {:5.1f}%", classes[k], 100 * static_cast<double>(of_image[classes[k]]));
+      text += fmt::format("  {:>4} {:5.1f}%", class_name(classes[k]), 100 * static_cast<double>(of_image[classes[k]]));
     }
     text += "\n";
   }
@@ -89,9 +95,17 @@ std::string probabilities_csv(const Tensor& table) {
   return text;
 }
 
-int predict(const PredictOptions& options, bool names_data) {
-  if (!options.images.empty() && names_data) {
-    throw ArgumentError("predict takes either images or a data set (--data-dir, --split), not both");
+/// What the command line has beside the options' values.
+struct Given {
+  bool data_dir, split, picture;
+};
+
+int predict(const PredictOptions& options, const Given& given) {
+  if (!options.images.empty() && given.split) {
+    throw ArgumentError("predict takes either images or a data set (--split), not both");
+  }
+  if (options.images.empty() && given.picture) {
+    throw ArgumentError("--raw, --invert: they are about images; name some");
   }
   if (!options.output.empty()) check_can_write(options.output);
   std::string text;
@@ -101,9 +115,14 @@ int predict(const PredictOptions& options, bool names_data) {
     text = probabilities_csv(probabilities(options, weights, data));
   } else {
     const Weights weights = read_weights(options.weights);
-    const Dataset data = read_pictures(options.images, weights.network.input_shape());
+    const Dataset data = read_pictures(options.images, weights.network.input_shape(), options.picture);
+    std::vector<std::string> names;
+    if (given.data_dir) {
+      const auto known = load_data(options.data, options.split);
+      names.assign(known.class_names().begin(), known.class_names().end());
+    }
     const Tensor table = probabilities(options, weights, data);
-    text = options.output.empty() ? top_table(options.images, table) : probabilities_csv(table);
+    text = options.output.empty() ? top_table(options.images, table, names) : probabilities_csv(table);
   }
   if (options.output.empty()) {
     fmt::print("{}", text);
@@ -122,9 +141,19 @@ Command add_predict_command(CLI::App& app) {
       *app.add_subcommand("predict", "What trained weights make of pictures or of a data set");
   add_weights(command, options->weights);
   command.add_option("IMAGE", options->images,
-                     "pictures of the network's size, .pgm or .ppm as it was trained on: for MNIST, white "
-                     "on black; without any, all of a data set")
+                     "PNG pictures of any size, one character each if the network's images are grey squares: "
+                     "it is cut out, scaled and centred as in MNIST; without any, all of a data set")
       ->type_name("FILE");
+  command.add_flag("--raw", options->picture.raw, "scale the whole picture instead, and no more");
+  static const std::map<std::string, Ink> inks = {
+      {"auto", Ink::automatic}, {"yes", Ink::dark}, {"no", Ink::bright}};
+  command
+      .add_option_function<std::string>(
+          "--invert", [options](const std::string& name) { options->picture.ink = inks.at(name); },
+          "whether pictures are dark on bright and the network's images bright on dark: yes, no, or auto, "
+          "if a character's border is bright")
+      ->default_str("auto")
+      ->check(CLI::IsMember({"auto", "yes", "no"}));
   add_data_options(command, options->data);
   add_split(command, options->split);
   add_output_file(command, "--output", options->output,
@@ -135,10 +164,12 @@ Command add_predict_command(CLI::App& app) {
   add_config(command);
   command.footer(
       "Examples:\n"
-      "  tilewise predict runs/five-epochs/model.safetensors seven.pgm\n"
+      "  tilewise predict runs/five-epochs/model.safetensors seven.png --invert yes\n"
       "  tilewise predict runs/five-epochs/model.safetensors --output predictions.csv");
   return {&command, [&command, options] {
-            return predict(*options, command.count("--data-dir") + command.count("--split") > 0);
+            return predict(*options, {.data_dir = command.count("--data-dir") > 0,
+                                      .split = command.count("--split") > 0,
+                                      .picture = command.count("--raw") + command.count("--invert") > 0});
           }};
 }
 

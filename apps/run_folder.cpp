@@ -9,7 +9,7 @@
 namespace tilewise::app {
 
 RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
-  for (const auto& file : {log(), weights(), config(), report()}) {
+  for (const auto& file : {log(), step_log(), checkpoint(), best(), weights(), config(), report()}) {
     if (std::error_code ignored; std::filesystem::exists(file, ignored)) {
       throw FileError(path_.string() + ": already holds a run (" + file.filename().string() +
                       "); choose another --output or remove it");
@@ -18,6 +18,17 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code error;
   std::filesystem::create_directories(path_, error);
   if (error) throw FileError(path_.string() + ": cannot make the folder: " + error.message());
+}
+
+RunFolder RunFolder::to_resume(const std::filesystem::path& path) {
+  RunFolder folder;
+  folder.path_ = path;
+  for (const auto& file : {folder.config(), folder.checkpoint()}) {
+    if (std::error_code ignored; !std::filesystem::exists(file, ignored)) {
+      throw FileError(path.string() + ": nothing to resume, there is no " + file.filename().string());
+    }
+  }
+  return folder;
 }
 
 std::filesystem::path default_run_path(const std::filesystem::path& model) {

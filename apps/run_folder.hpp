@@ -11,13 +11,21 @@ class RunFolder {
   /// never overwritten.
   explicit RunFolder(std::filesystem::path path);
 
+  /// The folder of a run to go on with. Throws FileError when it has no checkpoint.
+  static RunFolder to_resume(const std::filesystem::path& path);
+
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path log() const { return path_ / "training.csv"; }
+  std::filesystem::path step_log() const { return path_ / "steps.csv"; }
+  std::filesystem::path checkpoint() const { return path_ / "checkpoint.safetensors"; }
+  std::filesystem::path best() const { return path_ / "best.safetensors"; }
   std::filesystem::path weights() const { return path_ / "model.safetensors"; }
   std::filesystem::path config() const { return path_ / "config.toml"; }
   std::filesystem::path report() const { return path_ / "run.json"; }
 
  private:
+  RunFolder() = default;
+
   std::filesystem::path path_;
 };
 

@@ -23,9 +23,11 @@ void write_report(const std::filesystem::path& path, const RunReport& report) {
                      {"data_dir", options.data.data_dir},
                      {"epochs", options.epochs},
                      {"batch_size", options.batch_size},
-                     {"optimizer", options.optimizer},
+                     {"optimizer", options.optimizer.optimizer},
                      {"learning_rate", report.learning_rate},
-                     {"momentum", options.momentum},
+                     {"momentum", options.optimizer.momentum.value_or(0)},
+                     {"loss", options.optimizer.loss},
+                     {"schedule", options.schedule.schedule},
                      {"validation_split", options.validation_split},
                      {"seed", options.seed},
                      {"threads", report.threads}};

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "apps/commands.hpp"
 #include "apps/config_file.hpp"
@@ -19,10 +20,12 @@
 #include "apps/runtime.hpp"
 #include "apps/stop_signal.hpp"
 #include "apps/train_options.hpp"
+#include "apps/training_description.hpp"
 #include "tilewise/core/error.hpp"
-#include "tilewise/layers/adam.hpp"
-#include "tilewise/layers/sgd.hpp"
 #include "tilewise/train/atomic_file.hpp"
+#include "tilewise/train/callbacks/checkpointer.hpp"
+#include "tilewise/train/callbacks/step_csv_log.hpp"
+#include "tilewise/train/checkpoint.hpp"
 #include "tilewise/train/csv_log.hpp"
 #include "tilewise/train/dataset.hpp"
 #include "tilewise/train/fit.hpp"
@@ -35,33 +38,22 @@ namespace {
 /// minutes as the training it is compared with.
 class EpochLog final : public Callback {
  public:
-  EpochLog(std::optional<CsvLog> csv, Runtime& runtime)
-      : csv_(std::move(csv)), peak_(runtime.kernels(), runtime.executor()) {
+  /// `csv` may be null.
+  EpochLog(CsvLog* csv, Runtime& runtime) : csv_(csv), peak_(runtime.kernels(), runtime.executor()) {
     peak_.measure();
   }
 
   void on_epoch_end(const EpochRecord& record) override {
-    if (csv_) csv_->append(record);
+    if (csv_ != nullptr) csv_->append(record);
     peak_.measure();
   }
 
   const PeakMeter& peak() const { return peak_; }
 
  private:
-  std::optional<CsvLog> csv_;
+  CsvLog* csv_;
   PeakMeter peak_;
 };
-
-std::unique_ptr<Optimizer> make_optimizer(const TrainOptions& options) {
-  if (options.optimizer == "sgd") {
-    SGDOptions sgd{.momentum = options.momentum};
-    if (options.learning_rate) sgd.learning_rate = *options.learning_rate;
-    return std::make_unique<SGD>(sgd);
-  }
-  AdamOptions adam;
-  if (options.learning_rate) adam.learning_rate = *options.learning_rate;
-  return std::make_unique<Adam>(adam);
-}
 
 /// Null unless a profile is asked for.
 std::unique_ptr<Profiler> make_profiler(const TrainOptions& options) {
@@ -88,11 +80,70 @@ DatasetView one_batch(const Dataset& data, std::int64_t batch_size) {
   return {data, 0, std::min(batch_size, data.size())};
 }
 
+/// Throws ArgumentError when what the model was made for is not what it is to be tested on.
+void check_test_data(const Dataset& train, const Dataset& test) {
+  if (test.image_shape() == train.image_shape() && test.classes() <= train.classes()) return;
+  throw ArgumentError(fmt::format("test images of shape {} in {} classes, but training images of shape {} in {}",
+                                  test.image_shape().to_string(), test.classes(),
+                                  train.image_shape().to_string(), train.classes()));
+}
+
+/// The files that a run keeps while it trains.
+class RunFiles {
+ public:
+  /// `start` is where the training goes on; null for a new one.
+  RunFiles(const RunFolder& folder, const CallbackOptions& options, const TrainingState* start,
+           std::int64_t steps, ExponentialMovingAverage* average)
+      : checkpointer_({.folder = folder.path(),
+                       .every_epochs = options.checkpoint_every,
+                       .every_steps = options.checkpoint_steps,
+                       .monitor = options.save_best,
+                       .average = average}),
+        epochs_(folder.log(), start == nullptr ? 0 : start->progress.finished_epochs()) {
+    if (options.log_steps > 0) {
+      steps_.emplace(folder.step_log(), StepCsvLogOptions{.every = options.log_steps, .last_step = steps});
+    }
+  }
+
+  CsvLog& epochs() { return epochs_; }
+  void append_to(std::vector<Callback*>& callbacks) {
+    if (steps_) callbacks.push_back(&*steps_);
+    callbacks.push_back(&checkpointer_);
+  }
+
+ private:
+  Checkpointer checkpointer_;
+  CsvLog epochs_;
+  std::optional<StepCsvLog> steps_;
+};
+
+void print_data(const Model& model, const DatasetView& training, const FitOptions& fit_options,
+                const DatasetView& test, const std::string& data_dir) {
+  fmt::print("{}{} training, {} validation and {} test images from {}\n", model.network().summary(),
+             training.size(), fit_options.validation ? fit_options.validation->size() : 0, test.size(),
+             data_dir);
+}
+
+void print_start(const Progress& at, int epochs) {
+  if (at.epoch > epochs) {
+    fmt::print("All {} epochs are done; --epochs can be raised.\n", epochs);
+  } else {
+    fmt::print("Resuming epoch {} after step {}.\n", at.epoch, at.step);
+  }
+}
+
+RunFolder open_folder(const TrainOptions& options) {
+  if (!options.resume.empty()) return RunFolder::to_resume(options.resume);
+  return RunFolder(options.output.empty() ? default_run_path(options.model)
+                                          : std::filesystem::path(options.output));
+}
+
 /// `config` is what the run folder keeps to repeat the run.
 int train(const TrainOptions& options, const std::string& config) {
-  if (options.momentum != 0 && options.optimizer != "sgd") {
-    throw ArgumentError("--momentum: only sgd has momentum; add --optimizer sgd");
-  }
+  check(options);
+  const std::unique_ptr<Optimizer> optimizer = make_optimizer(options.optimizer);
+  const std::shared_ptr<const Loss> loss = make_loss(options.optimizer);
+  SteeringCallbacks steering(options.callbacks);
   if (!options.trace.empty()) check_can_write(options.trace);
   Runtime runtime(options.threads);
   const Verbosity verbose = verbosity(options);
@@ -101,57 +152,81 @@ int train(const TrainOptions& options, const std::string& config) {
 
   const Dataset train_data = load_data(options.data, Split::train);
   const Dataset test_data = load_data(options.data, Split::test);
+  check_test_data(train_data, test_data);
   auto [training, validation] = split_validation(train_data, options.validation_split);
-  const std::unique_ptr<Optimizer> optimizer = make_optimizer(options);
   const std::unique_ptr<Profiler> profiler = make_profiler(options);
   Model model(make_network(options.model, train_data), runtime.executor(),
               {.max_batch = std::min(options.batch_size, training.size()),
                .seed = options.seed,
+               .loss = loss,
+               .regularizer = {.l2 = options.optimizer.l2},
                .kernels = &runtime.kernels(),
                .profiler = profiler.get()});
+  const TrainingLength length{
+      .epochs = options.epochs,
+      .epoch_steps = (training.size() + model.max_batch() - 1) / model.max_batch()};
+  const std::unique_ptr<Schedule> schedule =
+      make_schedule(options.schedule, optimizer->learning_rate(), length);
+  // Refuses what does not suit the images before there is a folder.
+  static_cast<void>(Augmenter(options.augment, train_data.image_shape()));
 
   DatasetView test = test_data;
-  FitOptions fit_options{.epochs = options.epochs, .seed = options.seed};
+  FitOptions fit_options{.epochs = options.epochs,
+                         .augment = options.augment,
+                         .seed = options.seed,
+                         .schedule = schedule.get(),
+                         .description = describe(options, model.network(), length)};
   if (validation.size() > 0) fit_options.validation = validation;
   std::optional<RunFolder> folder;
-  std::optional<CsvLog> csv;
+  std::optional<RunFiles> files;
+  TrainingState start;
   if (options.dry_run) {
     training = one_batch(train_data, model.max_batch());
     test = one_batch(test_data, model.max_batch());
     if (fit_options.validation) fit_options.validation = training;
     fit_options.epochs = 1;
   } else {
-    folder.emplace(options.output.empty() ? default_run_path(options.model)
-                                          : std::filesystem::path(options.output));
+    folder.emplace(open_folder(options));
+    if (!options.resume.empty()) {
+      start = load_checkpoint(folder->checkpoint(), model, *optimizer, training, fit_options);
+      fit_options.start = &start;
+    }
     write_file_atomically(folder->config(), config);
-    csv.emplace(folder->log());
+    files.emplace(*folder, options.callbacks, fit_options.start, optimizer->steps(), steering.average());
   }
   if (talk) {
-    fmt::print("{}{} training, {} validation and {} test images from {}\n",
-               model.network().summary(), training.size(),
-               fit_options.validation ? fit_options.validation->size() : 0, test.size(),
-               options.data.data_dir);
+    print_data(model, training, fit_options, test, options.data.data_dir);
+    if (fit_options.start != nullptr) print_start(start.progress, options.epochs);
     std::fflush(stdout);
   }
 
   StopSignal stop_signal;
   ProgressBar progress(verbose, fit_options.epochs);
-  EpochLog log(std::move(csv), runtime);
-  Callback* const callbacks[] = {&progress, &log, &stop_signal};
+  EpochLog log(files ? &files->epochs() : nullptr, runtime);
+  std::vector<Callback*> callbacks = steering.list();
+  callbacks.insert(callbacks.end(), {&progress, &log, &stop_signal});
+  if (files) files->append_to(callbacks);
   fit_options.callbacks = callbacks;
   const History history = fit(model, *optimizer, training, fit_options);
+  const bool interrupted = history.stopped && stop_signal.received() != 0;
   progress.finish_line();
-  if (history.stopped && talk) fmt::print("Stopped by a signal.\n");
+  if (talk && interrupted) {
+    fmt::print("Stopped by a signal.\n");
+    if (folder) fmt::print("To go on: tilewise train --resume {}\n", folder->path().string());
+  } else if (talk && history.stopped) {
+    fmt::print("{}\n", steering.reason());
+  }
 
   RunReport report{.runtime = runtime.description(),
                    .options = options,
                    .threads = runtime.executor().threads(),
                    .learning_rate = optimizer->learning_rate(),
-                   .finished_epochs = history.epochs.size(),
+                   .finished_epochs = static_cast<std::size_t>(start.progress.finished_epochs()) +
+                                      history.epochs.size(),
                    .images_per_second = training_speed(history),
                    .flops_per_image = model.network().training_flops(),
                    .fma_peak_flops = log.peak().median()};
-  if (!history.stopped) report.test = tilewise::evaluate(model, test);
+  if (!interrupted) report.test = tilewise::evaluate(model, test);
   if (report.test && !std::isfinite(report.test->loss)) {
     throw DivergedError("training diverged: test loss is not finite");
   }
@@ -176,7 +251,7 @@ int train(const TrainOptions& options, const std::string& config) {
 
 /// With the learning rate that the optimizer has, and without the folder, which is where the file is.
 std::string config_of(const CLI::App& command, const TrainOptions& options) {
-  const double learning_rate = make_optimizer(options)->learning_rate();
+  const double learning_rate = make_optimizer(options.optimizer)->learning_rate();
   return fmt::format("# tilewise {}; 'tilewise train --config FILE --output FOLDER' repeats the run.\n{}",
                      TILEWISE_VERSION,
                      resolved_config(command, {{"lr", fmt::format("{}", learning_rate)}, {"output", ""}}));
@@ -191,11 +266,22 @@ Command add_train_command(CLI::App& app) {
   add_train_options(command, *options);
   command.footer(
       "The same seed, data and options give the same bits on any number of threads.\n"
-      "The folder keeps the options in config.toml.\n"
+      "The folder keeps the options in config.toml and the last checkpoint. A run that was\n"
+      "stopped or killed ends with --resume in the bits of one that was not.\n"
       "Examples:\n"
       "  tilewise train --epochs 5 --batch-size 64 --output runs/five-epochs\n"
-      "  tilewise train --config runs/five-epochs/config.toml --output runs/again");
-  return {&command, [&command, options] { return train(*options, config_of(command, *options)); }};
+      "  tilewise train --config runs/five-epochs/config.toml --output runs/again\n"
+      "  tilewise train --resume runs/five-epochs --epochs 8\n"
+      "  tilewise train --schedule cosine --warmup-epochs 0.5 --augment shift=2,rotate=10");
+  return {&command, [&command, options] {
+            if (!options->resume.empty()) {
+              if (command.count("--config") > 0) {
+                throw ArgumentError("--resume: takes the options of the run; leave out --config");
+              }
+              apply_config(command, RunFolder::to_resume(options->resume).config().string());
+            }
+            return train(*options, config_of(command, *options));
+          }};
 }
 
 }  // namespace tilewise::app

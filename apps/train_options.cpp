@@ -1,61 +1,63 @@
 #include "apps/train_options.hpp"
 
+#include "apps/augment_option.hpp"
 #include "apps/config_file.hpp"
+#include "apps/option_group.hpp"
+#include "tilewise/core/error.hpp"
 
 namespace tilewise::app {
 namespace {
 
-/// Puts the options that were added since `first` under a heading of --help.
-class Group {
- public:
-  Group(CLI::App& command, const char* name)
-      : command_(command), name_(name), first_(command.get_options().size()) {}
-  ~Group() {
-    const auto options = command_.get_options();
-    for (std::size_t i = first_; i < options.size(); ++i) options[i]->group(name_);
-  }
-  Group(const Group&) = delete;
-  Group& operator=(const Group&) = delete;
-
- private:
-  CLI::App& command_;
-  const char* name_;
-  std::size_t first_;
-};
-
 void add_network_and_data(CLI::App& command, TrainOptions& options) {
-  const Group group(command, "Network and data");
+  const OptionGroup group(command, "Network and data");
   add_model(command, options.model);
   add_data_options(command, options.data);
   command
       .add_option("--validation-split", options.validation_split,
                   "share of the training images, the last ones, kept for validation")
       ->capture_default_str();
+  add_augment(command, options.augment);
 }
 
 void add_training(CLI::App& command, TrainOptions& options) {
-  const Group group(command, "Training");
+  const OptionGroup group(command, "Training");
   command.add_option("--epochs", options.epochs, "passes over the training images")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
   add_batch_size(command, "--batch-size", options.batch_size);
-  command.add_option("--seed", options.seed, "seed of weights, shuffling and dropout")
+  command.add_option("--seed", options.seed, "seed of weights, shuffling, dropout and augmentation")
       ->capture_default_str();
+  add_loss_options(command, options.optimizer);
 }
 
 void add_optimizer(CLI::App& command, TrainOptions& options) {
-  const Group group(command, "Optimizer");
-  command.add_option("--optimizer", options.optimizer, "adam or sgd")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"adam", "sgd"}));
-  command.add_option("--lr", options.learning_rate, "learning rate [0.001 for adam, 0.01 for sgd]")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--momentum", options.momentum, "momentum of sgd, below 1")
-      ->capture_default_str();
+  const OptionGroup group(command, "Optimizer");
+  add_optimizer_options(command, options.optimizer);
+}
+
+void add_schedule(CLI::App& command, TrainOptions& options) {
+  const OptionGroup group(command, "Learning rate; epochs may be fractions");
+  add_schedule_options(command, options.schedule);
+  add_plateau_options(command, options.callbacks);
+}
+
+void add_stopping(CLI::App& command, TrainOptions& options) {
+  const OptionGroup group(command, "Stopping");
+  add_stopping_options(command, options.callbacks);
+}
+
+void add_saving(CLI::App& command, TrainOptions& options) {
+  const OptionGroup group(command, "Averaging, saving and resuming");
+  add_saving_options(command, options.callbacks);
+  command
+      .add_option("--resume", options.resume,
+                  "folder of a run to go on with, under its own options; --epochs may be raised")
+      ->type_name("DIR")
+      ->configurable(false);
 }
 
 void add_run(CLI::App& command, TrainOptions& options) {
-  const Group group(command, "Run");
+  const OptionGroup group(command, "Run");
   command
       .add_option("--output", options.output,
                   "folder for the results; must not hold a run already [runs/<network>-<time>]")
@@ -78,7 +80,20 @@ void add_train_options(CLI::App& command, TrainOptions& options) {
   add_network_and_data(command, options);
   add_training(command, options);
   add_optimizer(command, options);
+  add_schedule(command, options);
+  add_stopping(command, options);
+  add_saving(command, options);
   add_run(command, options);
+}
+
+void check(const TrainOptions& options) {
+  if (!options.resume.empty() && !options.output.empty()) {
+    throw ArgumentError("--resume: goes on in the folder of the run; leave out --output");
+  }
+  if (!options.resume.empty() && options.dry_run) {
+    throw ArgumentError("--resume: leave out --dry-run, which writes nothing");
+  }
+  check(options.callbacks, options.validation_split > 0);
 }
 
 }  // namespace tilewise::app

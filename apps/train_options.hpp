@@ -2,10 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <optional>
 #include <string>
 
+#include "apps/callback_options.hpp"
+#include "apps/optimizer_options.hpp"
 #include "apps/options.hpp"
+#include "apps/schedule_options.hpp"
+#include "tilewise/train/augment.hpp"
 
 namespace tilewise::app {
 
@@ -15,19 +18,20 @@ struct TrainOptions {
   std::string model = "keras";
   DataOptions data;
   double validation_split = 0.1;
+  AugmentOptions augment;
 
   // Training
   int epochs = 15;
   std::int64_t batch_size = 128;
   std::uint64_t seed = 1;
 
-  // Optimizer
-  std::string optimizer = "adam";
-  std::optional<double> learning_rate = std::nullopt;  ///< the optimizer's own unless given
-  double momentum = 0;
+  OptimizerOptions optimizer;
+  ScheduleOptions schedule;
+  CallbackOptions callbacks;
 
   // Run
   std::string output;  ///< empty: runs/<network>-<time>
+  std::string resume;  ///< the folder of the run to go on with; empty: a new one
   int threads = 0;     ///< 0: what the machine allows
   std::string verbose = "auto";
   bool dry_run = false;
@@ -36,5 +40,8 @@ struct TrainOptions {
 };
 
 void add_train_options(CLI::App& command, TrainOptions& options);
+
+/// Throws ArgumentError when options contradict each other.
+void check(const TrainOptions& options);
 
 }  // namespace tilewise::app

@@ -27,7 +27,7 @@ void save_checkpoint(const std::filesystem::path& path, const Training& training
 /// the rest for FitOptions::start.
 ///
 ///   FitOptions options{.epochs = 12, .callbacks = callbacks};
-///   const TrainingState state = load_checkpoint("run/last.safetensors", model, adam, data, options);
+///   const TrainingState state = load_checkpoint("run/checkpoint.safetensors", model, adam, data, options);
 ///   CsvLog log("run/training.csv", state.progress.finished_epochs());
 ///   options.start = &state;
 ///   fit(model, adam, data, options);

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string_view>
+#include <utility>
 
 namespace tilewise {
 namespace {
@@ -60,6 +62,23 @@ std::string printable(std::string text) {
   return text;
 }
 
+/// "off", or its numbers in the order of AugmentOptions, as text that tells any two apart.
+std::string in_words(const AugmentOptions& options) {
+  if (!options.any()) return "off";
+  std::string text;
+  for (const auto& [what, number] : {std::pair{"shift ", options.shift},
+                                     {", rotate ", options.rotate},
+                                     {", scale ", options.scale},
+                                     {", shear ", options.shear},
+                                     {", elastic_alpha ", options.elastic_alpha},
+                                     {", elastic_sigma ", options.elastic_sigma}}) {
+    std::array<char, 32> digits;
+    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+    text.append(what).append(digits.data(), end);
+  }
+  return text + (options.horizontal_flip ? ", flip" : "");
+}
+
 std::string in_words(const std::string* how) {
   return how == nullptr ? "missing" : '"' + printable(*how) + '"';
 }
@@ -82,6 +101,7 @@ Fingerprint fingerprint(const Model& model, Optimizer& optimizer, const DatasetV
   result.emplace_back("the model's max_batch", std::to_string(model.max_batch()));
   result.emplace_back("the seed", std::to_string(options.seed));
   result.emplace_back("the model's seed", std::to_string(model.seed()));
+  result.emplace_back("augmentation", in_words(options.augment));
   result.emplace_back("shuffling", options.shuffle ? "on" : "off");
   std::string arrays;
   for (const auto& array : optimizer.state()) arrays.append(" ").append(array.name);

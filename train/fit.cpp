@@ -61,7 +61,7 @@ class Fit {
  public:
   Fit(Model& model, Optimizer& optimizer, const DatasetView& train, const FitOptions& options)
       : training_{model, optimizer, train, options},
-        reader_(train, resolve(model, options.batch_size)) {}
+        reader_(train, resolve(model, options.batch_size), options.augment, options.seed) {}
 
   History run() {
     begin();
@@ -101,6 +101,7 @@ class Fit {
                        .purpose = RandomPurpose::shuffle,
                        .step = static_cast<std::uint32_t>(at_.epoch)});
     }
+    reader_.set_epoch(static_cast<std::uint32_t>(at_.epoch));
     const double seconds_before = at_.seconds;
     const auto start = Clock::now();
     auto timed_from = start;

@@ -11,6 +11,7 @@
 #include "tilewise/layers/model.hpp"
 #include "tilewise/layers/optimizer.hpp"
 #include "tilewise/layers/schedule.hpp"
+#include "tilewise/train/augment.hpp"
 #include "tilewise/train/callback.hpp"
 #include "tilewise/train/dataset.hpp"
 #include "tilewise/train/metrics.hpp"
@@ -37,6 +38,7 @@ struct TrainingState {
 struct FitOptions {
   int epochs = 1;                                         ///< in all, with those before `start`
   std::optional<std::int64_t> batch_size = std::nullopt;  ///< at most the model's max_batch, the default
+  AugmentOptions augment = {};  ///< how the training images are changed, from `seed`; never those for validation
   bool shuffle = true;  ///< a new order each epoch; which one depends on seed and epoch only
   std::uint64_t seed = 0;
   std::optional<DatasetView> validation = std::nullopt;

@@ -246,7 +246,7 @@ completed() { # completed WORD...: what bash offers for the last word
 }
 [[ $(completed tilewise ev) == evaluate ]] || fail "completion of commands: $(completed tilewise ev)"
 [[ $(completed tilewise train --ep) == --epochs ]] || fail "completion of options: $(completed tilewise train --ep)"
-[[ $(completed tilewise train --optimizer '') == "adam sgd" ]] || fail "completion of choices"
+[[ $(completed tilewise train --optimizer '') == "adam adamw sgd rmsprop" ]] || fail "completion of choices"
 [[ $(completed tilewise train --model l) == lenet5 ]] || fail "completion of presets"
 [[ -z $(completed tilewise train --output x) ]] || fail "completion of folders is not left to bash"
 [[ $(completed tilewise evaluate w.safetensors --sp) == --split ]] || fail "completion after a file"

@@ -364,7 +364,7 @@ TEST_F(CallbacksTest, SavesAfterEpochsStepsAndAtTheEnd) {
     Callback* const callbacks[] = {&checkpointer, &look};
     fit(model, adam, data_, {.epochs = 2, .callbacks = callbacks});
     EXPECT_EQ(saved, c.saved);
-    EXPECT_THAT(folder.names(), ElementsAre("last.safetensors"));
+    EXPECT_THAT(folder.names(), ElementsAre("checkpoint.safetensors"));
   }
 }
 
@@ -431,7 +431,7 @@ TEST_F(CallbacksTest, BestWeightsMayBeTheAverage) {
 }
 
 TEST_F(CallbacksTest, FullDiskLeavesTheLastCheckpoint) {
-  const auto last = folder_ / "last.safetensors";
+  const auto last = folder_ / "checkpoint.safetensors";
   {
     Checkpointer checkpointer({.folder = folder_.path()});
     Callback* const callbacks[] = {&checkpointer};
@@ -445,7 +445,7 @@ TEST_F(CallbacksTest, FullDiskLeavesTheLastCheckpoint) {
     EXPECT_THAT([&] { fit(model_, sgd_, data_, {.epochs = 2, .callbacks = callbacks}); },
                 throws_line<FileError>(last.string() + ": cannot write: "));
     EXPECT_EQ(read_bytes(last), good);
-    EXPECT_THAT(folder_.names(), ElementsAre("last.safetensors"));
+    EXPECT_THAT(folder_.names(), ElementsAre("checkpoint.safetensors"));
   }
 }
 

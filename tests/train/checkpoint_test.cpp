@@ -116,7 +116,7 @@ class CheckpointTest : public ::testing::Test {
       {"zero", -0.0}};
 
   TempDir folder_;
-  std::filesystem::path path_ = folder_ / "last.safetensors";
+  std::filesystem::path path_ = folder_ / "checkpoint.safetensors";
   std::filesystem::path original_ = folder_ / "original.safetensors";
   Executor executor_{2};
   Dataset data_ = quarters(30);

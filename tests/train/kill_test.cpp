@@ -87,7 +87,7 @@ class KillTest : public ::testing::Test {
   /// What is in the folder of a training that was killed can be read. Returns whether there is a checkpoint.
   static bool check(const TempDir& folder) {
     bool has_checkpoint = false;
-    for (const char* name : {"last.safetensors", "best.safetensors", "model.safetensors"}) {
+    for (const char* name : {"checkpoint.safetensors", "best.safetensors", "model.safetensors"}) {
       if (!fs::exists(folder / name)) continue;
       EXPECT_NO_THROW(read_safetensors(folder / name));
       has_checkpoint = true;
@@ -149,17 +149,17 @@ TEST_F(KillTest, AtRandomMoments) {
 TEST_F(KillTest, WhileACheckpointIsWritten) {
   const TempDir undisturbed;
   ASSERT_EQ(wait(start(undisturbed, 1)), 0);
-  const auto size = static_cast<rlim_t>(fs::file_size(undisturbed / "last.safetensors"));
+  const auto size = static_cast<rlim_t>(fs::file_size(undisturbed / "checkpoint.safetensors"));
   const TempDir folder;
   // Beyond the limit the system kills with SIGXFSZ, in the middle of a write: of the first checkpoint; then, with
   // a good one there, of later ones, which grow by what early stopping keeps.
   EXPECT_EQ(wait(start(folder, 1, size / 2)), -SIGXFSZ);
-  EXPECT_FALSE(fs::exists(folder / "last.safetensors"));
+  EXPECT_FALSE(fs::exists(folder / "checkpoint.safetensors"));
   EXPECT_EQ(wait(start(folder, 2, size - 100)), -SIGXFSZ);
   EXPECT_TRUE(check(folder));
-  const std::string good = read_bytes(folder / "last.safetensors");
+  const std::string good = read_bytes(folder / "checkpoint.safetensors");
   EXPECT_EQ(wait(start(folder, 3, size / 3)), -SIGXFSZ);
-  EXPECT_EQ(read_bytes(folder / "last.safetensors"), good);
+  EXPECT_EQ(read_bytes(folder / "checkpoint.safetensors"), good);
   EXPECT_EQ(wait(start(folder, 2)), 0);
   expect_same(folder, undisturbed);
 }

@@ -2,7 +2,7 @@
 //
 //   training_to_kill DATA_FOLDER RUN_FOLDER THREADS
 //
-// goes on from RUN_FOLDER/last.safetensors if that is there, writes a checkpoint after each step, and ends with
+// goes on from RUN_FOLDER/checkpoint.safetensors if that is there, writes a checkpoint after each step, and ends with
 // RUN_FOLDER/model.safetensors. See kill_test.cpp.
 
 #include <cstdio>

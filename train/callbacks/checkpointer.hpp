@@ -25,8 +25,8 @@ struct CheckpointerOptions {
 
 /// Keeps in a folder
 ///
-///   last.safetensors   the latest checkpoint (checkpoint.hpp), also when training ends or is stopped
-///   best.safetensors   the weights (weights_file.hpp) of the epoch that was best so far, if asked for
+///   checkpoint.safetensors   the latest checkpoint (checkpoint.hpp), also when training ends or is stopped
+///   best.safetensors         the weights (weights_file.hpp) of the epoch that was best so far, if asked for
 ///
 /// of which each is replaced at once: at any moment the folder holds whole files. What is better is decided as by
 /// keras.callbacks.ModelCheckpoint with save_best_only (keras/src/callbacks/model_checkpoint.py).
@@ -35,7 +35,7 @@ class Checkpointer final : public Callback {
   /// Throws ArgumentError for an unknown metric, a number below 0.
   explicit Checkpointer(CheckpointerOptions options);
 
-  std::filesystem::path last() const { return options_.folder / "last.safetensors"; }
+  std::filesystem::path last() const { return options_.folder / "checkpoint.safetensors"; }
   std::filesystem::path best() const { return options_.folder / "best.safetensors"; }
 
   /// Reads all data for the fingerprint, and removes what killed processes left half written in the folder.
