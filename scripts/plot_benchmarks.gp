@@ -42,7 +42,7 @@ do for [operation in "gemm conv_forward conv_backward_data conv_backward_weights
     set bmargin at screen 34.0 / height
     set key at screen 0.97, screen 1 - 44.0 / height right center horizontal samplen 1.5 reverse Left
     set xrange [0:*]
-    set xtics 0, 20, 100 format "%.0f%%"
+    set xtics 0, 20 format "%.0f%%"
     set yrange [count + 0.6:0.4]
     set style fill solid 1 noborder
     plot table using (0):1:(0):(0):ytic(2) with boxxyerror notitle, \
