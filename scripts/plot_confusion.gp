@@ -5,7 +5,7 @@
 
 cell = classes > 20 ? 960.0 / classes : 48.0
 side = 66.0 + 8 * longest  # for the names
-below = longest > 5 ? side : 54.0
+below = longest > 5 ? 44.0 + 7.5 * longest : 54.0
 width = int(side + classes * cell + 24)
 height = int(below + classes * cell + 24)
 

@@ -82,6 +82,7 @@ done
 # --- What a single run's weights show ------------------------------------------------------------
 
 tilewise=$repo_root/build/release/apps/tilewise
+
 # The data set of the run, or what --data-dir says. A relative path in config.toml is relative to
 # where the training was started, mostly the repository.
 find_data() {
