@@ -23,6 +23,10 @@ function widen(range, value) {
   if (!((range, "min") in limit) || value < limit[range, "min"]) limit[range, "min"] = value
   if (!((range, "max") in limit) || value > limit[range, "max"]) limit[range, "max"] = value
 }
+function print_runs(variable, extra,   i, list) {
+  for (i = 1; i <= file; ++i) if ((extra, i) in has) list = list " " i
+  printf "%s = \"%s\"; ", variable, list
+}
 function print_range(range) {
   if (!((range, "min") in limit)) limit[range, "min"] = limit[range, "max"] = 0.1
   printf "%s_min = %.9g; %s_max = %.9g; ", range, limit[range, "min"], range, limit[range, "max"]
@@ -31,10 +35,12 @@ function print_range(range) {
 BEGIN {
   FS = ","
   wanted = split("epoch accuracy loss val_accuracy val_loss", names, " ")
+  split("learning_rate images_per_second", extras, " ")  # Keras's logs lack them
   for (i = 1; i < ARGC; ++i) rows[ARGV[i]] = 0
 }
 { sub(/\r$/, "") }
 FNR == 1 {
+  ++file
   split("", column)
   columns = NF
   for (i = 1; i <= NF; ++i) column[$i] = i
@@ -55,6 +61,8 @@ FNR == 1 {
     if (names[i] ~ /loss$/) widen("loss", value)
     else widen("error", value == "NA" ? value : 1 - value)
   }
+  for (i = 1; i <= 2; ++i)
+    if (extras[i] in column && number(extras[i]) != "NA") has[i, file] = 1
   ++rows[FILENAME]
 }
 END {
@@ -63,4 +71,5 @@ END {
     if (!rows[ARGV[i]]) { print ARGV[i] ": no epochs in it" > "/dev/stderr"; exit 1 }
   printf "runs = %d; validated = %d; last_epoch = %d; ", ARGC - 1, validated, last
   print_range("loss"); print_range("error")
+  print_runs("rate_runs", 1); print_runs("speed_runs", 2)
 }

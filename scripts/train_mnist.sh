@@ -61,6 +61,6 @@ fi
 "$tilewise" train "${defaults[@]}" "$@"
 if $dry_run; then exit 0; fi
 "$tilewise" evaluate "$output/model.safetensors" --data-dir "$data_dir"
-"$scripts_dir/plot_training.sh" "$output"
+"$scripts_dir/plots.sh" "$output"
 
 say "$output has the trained network (model.safetensors), the log (training.csv) and plots/"
