@@ -50,9 +50,12 @@ expect 1 "short/train-images-idx3-ubyte" "$tilewise" train --data-dir short
 cp -r data odd
 idx_labels odd/train-labels-idx1-ubyte 1 2 3
 expect 1 "odd/train-labels-idx1-ubyte" "$tilewise" train --data-dir odd
+# More classes than ten are fine, but not in the test images alone.
 cp -r data eleven
-idx_labels eleven/train-labels-idx1-ubyte "${labels[@]:0:19}" 11
-expect 1 "11" "$tilewise" train --data-dir eleven
+idx_labels eleven/t10k-labels-idx1-ubyte "${labels[@]:0:19}" 10
+expect 2 "in 11 classes" "$tilewise" train --data-dir eleven
+idx_labels eleven/train-labels-idx1-ubyte "${labels[@]:0:19}" 10
+expect 0 "(None, 11)" "$tilewise" train --data-dir eleven --dry-run
 [[ ! -e runs ]] || fail "a run that could not start left a folder"
 
 # A run and what it leaves; a line an epoch when the output is no terminal.

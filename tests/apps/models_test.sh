@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: models_test.sh TILEWISE
 #
-# The command line with networks of all kinds: --model, summary, evaluate, predict, info of a file,
-# convert, --config and completion. Everything that an option should change is looked at.
+# The command line with networks of all kinds: --model, summary, evaluate, predict, samples, info of a
+# file, convert, --config and completion. Everything that an option should change is looked at.
 
 # shellcheck source=tests/apps/support.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
@@ -15,10 +15,12 @@ says() { for text in "$@"; do grep -qF -- "$text" out || fail "does not say '$te
 lines() { [[ $(wc -l <"$1") == "$2" ]] || fail "$1 has $(wc -l <"$1") lines, expected $2"; }
 
 # --- Help: every command has an example, and nothing is wider than a terminal.
-for command in "" train evaluate predict summary profile info convert completion; do
+for command in "" train evaluate predict samples summary profile info convert completion; do
   # shellcheck disable=SC2086
   expect 0 "tilewise" "$tilewise" $command --help
   [[ -z $command ]] || grep -q "Example" out || fail "$command --help has no example"
+  # Of train only the options: the text below them is a little wider.
+  [[ $command != train ]] || sed -i '/^The same seed/,$d' out
   awk -v command="$command" 'length > 80 { print command ": " $0; wide = 1 } END { exit wide }' out >wide ||
     fail "--help is wider than 80 columns: $(<wide)"
 done
@@ -109,35 +111,68 @@ same out probabilities.csv
 expect 0 "" "$tilewise" predict $weights --data-dir data --split train
 cmp -s out probabilities.csv && fail "predict --split has no effect"
 # The first test image as a picture.
-{
-  printf 'P5\n# a comment\n28 28\n255\n'
-  tail -c +17 data/t10k-images-idx3-ubyte | head -c 784
-} >first.pgm
+tail -c +17 data/t10k-images-idx3-ubyte | head -c 784 | png 28 28 >first.png
 first=$(sed -n 2p probabilities.csv | cut -d, -f2)
-expect 0 "first.pgm     $first " "$tilewise" predict $weights first.pgm first.pgm
+expect 0 "first.png     $first " "$tilewise" predict $weights first.png first.png --raw --invert no
 lines out 2
-expect 0 "Wrote one.csv" "$tilewise" predict $weights first.pgm --output one.csv --threads 1
+expect 0 "Wrote one.csv" "$tilewise" predict $weights first.png --raw --invert no --output one.csv --threads 1
 [[ $(tail -n 1 one.csv) == "$(sed -n 2p probabilities.csv)" ]] || fail "a picture and the data set do not agree"
-printf 'P5 8 8 255\n%064d' 0 >small.pgm
-expect 1 "small.pgm: a picture of shape (8, 8, 1), the network takes (28, 28, 1)" \
-  "$tilewise" predict $weights small.pgm
-head -c 100 first.pgm >short.pgm
-expect 1 "short.pgm: truncated" "$tilewise" predict $weights short.pgm
-echo text >text.pgm
-expect 1 "text.pgm: not a binary PGM" "$tilewise" predict $weights text.pgm
-printf 'P5 99999999999999999999 1 255\n' >huge.pgm
-expect 1 "huge.pgm: has no valid width" "$tilewise" predict $weights huge.pgm
-printf 'P5 #' >open.pgm
-expect 1 "open.pgm: has no valid width" "$tilewise" predict $weights open.pgm
-expect 1 "none.pgm" "$tilewise" predict $weights none.pgm
-expect 2 "not both" "$tilewise" predict $weights first.pgm --split train
+for options in "--raw --invert yes" "--invert no" "--invert yes"; do
+  # shellcheck disable=SC2086
+  expect 0 "Wrote other.csv" "$tilewise" predict $weights first.png $options --output other.csv
+  cmp -s one.csv other.csv && fail "predict $options has no effect"
+  cp other.csv "other-${options##*--}.csv"
+done
+cmp -s "other-invert no.csv" "other-invert yes.csv" && fail "predict --invert has no effect"
+expect 0 "Wrote with-data.csv" "$tilewise" predict $weights first.png --data-dir nowhere --raw --invert no \
+  --output with-data.csv
+same one.csv with-data.csv
+head -c 64 /dev/zero | png 8 8 >blank.png
+expect 1 "blank.png: picture of 8 x 8 pixels: no ink" "$tilewise" predict $weights blank.png
+expect 0 "blank.png" "$tilewise" predict $weights blank.png --raw
+head -c 100 first.png >short.png
+expect 1 "short.png: damaged PNG image: truncated" "$tilewise" predict $weights short.png
+echo text >text.png
+expect 1 "text.png: not a PNG image" "$tilewise" predict $weights text.png
+{
+  head -c 60 first.png
+  printf XXXX
+  tail -c +65 first.png
+} >damaged.png
+expect 1 "damaged.png: damaged PNG image" "$tilewise" predict $weights damaged.png
+expect 1 "none.png" "$tilewise" predict $weights none.png
+expect 2 "not both" "$tilewise" predict $weights first.png --split train
+expect 2 "--raw, --invert: they are about images" "$tilewise" predict $weights --data-dir data --raw
+expect 2 "--invert" "$tilewise" predict $weights first.png --invert perhaps
 expect 1 "nowhere/p.csv" "$tilewise" predict $weights --data-dir data --output nowhere/p.csv
+
+# --- samples; its pictures and those of evaluate are ones that predict reads.
+expect 0 "data: 20 training images of shape (28, 28, 1), 10 classes" "$tilewise" samples --data-dir data
+says "class   images  name" "    9        2  9"
+lines out 13
+expect 0 "Wrote sheet.png" "$tilewise" samples --data-dir data --output sheet.png
+expect 0 "Wrote test.png" "$tilewise" samples --data-dir data --split test --output test.png
+says "20 test images"
+cmp -s sheet.png test.png && fail "samples --split has no effect"
+expect 0 "Wrote narrow.png" "$tilewise" samples --data-dir data --samples 1 --output narrow.png
+(($(wc -c <narrow.png) < $(wc -c <sheet.png))) || fail "samples --samples has no effect"
+expect 0 "sheet.png" "$tilewise" predict $weights sheet.png --raw
+expect 0 "Wrote worst.png" "$tilewise" evaluate $weights --data-dir data --worst worst.png
+expect 0 "worst.png" "$tilewise" predict $weights worst.png --raw
+expect 2 "--samples" "$tilewise" samples --samples 0
+expect 2 "--split" "$tilewise" samples --data-dir data --split both
+expect 1 "nowhere" "$tilewise" samples --data-dir nowhere
+expect 1 "nowhere/s.png" "$tilewise" samples --data-dir data --output nowhere/s.png
+expect 1 "nowhere/w.png" "$tilewise" evaluate $weights --data-dir data --worst nowhere/w.png
 
 # --- info
 expect 0 "$weights: 10 tensors of 61706 values, 241.0 KiB" "$tilewise" info $weights
 says "conv2d_1/kernel" "(5, 5, 6, 16)" "network lenet5 of 8 layers, (28, 28, 1) to (10)"
 awk 'length > 80 { exit 1 }' out || fail "info is wider than 80 columns"
 expect 2 "leave out the file" "$tilewise" info $weights --peak
+expect 0 "" "$tilewise" info $weights --filters filters.csv
+[[ $(head -n 1 filters.csv) == filter,row,column,channel,weight ]] || fail "header of filters.csv"
+lines filters.csv 151  # 6 of 5 by 5
 expect 1 "junk" "$tilewise" info junk
 
 # --- convert
@@ -245,7 +280,7 @@ completed() { # completed WORD...: what bash offers for the last word
   bash -c 'source completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tilewise; echo "${COMPREPLY[*]}"' _ "$@"
 }
 [[ $(completed tilewise ev) == evaluate ]] || fail "completion of commands: $(completed tilewise ev)"
-[[ $(completed tilewise train --ep) == --epochs ]] || fail "completion of options: $(completed tilewise train --ep)"
+[[ $(completed tilewise train --epo) == --epochs ]] || fail "completion of options: $(completed tilewise train --epo)"
 [[ $(completed tilewise train --optimizer '') == "adam adamw sgd rmsprop" ]] || fail "completion of choices"
 [[ $(completed tilewise train --model l) == lenet5 ]] || fail "completion of presets"
 [[ -z $(completed tilewise train --output x) ]] || fail "completion of folders is not left to bash"

@@ -47,13 +47,44 @@ idx_labels() {
     for label in "$@"; do printf "\\x$(printf %02x "$label")"; done
   } >"$file"
 }
+# png WIDTH HEIGHT: the grey pixels of standard input as a PNG; its parts are made by be32 and png_chunk.
+be32() { for shift in 24 16 8 0; do printf "\\x$(printf %02x $(($1 >> shift & 255)))"; done; }
+png_chunk() { # png_chunk NAME: of standard input. gzip ends with the CRC and the size of what it packs.
+  {
+    printf %s "$1"
+    cat
+  } >png_chunk
+  be32 $(($(wc -c <png_chunk) - 4))
+  cat png_chunk
+  be32 $((16#$(gzip -nc png_chunk | tail -c 8 | od -An -tx1 -N4 | awk '{ print $4 $3 $2 $1 }')))
+}
+png() {
+  cat >png_pixels
+  printf '\x89PNG\r\n\x1a\n'
+  {
+    be32 "$1"
+    be32 "$2"
+    printf '\x08\0\0\0\0'
+  } | png_chunk IHDR
+  for ((row = 0; row < $2; ++row)); do
+    printf '\0'
+    tail -c +$((row * $1 + 1)) png_pixels | head -c "$1"
+  done >png_rows
+  {
+    printf '\x78\x01'
+    gzip -nc png_rows | tail -c +11 | head -c -8
+    be32 $((16#$(od -An -v -tu1 -w1 png_rows |
+      awk 'BEGIN { a = 1 } { a = (a + $1) % 65521; b = (b + a) % 65521 } END { printf "%04x%04x", b, a }')))
+  } | png_chunk IDAT
+  png_chunk IEND </dev/null
+}
+
 mkdir data
 labels=(0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9)
 for part in train t10k; do
   idx_images 20 "data/$part-images-idx3-ubyte"
   idx_labels "data/$part-labels-idx1-ubyte" "${labels[@]}"
 done
-
 
 # finish WHAT: says how it went.
 finish() {
