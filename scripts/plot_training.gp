@@ -102,7 +102,7 @@ do for [figure in figures] {
       metric = word(metrics, panel)
       is_loss = metric eq "loss"
       left = panel_width * (panel - 1)
-      set lmargin at screen (left + (linear ? 98.0 : 90.0)) / width  # 0.00025 is long
+      set lmargin at screen (left + (linear ? 104.0 : 90.0)) / width  # 0.00025 is long
       set rmargin at screen (left + panel_width - 20.0) / width
       set tmargin at screen 1 - 1.0 * head_height / height
       set bmargin at screen (key_height + 64.0) / height

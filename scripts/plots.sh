@@ -112,19 +112,19 @@ plot_weights() {
       --worst "$temporary/sheet.png" 2>&1 >/dev/null); then
     left_out "confusion and worst" "$error"
   else
-    variables=$(awk -v names="$temporary/classes.txt" -f "$scripts_dir/plot_confusion.awk" "$temporary/confusion.csv" \
-      2>&1 >"$temporary/cells.txt") || die "$variables"
+    variables=$(awk -v names="$temporary/classes.txt" -f "$scripts_dir/plot_confusion.awk" \
+      "$temporary/confusion.csv" 2>&1 >"$temporary/cells.txt") || die "$variables"
     draw plot_confusion.gp
     # The captions, in the order of the sheet.
-    tail -n +2 "$temporary/predictions.csv" | sort -t , -k 5,5gr -k 1,1n |
+    tail -n +2 "$temporary/predictions.csv" | LC_ALL=C sort -t , -k 5,5gr -k 1,1n |
       awk -F , 'NR <= 40 { print $2 " → " $3 }' >"$temporary/captions.txt"
     # A PNG has its width and height in bytes 16 to 23.
     read -r -a size < <(od -An -tu1 -j 16 -N 8 "$temporary/sheet.png")
     variables="images = $(wc -l <"$temporary/captions.txt")"
     variables+="; sheet_width = $((size[2] * 256 + size[3])); sheet_height = $((size[6] * 256 + size[7]))"
     draw plot_worst.gp
-    rm -- "$temporary/sheet.png"
   fi
+  rm -f -- "$temporary/sheet.png"
   if ! error=$("$tilewise" info "$weights" --filters "$temporary/filters.csv" 2>&1 >/dev/null); then
     left_out filters "$error"
   else
