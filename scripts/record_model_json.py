@@ -7,7 +7,7 @@ has Keras read JSON that Tilewise wrote, as a check by hand.
     KERAS_BACKEND=jax .venv/bin/python scripts/record_model_json.py
     KERAS_BACKEND=jax .venv/bin/python scripts/record_model_json.py lenet5.json...
 
-Writes tests/golden/keras3_sequential.json and keras3_functional.json. Needs Keras and any backend.
+Writes tests/golden/keras3_sequential.json, keras3_more_layers.json and keras3_functional.json. Needs Keras and any backend.
 """
 
 import sys
@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
 
 
 def sequential() -> keras.Model:
-    """Every layer that Tilewise has, with options that are not the defaults."""
+    """The layers of Keras's own MNIST examples, with options that are not the defaults."""
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -37,6 +37,38 @@ def sequential() -> keras.Model:
             layers.Softmax(),
         ],
         name="every_layer",
+    )
+
+
+def more_layers() -> keras.Model:
+    """The other layers that Tilewise has, and initializers."""
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 2), name="input_layer"),
+            layers.ZeroPadding2D(((1, 2), (0, 3))),
+            layers.Conv2D(8, 3, groups=2, use_bias=False, kernel_initializer="he_normal"),
+            layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
+            layers.LeakyReLU(negative_slope=0.1),
+            layers.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2, activation="silu"),
+            layers.BatchNormalization(center=False, scale=False),
+            layers.DepthwiseConv2D(3, use_bias=False, dilation_rate=2, depthwise_initializer="he_uniform"),
+            layers.Activation("gelu"),
+            layers.AveragePooling2D((2, 1), padding="same"),
+            layers.Conv2D(6, 1, kernel_initializer=keras.initializers.RandomNormal(0.1, 0.2),
+                          bias_initializer="ones", activation="leaky_relu"),
+            layers.Activation("silu"),
+            layers.Conv2D(6, 1, kernel_initializer="lecun_normal", activation="elu"),
+            layers.Activation("tanh"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(9, kernel_initializer=keras.initializers.RandomUniform(-0.1, 0.2), use_bias=False),
+            layers.ELU(alpha=0.5),
+            layers.Dense(8, kernel_initializer="lecun_uniform", activation="gelu"),
+            layers.BatchNormalization(),
+            layers.Dense(7, kernel_initializer="glorot_normal", activation="tanh"),
+            layers.Dense(5, activation="sigmoid"),
+            layers.Activation("sigmoid"),
+        ],
+        name="more_layers",
     )
 
 
@@ -58,6 +90,7 @@ def main() -> None:
     if len(sys.argv) == 1:
         (GOLDEN / "keras3_sequential.json").write_text(sequential().to_json() + "\n")
         (GOLDEN / "keras3_functional.json").write_text(functional().to_json() + "\n")
+        (GOLDEN / "keras3_more_layers.json").write_text(more_layers().to_json() + "\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,10 @@ namespace tilewise {
 /// The network as Keras's model.to_json() writes a Sequential model (Keras 3; its
 /// keras.models.model_from_json reads it): class, name and options of each layer, no weights. One line, or
 /// indented by `indent` columns if that is not negative.
+///
+/// Two classes are Tilewise's own, for which Keras wants custom objects registered as "tilewise>Residual" and
+/// "tilewise>GELU": Residual, whose config has "main" and "shortcut", each a Sequential model's JSON, or null
+/// for no shortcut; and GELU, with "approximate": true (otherwise it is an Activation).
 /// Throws ArgumentError for a layer that has no form in JSON, one that a user derived from Layer.
 std::string to_json(const Sequential& network, int indent = -1);
 

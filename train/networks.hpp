@@ -29,6 +29,18 @@ Sequential lenet5(const Shape& image_shape = {28, 28, 1}, int classes = 10);
 /// ReLU, each followed by dropout of a fifth. 669,706 parameters for (28, 28, 1) and 10 classes.
 Sequential mlp(const Shape& image_shape = {28, 28, 1}, int classes = 10);
 
+/// Three 3x3 convolutions of 16, 32 and 32 channels without bias, each with batch normalisation and ReLU, 2x2
+/// max-pooling between them, and a dense softmax over the means of all pixels. Small: 14,618 parameters for
+/// (28, 28, 1) and 10 classes, 160 of them moving statistics.
+Sequential bn_convnet(const Shape& image_shape = {28, 28, 1}, int classes = 10);
+
+/// The ResNet-8 of MLPerf Tiny for CIFAR-10 (C. Banbury et al., arXiv:2106.07597; resnet_v1_eembc in its
+/// keras_model.py): a 3x3 convolution of 16 channels and three residual blocks of 16, 32 and 64, the last two
+/// of which halve the image, with batch normalisation and ReLU; the mean of all pixels and a dense softmax.
+/// Kernels start as he_normal; its L2 regularizer is ModelOptions'. 78,666 parameters for (32, 32, 3) and 10
+/// classes.
+Sequential resnet8(const Shape& image_shape = {32, 32, 3}, int classes = 10);
+
 /// A network under its name.
 struct Preset {
   std::string_view name;
@@ -36,7 +48,7 @@ struct Preset {
   Sequential (*make)(const Shape& image_shape, int classes);
 };
 
-/// keras, lenet5 and mlp.
+/// keras, lenet5, mlp, bn_convnet and resnet8.
 std::span<const Preset> presets();
 
 /// The preset of that name; null if there is none.

@@ -37,17 +37,19 @@ expect 2 "images of shape (9, 9, 1) are too small: layer max_pooling2d_1" \
   "$tilewise" summary --model keras --image-shape 9,9,1
 expect 2 "--image-shape" "$tilewise" summary --image-shape 28,28
 expect 2 "--classes" "$tilewise" summary --classes 0
-expect 2 "keras, lenet5, mlp, or a file that ends in .json" "$tilewise" summary --model alexnet
+expect 2 "keras, lenet5, mlp, bn_convnet, resnet8, or a file that ends in .json" "$tilewise" summary --model alexnet
 expect 0 '"class_name": "Sequential"' "$tilewise" summary --model lenet5 --json
 cp out lenet5.json
+expect 0 '"class_name": "BatchNormalization"' "$tilewise" summary --model bn_convnet --json
+cp out bn_convnet.json
 expect 0 "61,706" "$tilewise" summary --model lenet5.json
 expect 0 "" "$tilewise" summary --model lenet5.json --json
 same out lenet5.json
 expect 2 "--classes: only presets" "$tilewise" summary --model lenet5.json --classes 7
 expect 1 "none.json" "$tilewise" summary --model none.json
-sed 's/"groups": 1/"groups": 2/' lenet5.json >grouped.json
-expect 1 "grouped.json: layer conv2d (Conv2D): groups 2 is not supported, expected 1" \
-  "$tilewise" summary --model grouped.json
+sed 's/"synchronized": false/"synchronized": true/' bn_convnet.json >synchronized.json
+expect 1 "synchronized.json: layer batch_normalization (BatchNormalization): synchronized true is not supported" \
+  "$tilewise" summary --model synchronized.json
 echo '{"class_name": NaN}' >nan.json
 expect 1 "nan.json: not valid JSON at line 1, column 16" "$tilewise" summary --model nan.json
 

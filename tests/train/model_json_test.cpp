@@ -11,13 +11,20 @@
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 #include "tilewise/core/error.hpp"
+#include "tilewise/layers/batch_normalization.hpp"
 #include "tilewise/layers/conv2d.hpp"
 #include "tilewise/layers/dense.hpp"
+#include "tilewise/layers/depthwise_conv2d.hpp"
 #include "tilewise/layers/dropout.hpp"
+#include "tilewise/layers/elu.hpp"
 #include "tilewise/layers/flatten.hpp"
+#include "tilewise/layers/gelu.hpp"
+#include "tilewise/layers/leaky_relu.hpp"
 #include "tilewise/layers/max_pool2d.hpp"
 #include "tilewise/layers/relu.hpp"
+#include "tilewise/layers/residual.hpp"
 #include "tilewise/layers/softmax.hpp"
+#include "tilewise/layers/zero_padding2d.hpp"
 #include "tilewise/train/networks.hpp"
 
 namespace tilewise {
@@ -87,6 +94,139 @@ TEST(ModelJsonTest, WritesWhatKeras3Writes) {
   EXPECT_EQ(to_json(parsed(ours)), ours);
   EXPECT_THAT(ours, ::testing::Not(HasSubstr("\n")));
   EXPECT_THAT(to_json(parsed(keras), 2), HasSubstr("\n  \"class_name\": \"Sequential\""));
+}
+
+TEST(ModelJsonTest, ReadsAndWritesTheOtherLayersOfKeras3) {
+  const std::string keras = golden("keras3_more_layers.json");
+  const Sequential network = parsed(keras);
+  EXPECT_EQ(without_build_configs(Json::parse(to_json(network))), without_build_configs(Json::parse(keras)));
+  EXPECT_EQ(to_json(parsed(to_json(network))), to_json(network));
+
+  const ZeroPadding2DOptions& padding = layer<ZeroPadding2D>(network, 0).options();
+  EXPECT_EQ(padding.rows.before, 1);
+  EXPECT_EQ(padding.rows.after, 2);
+  EXPECT_EQ(padding.columns.before, 0);
+  EXPECT_EQ(padding.columns.after, 3);
+  EXPECT_EQ(layer<Conv2D>(network, 1).options().groups, 2);
+  EXPECT_FALSE(layer<Conv2D>(network, 1).options().use_bias);
+  EXPECT_EQ(layer<Conv2D>(network, 1).options().kernel_initializer, Initializer(Initializer::he_normal));
+  EXPECT_EQ(layer<BatchNormalization>(network, 2).options().momentum, 0.9);
+  EXPECT_EQ(layer<BatchNormalization>(network, 2).options().epsilon, 1e-5);
+  EXPECT_TRUE(layer<BatchNormalization>(network, 2).options().scale);
+  EXPECT_EQ(layer<LeakyReLU>(network, 3).options().negative_slope, 0.1);
+  EXPECT_EQ(layer<DepthwiseConv2D>(network, 4).options().depth_multiplier, 2);
+  EXPECT_EQ(layer<DepthwiseConv2D>(network, 4).options().activation, Activation::silu);
+  EXPECT_FALSE(layer<BatchNormalization>(network, 5).options().center);
+  EXPECT_FALSE(layer<BatchNormalization>(network, 5).options().scale);
+  EXPECT_EQ(layer<DepthwiseConv2D>(network, 6).options().depthwise_initializer,
+            Initializer(Initializer::he_uniform));
+  EXPECT_FALSE(layer<GELU>(network, 7).options().approximate);
+  EXPECT_EQ(layer<Conv2D>(network, 9).options().kernel_initializer, Initializer::normal(0.1, 0.2));
+  EXPECT_EQ(layer<Conv2D>(network, 9).options().bias_initializer, Initializer(Initializer::ones));
+  EXPECT_EQ(layer<Dense>(network, 14).options().kernel_initializer, Initializer::uniform(-0.1, 0.2));
+  EXPECT_EQ(layer<ELU>(network, 15).options().alpha, 0.5);
+  EXPECT_EQ(network.layers().back().layer->type(), "Sigmoid");
+}
+
+// A config of one layer, after (8, 6, 4).
+Json with_layer(const char* class_name, const Json& config) {
+  Json model = Json::parse(R"({"class_name": "Sequential", "config": {"layers": [
+    {"class_name": "InputLayer", "config": {"batch_shape": [null, 8, 6, 4]}}]}})");
+  model["config"]["layers"].push_back({{"class_name", class_name}, {"config", config}});
+  return model;
+}
+
+TEST(ModelJsonTest, ReadsOtherLayersOfKeras2) {
+  for (const Json& axis : {Json(-1), Json(3), Json{3}, Json{-1}}) {
+    EXPECT_EQ(parsed(with_layer("BatchNormalization", {{"axis", axis}})).parameter_count(), 16) << axis;
+  }
+  EXPECT_EQ(parsed(with_layer("Softmax", {{"axis", 3}})).output_shape(), (Shape{8, 6, 4}));
+  const Sequential leaky = parsed(with_layer("LeakyReLU", {{"alpha", 0.25}}));
+  EXPECT_EQ(layer<LeakyReLU>(leaky, 0).options().negative_slope, 0.25);
+  const Sequential depthwise = parsed(with_layer("DepthwiseConv2D", {{"kernel_size", 3}, {"groups", 1}}));
+  EXPECT_EQ(depthwise.output_shape(), (Shape{6, 4, 4}));
+  EXPECT_EQ(parsed(with_layer("ZeroPadding2D", {{"padding", 2}})).output_shape(), (Shape{12, 10, 4}));
+  EXPECT_EQ(parsed(with_layer("ZeroPadding2D", {{"padding", {1, 2}}})).output_shape(), (Shape{10, 10, 4}));
+}
+
+TEST(ModelJsonTest, RefusesWhatOtherLayersDoNotSupport) {
+  const Json ones{{"class_name", "Ones"}};
+  const struct {
+    const char* class_name;
+    Json config;
+    const char* part;
+  } cases[] = {
+      {"BatchNormalization", {{"axis", 1}}, "axis 1 is not supported, expected -1, the last"},
+      {"BatchNormalization", {{"axis", {1, 3}}}, "axis [1,3] is not supported"},
+      {"BatchNormalization", {{"axis", "last"}}, "axis \"last\" is not supported"},
+      {"BatchNormalization", {{"momentum", 2}}, "momentum 2"},
+      {"BatchNormalization", {{"epsilon", 0}}, "epsilon 0"},
+      {"BatchNormalization", {{"center", nullptr}, {"scale", "yes"}}, "scale is \"yes\", expected true or false"},
+      {"BatchNormalization", {{"beta_initializer", ones}}, "beta_initializer {\"class_name\":\"Ones\"} is not"},
+      {"BatchNormalization", {{"gamma_initializer", "zeros"}}, "expected \"Ones\""},
+      {"BatchNormalization", {{"synchronized", true}}, "synchronized true is not supported"},
+      {"BatchNormalization", {{"renorm", true}}, "option \"renorm\" (true) is not supported"},
+      {"BatchNormalization", {{"trainable", false}}, "trainable false is not supported"},
+      {"DepthwiseConv2D", Json::object(), "has no \"kernel_size\""},
+      {"DepthwiseConv2D", {{"kernel_size", 3}, {"groups", 2}}, "groups 2 is not supported, expected 1"},
+      {"DepthwiseConv2D", {{"kernel_size", 3}, {"depth_multiplier", 0}}, "depth_multiplier is 0"},
+      {"Conv2D", {{"filters", 4}, {"kernel_size", 1}, {"groups", 0}}, "groups is 0"},
+      {"Conv2D", {{"filters", 6}, {"kernel_size", 1}, {"groups", 3}}, "its channels are not in 3 equal groups"},
+      {"Dense",
+       {{"units", 2}, {"kernel_initializer", {{"class_name", "RandomNormal"}, {"config", {{"stddev", -1}}}}}},
+       "random_normal: mean"},
+      {"Dense",
+       {{"units", 2}, {"kernel_initializer", {{"class_name", "RandomUniform"}, {"config", {{"minval", "a"}}}}}},
+       "kernel_initializer: minval is \"a\", expected a number"},
+      {"LeakyReLU", {{"negative_slope", -1}}, "negative_slope -1"},
+      {"ELU", {{"alpha", "x"}}, "alpha is \"x\", expected a number"},
+      {"ReLU", {{"max_value", 6}}, "max_value 6 is not supported, expected null"},
+      {"Softmax", {{"axis", 1}}, "axis 1 is not supported"},
+      {"GlobalAveragePooling2D", {{"keepdims", true}}, "keepdims true is not supported, expected false"},
+      {"AveragePooling2D", {{"data_format", "channels_first"}}, "expected \"channels_last\""},
+      {"ZeroPadding2D", {{"padding", {1, 2, 3}}}, "padding is [1,2,3], expected [[top, bottom], [left, right]]"},
+      {"ZeroPadding2D", {{"padding", {{1, -2}, {1, 1}}}}, "padding is -2, expected a whole number from 0 to"},
+      {"ZeroPadding2D", {{"padding", 2147483647}}, "size overflow"},
+      {"ZeroPadding2D", {{"padding", 30000}}, "layer zero_padding2d is too large"},
+      {"Activation", {{"activation", "selu"}}, "activation \"selu\" is not supported"},
+      {"Activation", Json::object(), "has no \"activation\""},
+      {"GELU", {{"approximate", 1}}, "approximate is 1, expected true or false"},
+      {"Residual", Json::object(), "has no \"main\""},
+      {"Residual", {{"main", nullptr}}, "(Residual): main: class_name is null, expected \"Sequential\""},
+      {"Residual", {{"main", with_layer("Flatten", Json::object())}}, "the shortcut has to be a network, too"},
+      {"Residual", {{"main", with_layer("ReLU", {{"threshold", 1}})}}, "main: layer 1 (ReLU): threshold 1"},
+      {"Residual",
+       {{"main", with_layer("ReLU", Json::object())}, {"shortcut", with_layer("Flatten", Json::object())}},
+       "main ends in re_lu with (8, 6, 4), the shortcut ends in flatten"},
+  };
+  for (const auto& [class_name, config, part] : cases) {
+    EXPECT_THAT([&] { parsed(with_layer(class_name, config)); }, throws_line<FileError>("model.json: ", part))
+        << class_name << " " << config;
+  }
+}
+
+TEST(ModelJsonTest, ResidualBlocksComeBackAsTheyWere) {
+  Sequential inner({9, 8, 3});
+  inner.add(Conv2D({.filters = 3, .padding = Padding::same, .use_bias = false})).add(BatchNormalization());
+  Sequential main({9, 8, 3}), shortcut({9, 8, 3});
+  main.set_name("path").add(Residual(inner), "block").add(Conv2D({.filters = 5, .strides = 2}), "down");
+  shortcut.add(Conv2D({.filters = 5, .strides = 2})).add(GELU({.approximate = true}));
+  Sequential network({9, 8, 3});
+  network.add(Residual(main, shortcut)).add(Flatten());
+  ASSERT_TRUE(has_json(network));
+  const std::string text = to_json(network);
+  const Sequential again = parsed(text);
+  EXPECT_EQ(to_json(again), text);
+  EXPECT_EQ(again.summary(), network.summary());
+  EXPECT_EQ(layer<Residual>(again, 0).main().name(), "path");
+  EXPECT_EQ(layer<Residual>(layer<Residual>(again, 0).main(), 0).shortcut(), nullptr);
+  EXPECT_TRUE(layer<GELU>(*layer<Residual>(again, 0).shortcut(), 1).options().approximate);
+
+  const Json block = Json::parse(text)["config"]["layers"][1];
+  EXPECT_EQ(block["module"], "tilewise");
+  EXPECT_EQ(block["class_name"], "Residual");
+  EXPECT_EQ(block["registered_name"], "tilewise>Residual");
+  EXPECT_EQ(block["config"]["main"]["class_name"], "Sequential");
 }
 
 TEST(ModelJsonTest, ReadsAFunctionalChain) {
@@ -194,8 +334,8 @@ TEST(ModelJsonTest, WhatIsLeftOutHasKerasDefault) {
 TEST(ModelJsonTest, RefusesWhatIsNotSupported) {
   const std::string conv = "/config/layers/3/config/";
   const std::vector<std::pair<std::string, std::pair<Json, std::string>>> changes = {
-      {conv + "groups", {2, "layer conv2d_1 (Conv2D): groups 2 is not supported, expected 1"}},
-      {conv + "use_bias", {false, "use_bias false is not supported, expected true"}},
+      {conv + "groups", {3, "layer conv2d_1: Conv2D: 64 filters are not in 3 equal groups"}},
+      {conv + "use_bias", {1, "layer conv2d_1 (Conv2D): use_bias is 1, expected true or false"}},
       {conv + "trainable", {false, "trainable false is not supported"}},
       {conv + "dtype", {"float16", "dtype \"float16\" is not supported, expected \"float32\""}},
       {conv + "dtype/config/name", {"mixed_bfloat16", "dtype \"mixed_bfloat16\" is not supported"}},
@@ -204,9 +344,9 @@ TEST(ModelJsonTest, RefusesWhatIsNotSupported) {
       {conv + "padding", {3, "padding 3 is not supported"}},
       {conv + "activation", {"selu", "expected \"linear\", \"relu\", "}},
       {conv + "activation", {{{"class_name", "ReLU"}}, "activation {\"class_name\":\"ReLU\"} is not"}},
-      {conv + "kernel_initializer", {"he_normal", "expected \"GlorotUniform\""}},
+      {conv + "kernel_initializer", {"orthogonal", "expected \"Zeros\", \"Ones\", "}},
       {conv + "kernel_initializer", {5, "kernel_initializer 5 is not supported"}},
-      {conv + "bias_initializer/class_name", {"Ones", "expected \"Zeros\""}},
+      {conv + "bias_initializer/class_name", {"Identity", "expected \"Zeros\", \"Ones\", "}},
       {conv + "kernel_regularizer", {{{"class_name", "L2"}}, "kernel_regularizer {\"class_name\":\"L2\"}"}},
       {conv + "rank", {3, "option \"rank\" (3) is not supported"}},
       {conv + "filters", {0, "filters is 0, expected a whole number from 1 to 2147483647"}},
@@ -225,7 +365,7 @@ TEST(ModelJsonTest, RefusesWhatIsNotSupported) {
       {"/config/layers/3/config", {nullptr, "layer 3 (Conv2D): config is null, expected an object"}},
       {"/config/layers/3/class_name", {nullptr, "layer conv2d_1: class_name is null"}},
       {"/config/layers/3/class_name",
-       {"LSTM", "layer conv2d_1 (LSTM) is not supported, expected Activation, Conv2D, "}},
+       {"LSTM", "layer conv2d_1 (LSTM) is not supported, expected Activation, AveragePooling2D, "}},
       {"/config/layers/3", {nullptr, "layer 3: class_name is null"}},
       {"/config/layers/6/config/rate", {1.0, "layer dropout: Dropout: rate 1.0"}},
       {"/config/layers/6/config/rate", {"half", "rate is \"half\", expected a number"}},
@@ -306,10 +446,10 @@ TEST(ModelJsonTest, RefusesWhatIsNoJson) {
 
 // Whatever is done to the text, it is read or refused with one line, never a crash.
 TEST(ModelJsonTest, SurvivesDamage) {
-  const std::string text = to_json(lenet5());
+  const std::string texts[] = {to_json(lenet5()), to_json(resnet8())};
   std::mt19937 random(1);
   for (int i = 0; i < 3000; ++i) {
-    std::string damaged = text;
+    std::string damaged = texts[i % 4 == 3];
     for (int k = 0; k <= i % 3; ++k) {
       const std::size_t at = random() % damaged.size();
       switch (random() % 3) {
@@ -352,6 +492,10 @@ TEST(ModelJsonTest, LayersOfUsersHaveNoJson) {
   network.add(Unknown());
   EXPECT_FALSE(has_json(network));
   EXPECT_THAT([&] { to_json(network); }, throws_line<ArgumentError>("layer unknown (Conv2D)"));
+  Sequential outer({4});
+  outer.add(Residual(network));
+  EXPECT_FALSE(has_json(outer));
+  EXPECT_THAT([&] { to_json(outer); }, throws_line<ArgumentError>("layer residual (Residual)"));
 }
 
 }  // namespace

@@ -17,10 +17,13 @@ TEST(NetworksTest, HaveTheParametersOfTheOriginals) {
   EXPECT_EQ(mnist_convnet().parameter_count(), 34'826);
   EXPECT_EQ(lenet5().parameter_count(), 61'706);
   EXPECT_EQ(mlp().parameter_count(), 669'706);
+  EXPECT_EQ(bn_convnet().parameter_count(), 14'618);
+  EXPECT_EQ(bn_convnet().trainable_count(), 14'618 - 160);
+  EXPECT_EQ(resnet8().parameter_count(), 78'666);
 }
 
 TEST(NetworksTest, PresetsTakeAnyShapeAndNumberOfClasses) {
-  ASSERT_EQ(presets().size(), 3U);
+  ASSERT_EQ(presets().size(), 5U);
   for (const Preset& preset : presets()) {
     EXPECT_EQ(find_preset(preset.name), &preset);
     for (const Shape& shape : {Shape{28, 28, 1}, Shape{32, 32, 3}, Shape{17, 40, 2}}) {
@@ -41,6 +44,10 @@ TEST(NetworksTest, ImagesThatAreTooSmall) {
   EXPECT_THAT([] { lenet5({12, 11, 1}); },
               throws_line<ShapeError>("layer max_pooling2d_1: a window of 2 does not fit in 1"));
   EXPECT_EQ(mlp({1, 1, 1}).output_shape(), Shape{10});
+  EXPECT_EQ(bn_convnet({4, 4, 1}).output_shape(), Shape{10});
+  EXPECT_THAT([] { bn_convnet({4, 3, 1}); },
+              throws_line<ShapeError>("layer max_pooling2d_1: a window of 2 does not fit in 1"));
+  EXPECT_EQ(resnet8({1, 1, 1}).output_shape(), Shape{10});
 }
 
 }  // namespace

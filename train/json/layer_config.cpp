@@ -1,9 +1,11 @@
 #include "tilewise/train/json/layer_config.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <string_view>
 
 #include "tilewise/core/error.hpp"
+#include "tilewise/train/json/network.hpp"
 
 namespace tilewise::json {
 namespace {
@@ -23,8 +25,16 @@ constexpr Name<Activation> kActivations[] = {
 
 constexpr Name<Padding> kPaddings[] = {{"valid", Padding::valid}, {"same", Padding::same}};
 
-constexpr Name<Initializer> kInitializers[] = {{"Zeros", Initializer::zeros},
-                                               {"GlorotUniform", Initializer::glorot_uniform}};
+constexpr Name<Initializer::Kind> kInitializers[] = {{"Zeros", Initializer::zeros},
+                                                     {"Ones", Initializer::ones},
+                                                     {"RandomUniform", Initializer::random_uniform},
+                                                     {"RandomNormal", Initializer::random_normal},
+                                                     {"GlorotUniform", Initializer::glorot_uniform},
+                                                     {"GlorotNormal", Initializer::glorot_normal},
+                                                     {"HeUniform", Initializer::he_uniform},
+                                                     {"HeNormal", Initializer::he_normal},
+                                                     {"LecunUniform", Initializer::lecun_uniform},
+                                                     {"LecunNormal", Initializer::lecun_normal}};
 
 template <class T, std::size_t n>
 std::string_view name_of(const Name<T> (&names)[n], T value) {
@@ -71,33 +81,24 @@ bool is_old_glorot_uniform(const Json& object) {
          member(config, "mode") == "fan_avg" && member(config, "distribution") == "uniform";
 }
 
-/// Whether `found` is `initializer`: a name, or an object with a class name. Its seed is of no matter:
-/// all random numbers come from the model's.
-bool is_initializer(const Json& found, Initializer initializer) {
-  const std::string_view name = name_of(kInitializers, initializer);
-  if (found.is_string()) return class_name(found.get_ref<const std::string&>()) == name;
-  if (initializer == Initializer::glorot_uniform && is_old_glorot_uniform(found)) return true;
-  return member(found, "class_name") == name;
-}
-
 }  // namespace
 
-std::int64_t read_extent(const std::string& what, const Json& found) {
+std::int64_t read_extent(const std::string& what, const Json& found, std::int64_t least) {
   constexpr std::int64_t kMost = INT32_MAX;
   if (found.is_number_unsigned()) {
     const auto value = found.get<std::uint64_t>();
-    if (value >= 1 && value <= static_cast<std::uint64_t>(kMost)) {
+    if (value >= static_cast<std::uint64_t>(least) && value <= static_cast<std::uint64_t>(kMost)) {
       return static_cast<std::int64_t>(value);
     }
   }
-  throw FileError(what + " is " + shown(found) + ", expected a whole number from 1 to " +
-                  std::to_string(kMost));
+  throw FileError(what + " is " + shown(found) + ", expected a whole number from " +
+                  std::to_string(least) + " to " + std::to_string(kMost));
 }
 
 // --- ConfigReader -------------------------------------------------------------------------------
 
-ConfigReader::ConfigReader(std::string place, const Json& config)
-    : place_(std::move(place)), config_(config) {
+ConfigReader::ConfigReader(std::string place, const Json& config, const Shape& input)
+    : place_(std::move(place)), config_(config), rank_(input.rank() + 1) {
   if (!config.is_object()) {
     throw FileError(place_ + ": config is " + shown(config) + ", expected an object");
   }
@@ -120,11 +121,19 @@ void ConfigReader::only(const char* key, const Json& supported) {
   if (found != nullptr && *found != supported) refuse(key, *found, shown(supported));
 }
 
-void ConfigReader::only(const char* key, Initializer supported) {
+void ConfigReader::only(const char* key, const Initializer& supported) {
   const Json* found = find(key, Presence::optional);
-  if (found != nullptr && !is_initializer(*found, supported)) {
-    refuse(key, *found, quoted(std::string(name_of(kInitializers, supported))));
-  }
+  if (found == nullptr) return;
+  Initializer value;
+  read(key, *found, value);
+  if (value != supported) refuse(key, *found, quoted(std::string(name_of(kInitializers, supported.kind))));
+}
+
+void ConfigReader::last_axis(const char* key) {
+  const Json* found = find(key, Presence::optional);
+  if (found == nullptr) return;
+  const Json& axis = found->is_array() && found->size() == 1 ? (*found)[0] : *found;
+  if (axis != -1 && axis != rank_ - 1) refuse(key, *found, "-1, the last");
 }
 
 void ConfigReader::check_all_known() const {
@@ -165,6 +174,60 @@ void ConfigReader::read(const char* key, const Json& found, Padding& value) cons
   value = named(*this, key, found, kPaddings);
 }
 
+void ConfigReader::read(const char* key, const Json& found, bool& value) const {
+  if (!found.is_boolean()) {
+    throw FileError(place_ + ": " + key + " is " + shown(found) + ", expected true or false");
+  }
+  value = found.get<bool>();
+}
+
+/// Initializers are names, or objects with a class name. Their seed is of no matter: all random numbers come
+/// from the model's.
+void ConfigReader::read(const char* key, const Json& found, Initializer& value) const {
+  if (is_old_glorot_uniform(found)) {
+    value = Initializer::glorot_uniform;
+    return;
+  }
+  const Json& name = found.is_string() ? found : member(found, "class_name");
+  const std::string wanted = name.is_string() ? class_name(name.get_ref<const std::string&>()) : "";
+  const auto* const known = std::ranges::find(kInitializers, wanted, &Name<Initializer::Kind>::name);
+  if (known == std::end(kInitializers)) refuse(key, found, listed(kInitializers));
+  value = known->value;
+  const auto number = [&](const char* of, double& into) {
+    const Json& given = member(member(found, "config"), of);
+    if (!given.is_null()) read((std::string(key) + ": " + of).c_str(), given, into);
+  };
+  if (value.kind == Initializer::random_uniform) {
+    number("minval", value.minval);
+    number("maxval", value.maxval);
+    value = Initializer::uniform(value.minval, value.maxval);
+  } else if (value.kind == Initializer::random_normal) {
+    number("mean", value.mean);
+    number("stddev", value.stddev);
+    value = Initializer::normal(value.mean, value.stddev);
+  }
+}
+
+/// [[top, bottom], [left, right]], or one number for two that are the same.
+void ConfigReader::read(const char* key, const Json& found, ZeroPadding2DOptions& value) const {
+  const std::string what = place_ + ": " + key;
+  const auto halves = [&](const Json& list) {
+    if (!list.is_array()) return std::pair<const Json&, const Json&>(list, list);
+    if (list.size() == 2) return std::pair<const Json&, const Json&>(list[0], list[1]);
+    throw FileError(what + " is " + shown(found) + ", expected [[top, bottom], [left, right]]");
+  };
+  const auto margin = [&](const Json& list) {
+    const auto [before, after] = halves(list);
+    return Margin{.before = read_extent(what, before, 0), .after = read_extent(what, after, 0)};
+  };
+  const auto [rows, columns] = halves(found);
+  value = {.rows = margin(rows), .columns = margin(columns)};
+}
+
+void ConfigReader::read(const char* key, const Json& found, std::optional<Sequential>& value) const {
+  value = read_network(place_ + ": " + key, found);
+}
+
 // --- ConfigWriter -------------------------------------------------------------------------------
 
 void ConfigWriter::option(const char* key, Activation value, Presence) {
@@ -175,13 +238,29 @@ void ConfigWriter::option(const char* key, Padding value, Presence) {
   config_[key] = name_of(kPaddings, value);
 }
 
-void ConfigWriter::only(const char* key, Initializer supported) {
+void ConfigWriter::option(const char* key, const Initializer& value, Presence) {
   nlohmann::ordered_json config = nlohmann::ordered_json::object();
-  if (supported != Initializer::zeros) config["seed"] = nullptr;
+  if (value.kind != Initializer::zeros && value.kind != Initializer::ones) config["seed"] = nullptr;
+  if (value.kind == Initializer::random_uniform) {
+    config["minval"] = value.minval;
+    config["maxval"] = value.maxval;
+  } else if (value.kind == Initializer::random_normal) {
+    config["mean"] = value.mean;
+    config["stddev"] = value.stddev;
+  }
   config_[key] = {{"module", "keras.initializers"},
-                  {"class_name", name_of(kInitializers, supported)},
+                  {"class_name", name_of(kInitializers, value.kind)},
                   {"config", std::move(config)},
                   {"registered_name", nullptr}};
+}
+
+void ConfigWriter::option(const char* key, const ZeroPadding2DOptions& value, Presence) {
+  config_[key] = {{value.rows.before, value.rows.after}, {value.columns.before, value.columns.after}};
+}
+
+void ConfigWriter::option(const char* key, const std::optional<Sequential>& value, Presence) {
+  config_[key] = nullptr;
+  if (value) config_[key] = write_network(*value);
 }
 
 }  // namespace tilewise::json

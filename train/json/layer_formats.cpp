@@ -1,88 +1,27 @@
 #include "tilewise/train/json/layer_formats.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "tilewise/core/error.hpp"
-#include "tilewise/layers/conv2d.hpp"
-#include "tilewise/layers/dense.hpp"
 #include "tilewise/layers/dropout.hpp"
-#include "tilewise/layers/elu.hpp"
 #include "tilewise/layers/flatten.hpp"
-#include "tilewise/layers/gelu.hpp"
-#include "tilewise/layers/leaky_relu.hpp"
-#include "tilewise/layers/max_pool2d.hpp"
+#include "tilewise/layers/global_average_pooling2d.hpp"
 #include "tilewise/layers/relu.hpp"
+#include "tilewise/layers/residual.hpp"
 #include "tilewise/layers/sigmoid.hpp"
 #include "tilewise/layers/silu.hpp"
 #include "tilewise/layers/softmax.hpp"
 #include "tilewise/layers/tanh.hpp"
 #include "tilewise/train/json/layer_config.hpp"
+#include "tilewise/train/json/layer_keys.hpp"
+#include "tilewise/train/json/network.hpp"
 
 namespace tilewise::json {
 namespace {
-
-// --- The keys of each layer's config, read and written alike, in the order in which Keras writes them --
-
-constexpr auto conv2d = [](auto& config, Conv2DOptions& options) {
-  config.option("filters", options.filters, Presence::required);
-  config.option("kernel_size", options.kernel_size, Presence::required);
-  config.option("strides", options.strides);
-  config.option("padding", options.padding);
-  config.only("data_format", "channels_last");
-  config.option("dilation_rate", options.dilation_rate);
-  config.only("groups", 1);
-  config.option("activation", options.activation);
-  config.only("use_bias", true);
-  config.only("kernel_initializer", Initializer(Initializer::glorot_uniform));
-  config.only("bias_initializer", Initializer(Initializer::zeros));
-  config.only("kernel_regularizer", nullptr);
-  config.only("bias_regularizer", nullptr);
-  config.only("activity_regularizer", nullptr);
-  config.only("kernel_constraint", nullptr);
-  config.only("bias_constraint", nullptr);
-};
-
-constexpr auto max_pooling2d = [](auto& config, MaxPool2DOptions& options) {
-  config.option("pool_size", options.pool_size);
-  config.option("padding", options.padding);
-  Extent2D strides = options.strides.value_or(options.pool_size);
-  config.option("strides", strides);
-  options.strides = strides;
-  config.only("data_format", "channels_last");
-};
-
-constexpr auto dense = [](auto& config, DenseOptions& options) {
-  config.option("units", options.units, Presence::required);
-  config.option("activation", options.activation);
-  config.only("use_bias", true);
-  config.only("kernel_initializer", Initializer(Initializer::glorot_uniform));
-  config.only("bias_initializer", Initializer(Initializer::zeros));
-  config.only("kernel_regularizer", nullptr);
-  config.only("bias_regularizer", nullptr);
-  config.only("kernel_constraint", nullptr);
-  config.only("bias_constraint", nullptr);
-};
-
-constexpr auto dropout = [](auto& config, double& rate) {
-  config.option("rate", rate, Presence::required);
-  config.ignore("seed");  // all random numbers come from the model's
-  config.only("noise_shape", nullptr);
-};
-
-struct NoOptions {};
-
-constexpr auto flatten = [](auto& config, NoOptions&) { config.only("data_format", "channels_last"); };
-
-constexpr auto relu = [](auto& config, NoOptions&) {
-  config.only("max_value", nullptr);
-  config.only("negative_slope", 0.0);
-  config.only("threshold", 0.0);
-};
-
-constexpr auto softmax = [](auto& config, NoOptions&) { config.only("axis", -1); };
 
 /// Keras's Activation layer becomes a layer of its own kind; null for a linear one, which does nothing.
 std::shared_ptr<const Layer> read_activation(ConfigReader& config) {
@@ -92,7 +31,8 @@ std::shared_ptr<const Layer> read_activation(ConfigReader& config) {
   switch (activation) {
     case Activation::linear: break;
     case Activation::relu: return std::make_shared<const ReLU>();
-    case Activation::leaky_relu: return std::make_shared<const LeakyReLU>(LeakyReLUOptions{.negative_slope = 0.2});
+    case Activation::leaky_relu:
+      return std::make_shared<const LeakyReLU>(LeakyReLUOptions{.negative_slope = 0.2});
     case Activation::elu: return std::make_shared<const ELU>();
     case Activation::gelu: return std::make_shared<const GELU>();
     case Activation::silu: return std::make_shared<const SiLU>();
@@ -103,14 +43,30 @@ std::shared_ptr<const Layer> read_activation(ConfigReader& config) {
   return nullptr;
 }
 
+/// The activation of a layer that has no class of its own in Keras.
+std::optional<Activation> activation_of(const Layer& layer) {
+  const auto* const gelu = dynamic_cast<const GELU*>(&layer);
+  if (gelu != nullptr && !gelu->options().approximate) return Activation::gelu;
+  if (dynamic_cast<const SiLU*>(&layer) != nullptr) return Activation::silu;
+  if (dynamic_cast<const Sigmoid*>(&layer) != nullptr) return Activation::sigmoid;
+  if (dynamic_cast<const Tanh*>(&layer) != nullptr) return Activation::tanh;
+  return std::nullopt;
+}
+
 // --- The table ----------------------------------------------------------------------------------
+
+constexpr std::string_view kKeras = "keras.layers";
+constexpr std::string_view kOurs = "tilewise";  // classes that Keras has not
 
 struct LayerFormat {
   std::string_view class_name;
+  std::string_view module;
   std::shared_ptr<const Layer> (*read)(ConfigReader& config);
   bool (*describes)(const Layer& layer);
   void (*write)(ConfigWriter& config, const Layer& layer);
 };
+
+struct NoOptions {};
 
 template <class L>
 auto options_of(const L& layer) {
@@ -125,9 +81,10 @@ auto options_of(const L& layer) {
 
 /// The format of layers of class L, whose config `keys(config, options)` describes.
 template <class L, class Keys>
-LayerFormat format(std::string_view class_name, Keys) {
+LayerFormat format(std::string_view class_name, Keys, std::string_view module = kKeras) {
   using Options = decltype(options_of(std::declval<const L&>()));
   return {.class_name = class_name,
+          .module = module,
           .read = [](ConfigReader& config) -> std::shared_ptr<const Layer> {
             Options options{};
             Keys{}(config, options);
@@ -145,16 +102,61 @@ LayerFormat format(std::string_view class_name, Keys) {
           }};
 }
 
-/// Every layer that has a form in JSON: to add one, describe its keys above and enter it here.
+LayerFormat activation_format() {
+  return {.class_name = "Activation",
+          .module = kKeras,
+          .read = read_activation,
+          .describes = [](const Layer& layer) { return activation_of(layer).has_value(); },
+          .write = [](ConfigWriter& config, const Layer& layer) {
+            config.option("activation", *activation_of(layer));
+          }};
+}
+
+LayerFormat residual_format() {
+  return {.class_name = "Residual",
+          .module = kOurs,
+          .read = [](ConfigReader& config) -> std::shared_ptr<const Layer> {
+            keys::Branches branches;
+            keys::residual(config, branches);
+            config.check_all_known();
+            return std::make_shared<const Residual>(std::move(*branches.main),
+                                                    std::move(branches.shortcut));
+          },
+          .describes = [](const Layer& layer) {
+            return dynamic_cast<const Residual*>(&layer) != nullptr &&
+                   std::ranges::all_of(layer.branches(), [](const Layer::Branch& branch) {
+                     return has_format(*branch.network);
+                   });
+          },
+          .write = [](ConfigWriter& config, const Layer& layer) {
+            const auto& block = dynamic_cast<const Residual&>(layer);
+            keys::Branches branches;
+            branches.main = block.main();
+            if (block.shortcut() != nullptr) branches.shortcut = *block.shortcut();
+            keys::residual(config, branches);
+          }};
+}
+
+/// Every layer that has a form in JSON: to add one, describe its keys in layer_keys.hpp and enter it here. Of
+/// several that describe a layer the first is its format.
 const LayerFormat kFormats[] = {
-    {"Activation", read_activation, [](const Layer&) { return false; }, nullptr},
-    format<Conv2D>("Conv2D", conv2d),
-    format<Dense>("Dense", dense),
-    format<Dropout>("Dropout", dropout),
-    format<Flatten>("Flatten", flatten),
-    format<MaxPool2D>("MaxPooling2D", max_pooling2d),
-    format<ReLU>("ReLU", relu),
-    format<Softmax>("Softmax", softmax),
+    activation_format(),
+    format<AveragePooling2D>("AveragePooling2D", keys::pooling2d),
+    format<BatchNormalization>("BatchNormalization", keys::batch_normalization),
+    format<Conv2D>("Conv2D", keys::conv2d),
+    format<Dense>("Dense", keys::dense),
+    format<DepthwiseConv2D>("DepthwiseConv2D", keys::depthwise_conv2d),
+    format<Dropout>("Dropout", keys::dropout),
+    format<ELU>("ELU", keys::elu),
+    format<Flatten>("Flatten", keys::flatten),
+    format<GELU>("GELU", keys::gelu, kOurs),
+    format<GlobalAveragePooling2D>("GlobalAveragePooling2D", keys::global_pooling2d),
+    format<LeakyReLU>("LeakyReLU", keys::leaky_relu),
+    format<MaxPool2D>("MaxPooling2D", keys::pooling2d),
+    format<ReLU>("ReLU", keys::relu),
+    residual_format(),
+    format<Softmax>("Softmax", keys::softmax),
+    format<ZeroPadding2D>("ZeroPadding2D", keys::zero_padding2d),
 };
 
 /// "Conv2D, Dense or Flatten".
@@ -176,13 +178,13 @@ const LayerFormat* format_of(const Layer& layer) {
 }  // namespace
 
 std::shared_ptr<const Layer> read_layer(const std::string& place, const std::string& class_name,
-                                        const Json& config) {
+                                        const Json& config, const Shape& input) {
   const auto format = std::ranges::find(kFormats, class_name, &LayerFormat::class_name);
   const std::string what = place + " (" + printable(class_name) + ")";
   if (format == std::end(kFormats)) {
     throw FileError(what + " is not supported, expected " + supported_classes());
   }
-  ConfigReader reader(what, config);
+  ConfigReader reader(what, config, input);
   reader.ignore("name");
   reader.only("trainable", true);
   if (const auto dtype = config.find("dtype"); dtype != config.end()) check_dtype(what, *dtype);
@@ -195,6 +197,16 @@ std::shared_ptr<const Layer> read_layer(const std::string& place, const std::str
   }
 }
 
+nlohmann::ordered_json layer_object(std::string_view class_name, nlohmann::ordered_json config,
+                                    std::string_view module) {
+  nlohmann::ordered_json registered_name = nullptr;
+  if (module != kKeras) registered_name = std::string(module) + ">" + std::string(class_name);
+  return {{"module", module},
+          {"class_name", class_name},
+          {"config", std::move(config)},
+          {"registered_name", std::move(registered_name)}};
+}
+
 nlohmann::ordered_json write_layer(const std::string& name, const Layer& layer) {
   const LayerFormat* format = format_of(layer);
   if (format == nullptr) {
@@ -203,7 +215,7 @@ nlohmann::ordered_json write_layer(const std::string& name, const Layer& layer) 
   nlohmann::ordered_json config{{"name", name}, {"trainable", true}, {"dtype", float32_policy()}};
   ConfigWriter writer(config);
   format->write(writer, layer);
-  return config;
+  return layer_object(format->class_name, std::move(config), format->module);
 }
 
 bool has_format(const Layer& layer) { return format_of(layer) != nullptr; }
