@@ -124,7 +124,7 @@ for options in "--raw --invert yes" "--invert no" "--invert yes"; do
   cp other.csv "other-${options##*--}.csv"
 done
 cmp -s "other-invert no.csv" "other-invert yes.csv" && fail "predict --invert has no effect"
-expect 0 "Wrote with-data.csv" "$tilewise" predict $weights first.png --data-dir nowhere --raw --invert no \
+expect 0 "Wrote with-data.csv" "$tilewise" predict $weights first.png --data-dir data --raw --invert no \
   --output with-data.csv
 same one.csv with-data.csv
 head -c 64 /dev/zero | png 8 8 >blank.png
