@@ -189,6 +189,10 @@ int train(const TrainOptions& options, const std::string& config) {
     folder.emplace(open_folder(options));
     if (!options.resume.empty()) {
       start = load_checkpoint(folder->checkpoint(), model, *optimizer, training, fit_options);
+      if (start.progress.finished_epochs() > options.epochs) {
+        throw ArgumentError("--epochs " + std::to_string(options.epochs) + ": the run has finished " +
+                            std::to_string(start.progress.finished_epochs()) + " already");
+      }
       fit_options.start = &start;
     }
     write_file_atomically(folder->config(), config);
@@ -266,13 +270,13 @@ Command add_train_command(CLI::App& app) {
   add_train_options(command, *options);
   command.footer(
       "The same seed, data and options give the same bits on any number of threads.\n"
-      "The folder keeps the options in config.toml and the last checkpoint. A run that was\n"
-      "stopped or killed ends with --resume in the bits of one that was not.\n"
+      "The folder keeps the options in config.toml and the last checkpoint. A run\n"
+      "that was stopped or killed ends with --resume in the bits of one that was not.\n"
       "Examples:\n"
       "  tilewise train --epochs 5 --batch-size 64 --output runs/five-epochs\n"
       "  tilewise train --config runs/five-epochs/config.toml --output runs/again\n"
       "  tilewise train --resume runs/five-epochs --epochs 8\n"
-      "  tilewise train --schedule cosine --warmup-epochs 0.5 --augment shift=2,rotate=10");
+      "  tilewise train --schedule cosine --warmup-epochs 0.5 --augment shift=2");
   return {&command, [&command, options] {
             if (!options->resume.empty()) {
               if (command.count("--config") > 0) {
