@@ -13,8 +13,8 @@ namespace tilewise::json {
 // (model_json.hpp) have the module "tilewise".
 
 /// The layer that a "config" object describes; null for one that does nothing (a linear Activation). `input`
-/// is the shape that it is given. `place` begins all messages: "model.json: layer conv2d". Throws FileError for a class or an option that
-/// is not supported and for a value that is wrong.
+/// is the shape that it is given. `place` begins all messages: "model.json: layer conv2d". Throws FileError
+/// for a class or an option that is not supported and for a value that is wrong.
 std::shared_ptr<const Layer> read_layer(const std::string& place, const std::string& class_name,
                                         const Json& config, const Shape& input);
 
