@@ -64,12 +64,12 @@ std::string without_comments(const std::string& text) {
   return kept;
 }
 
-Items read_items(const std::string& path) {
-  const std::string text = read_text(path, kMaxFileBytes);
+/// `name` is what errors of JSON call the text.
+Items parse_items(const std::string& name, const std::string& text) {
   Items items;
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start != std::string::npos && text[start] == '{') {
-    add_items(json::parse(path, text), {}, items);
+    add_items(json::parse(name, text), {}, items);
     return items;
   }
   std::istringstream stream(without_comments(text));
@@ -90,7 +90,7 @@ void apply(const CLI::ConfigItem& item, CLI::App& command) {
                                     command.get_name(), json::printable(item.fullname())));
   }
   if (item.inputs.empty()) throw ArgumentError(fmt::format("--{} has no value", item.name));
-  if (option->count() > 0) return;  // the command line wins
+  if (option->count() > 0) return;  // what came first wins
   if (option->get_expected_min() == 0) {
     option->add_result(option->get_flag_value(item.name, CLI::ConfigTOML().to_flag(item)));
   } else {
@@ -136,11 +136,15 @@ void apply_config(CLI::App& command) {
 }
 
 void apply_config(CLI::App& command, const std::string& path) {
+  apply_config_text(command, path, read_text(path, kMaxFileBytes));
+}
+
+void apply_config_text(CLI::App& command, const std::string& name, const std::string& text) {
   const auto refuse = [&](const std::exception& error) {
-    throw ArgumentError(path + ": " + error.what());
+    throw ArgumentError(name + ": " + error.what());
   };
   try {
-    for (const CLI::ConfigItem& item : read_items(path)) apply(item, command);
+    for (const CLI::ConfigItem& item : parse_items(name, text)) apply(item, command);
   } catch (const CLI::Error& error) {
     refuse(error);
   } catch (const std::invalid_argument& error) {  // of get_flag_value

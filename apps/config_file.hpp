@@ -19,6 +19,9 @@ void apply_config(CLI::App& command);
 /// The same of the file at `path`.
 void apply_config(CLI::App& command, const std::string& path);
 
+/// The same of text; errors name it `name`. Options that have a value already keep it.
+void apply_config_text(CLI::App& command, const std::string& name, const std::string& text);
+
 /// The options of a command and the values it runs with, as lines that --config reads. `resolved` has the
 /// values that were chosen for options without a default that were not given; options in it with an empty
 /// value are left out.

@@ -18,10 +18,10 @@ bool has_extension(const std::filesystem::path& path, const char* extension) {
 
 Sequential make_network(const std::string& model, const Shape& image_shape, int classes) {
   if (has_extension(model, ".json")) return read_model_json(model);
-  const Preset* preset = find_preset(model);
+  const NamedNetwork* preset = find_network(model);
   if (preset == nullptr) {
     std::string names;
-    for (const Preset& known : presets()) names += fmt::format("{}, ", known.name);
+    for (const NamedNetwork& known : named_networks()) names += fmt::format("{}, ", known.name);
     throw ArgumentError(fmt::format("--model {}: expected {}or a file that ends in .json", model, names));
   }
   try {

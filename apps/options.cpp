@@ -50,7 +50,7 @@ void add_trace(CLI::App& command, std::string& trace) {
 
 CLI::Option* add_model(CLI::App& command, std::string& model, const char* more) {
   std::string names;
-  for (const Preset& preset : presets()) {
+  for (const NamedNetwork& preset : named_networks()) {
     names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
   }
   return command

@@ -24,7 +24,7 @@ struct SummaryOptions {
 };
 
 Sequential described_network(const SummaryOptions& options, bool names_shape) {
-  if (names_shape && find_preset(options.model) == nullptr) {
+  if (names_shape && find_network(options.model) == nullptr) {
     throw ArgumentError("--image-shape, --classes: only presets take them; a file says it itself");
   }
   if (has_extension(options.model, ".safetensors")) return read_weights(options.model).network;

@@ -21,6 +21,7 @@
 #include "apps/stop_signal.hpp"
 #include "apps/train_options.hpp"
 #include "apps/training_description.hpp"
+#include "apps/training_preset.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/train/atomic_file.hpp"
 #include "tilewise/train/callbacks/checkpointer.hpp"
@@ -253,12 +254,13 @@ int train(const TrainOptions& options, const std::string& config) {
   return stop_signal.received() != 0 ? kExitSignalBase + stop_signal.received() : kExitSuccess;
 }
 
-/// With the learning rate that the optimizer has, and without the folder, which is where the file is.
+/// With the learning rate that the optimizer has; without the folder, which is where the file is, and the
+/// preset, all of whose options are in it.
 std::string config_of(const CLI::App& command, const TrainOptions& options) {
   const double learning_rate = make_optimizer(options.optimizer)->learning_rate();
   return fmt::format("# tilewise {}; 'tilewise train --config FILE --output FOLDER' repeats the run.\n{}",
                      TILEWISE_VERSION,
-                     resolved_config(command, {{"lr", fmt::format("{}", learning_rate)}, {"output", ""}}));
+                     resolved_config(command, {{"lr", fmt::format("{}", learning_rate)}, {"output", ""}, {"preset", ""}}));
 }
 
 }  // namespace
@@ -279,10 +281,13 @@ Command add_train_command(CLI::App& app) {
       "  tilewise train --schedule cosine --warmup-epochs 0.5 --augment shift=2");
   return {&command, [&command, options] {
             if (!options->resume.empty()) {
-              if (command.count("--config") > 0) {
-                throw ArgumentError("--resume: takes the options of the run; leave out --config");
+              for (const char* const other : {"--config", "--preset"}) {
+                if (command.count(other) == 0) continue;
+                throw ArgumentError(fmt::format("--resume: takes the options of the run; leave out {}", other));
               }
               apply_config(command, RunFolder::to_resume(options->resume).config().string());
+            } else {
+              apply_preset(command);
             }
             return train(*options, config_of(command, *options));
           }};

@@ -3,6 +3,7 @@
 #include "apps/augment_option.hpp"
 #include "apps/config_file.hpp"
 #include "apps/option_group.hpp"
+#include "apps/training_preset.hpp"
 #include "tilewise/core/error.hpp"
 
 namespace tilewise::app {
@@ -10,6 +11,7 @@ namespace {
 
 void add_network_and_data(CLI::App& command, TrainOptions& options) {
   const OptionGroup group(command, "Network and data");
+  add_preset(command);
   add_model(command, options.model);
   add_data_options(command, options.data);
   command

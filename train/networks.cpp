@@ -20,12 +20,14 @@ namespace {
 constexpr auto kRelu = Activation::relu;
 constexpr auto kSoftmax = Activation::softmax;
 
-constexpr Preset kPresets[] = {
+constexpr NamedNetwork kNetworks[] = {
     {"keras", "Keras's MNIST convnet: 2 convolutions, dropout", mnist_convnet},
     {"lenet5", "LeNet-5 with ReLU and max-pooling", lenet5},
     {"mlp", "Keras's MNIST MLP: 2 dense layers of 512, dropout", mlp},
     {"bn_convnet", "3 convolutions with batch normalisation, small", bn_convnet},
     {"resnet8", "ResNet-8 of MLPerf Tiny: 3 residual blocks", resnet8},
+    {"fast_convnet", "2 convolutions, pooled before ReLU, of --preset fast", fast_convnet},
+    {"best_convnet", "4 convolutions, batch normalisation, of --preset best", best_convnet},
 };
 
 /// Of a block of resnet8.
@@ -51,6 +53,15 @@ void add_residual_block(Sequential& network, std::int64_t filters, std::int64_t 
     shortcut->set_name("shortcut").add(Conv2D(resnet_conv(filters, 1, strides)));
   }
   network.add(Residual(std::move(main), std::move(shortcut))).add(ReLU());
+}
+
+/// Of best_convnet.
+Conv2DOptions best_conv(std::int64_t filters, const Extent2D& kernel_size, Padding padding) {
+  return {.filters = filters,
+          .kernel_size = kernel_size,
+          .padding = padding,
+          .use_bias = false,
+          .kernel_initializer = Initializer::he_normal};
 }
 
 }  // namespace
@@ -120,11 +131,41 @@ Sequential resnet8(const Shape& image_shape, int classes) {
   return network;
 }
 
-std::span<const Preset> presets() { return kPresets; }
+Sequential fast_convnet(const Shape& image_shape, int classes) {
+  Sequential network(image_shape);
+  network.set_name("fast_convnet");
+  for (const std::int64_t filters : {16, 32}) {
+    network.add(Conv2D({.filters = filters, .kernel_size = 5, .kernel_initializer = Initializer::he_normal}))
+        .add(MaxPool2D({.pool_size = 2}))
+        .add(ReLU());
+  }
+  network.add(Flatten())
+      .add(Dense({.units = 128, .activation = kRelu}))
+      .add(Dense({.units = classes, .activation = kSoftmax}));
+  return network;
+}
 
-const Preset* find_preset(std::string_view name) {
-  const auto found = std::ranges::find(kPresets, name, &Preset::name);
-  return found == std::end(kPresets) ? nullptr : &*found;
+Sequential best_convnet(const Shape& image_shape, int classes) {
+  Sequential network(image_shape);
+  network.set_name("best_convnet");
+  const auto add_convolution = [&](const Conv2DOptions& options, bool pooled) {
+    network.add(Conv2D(options));
+    if (pooled) network.add(MaxPool2D({.pool_size = 2}));
+    network.add(BatchNormalization({.momentum = 0.9})).add(ReLU());
+  };
+  add_convolution(best_conv(32, 5, Padding::valid), true);
+  add_convolution(best_conv(64, 3, Padding::same), false);
+  add_convolution(best_conv(64, 3, Padding::same), true);
+  add_convolution(best_conv(128, 3, Padding::valid), false);
+  network.add(Flatten()).add(Dropout(0.3)).add(Dense({.units = classes, .activation = kSoftmax}));
+  return network;
+}
+
+std::span<const NamedNetwork> named_networks() { return kNetworks; }
+
+const NamedNetwork* find_network(std::string_view name) {
+  const auto found = std::ranges::find(kNetworks, name, &NamedNetwork::name);
+  return found == std::end(kNetworks) ? nullptr : &*found;
 }
 
 }  // namespace tilewise

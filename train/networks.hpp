@@ -41,17 +41,27 @@ Sequential bn_convnet(const Shape& image_shape = {28, 28, 1}, int classes = 10);
 /// classes.
 Sequential resnet8(const Shape& image_shape = {32, 32, 3}, int classes = 10);
 
+/// Two 5x5 convolutions of 16 and 32 channels, each with 2x2 max-pooling and behind it ReLU, so that most of
+/// the convolutions' gradient is zero and not multiplied; a dense layer of 128 units and a softmax. For `tilewise
+/// train --preset fast`. 80,202 parameters for (28, 28, 1) and 10 classes.
+Sequential fast_convnet(const Shape& image_shape = {28, 28, 1}, int classes = 10);
+
+/// Convolutions without bias of 32 (5x5), 64, 64 and 128 channels (3x3), each with batch normalisation and ReLU,
+/// the first and the third with 2x2 max-pooling before these, on a quarter of the pixels; dropout of 0.3 and a
+/// softmax. For `tilewise train --preset best`. 151,466 parameters for (28, 28, 1) and 10 classes.
+Sequential best_convnet(const Shape& image_shape = {28, 28, 1}, int classes = 10);
+
 /// A network under its name.
-struct Preset {
+struct NamedNetwork {
   std::string_view name;
   std::string_view description;
   Sequential (*make)(const Shape& image_shape, int classes);
 };
 
-/// keras, lenet5, mlp, bn_convnet and resnet8.
-std::span<const Preset> presets();
+/// All of the above.
+std::span<const NamedNetwork> named_networks();
 
-/// The preset of that name; null if there is none.
-const Preset* find_preset(std::string_view name);
+/// The network of that name; null if there is none.
+const NamedNetwork* find_network(std::string_view name);
 
 }  // namespace tilewise

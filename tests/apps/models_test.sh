@@ -35,7 +35,7 @@ expect 2 "images of shape (9, 9, 1) are too small: layer max_pooling2d_1" \
   "$tilewise" summary --model keras --image-shape 9,9,1
 expect 2 "--image-shape" "$tilewise" summary --image-shape 28,28
 expect 2 "--classes" "$tilewise" summary --classes 0
-expect 2 "keras, lenet5, mlp, bn_convnet, resnet8, or a file that ends in .json" "$tilewise" summary --model alexnet
+expect 2 "keras, lenet5, mlp, bn_convnet, resnet8, fast_convnet, best_convnet, or a file that ends in .json" "$tilewise" summary --model alexnet
 expect 0 '"class_name": "Sequential"' "$tilewise" summary --model lenet5 --json
 cp out lenet5.json
 expect 0 '"class_name": "BatchNormalization"' "$tilewise" summary --model bn_convnet --json
@@ -71,6 +71,26 @@ expect 2 "takes images of shape (32, 32, 3), the data's are (28, 28, 1)" \
 expect 2 "has 3 outputs, the data 10 classes" \
   "$tilewise" train --data-dir data --model three.json --output wrong
 [[ ! -e wrong ]] || fail "a network that does not suit the data left a folder"
+
+# --- train --preset: options under a name. The command line and --config win; the folder keeps them all.
+for preset in fast best; do
+  train --preset $preset --output $preset
+  grep -q "^model = \"${preset}_convnet\"" $preset/config.toml || fail "--preset $preset: not its network"
+  grep -q "^preset" $preset/config.toml && fail "config.toml names the preset"
+  grep -q "^batch-size = 8$" $preset/config.toml || fail "--preset wins over --batch-size"
+  grep -q "^schedule = \"one-cycle\"" $preset/config.toml || fail "--preset $preset: not its schedule"
+  expect 0 "" "$tilewise" train --data-dir data --verbose 0 --config $preset/config.toml --output $preset-again
+  same $preset/model.safetensors $preset-again/model.safetensors
+done
+echo 'model = "mlp"' >mlp.toml
+train --preset fast --config mlp.toml --output configured
+grep -q '^model = "mlp"' configured/config.toml || fail "--preset wins over --config"
+grep -q "^lr = 0.01$" configured/config.toml || fail "--preset beside --config has no effect"
+echo 'preset = "fast"' >fast.toml
+train --config fast.toml --output fast-config
+same fast/model.safetensors fast-config/model.safetensors
+expect 2 "--preset" "$tilewise" train --data-dir data --preset slow --output wrong
+expect 2 "leave out --preset" "$tilewise" train --resume fast --preset fast
 expect 0 "61,706" "$tilewise" summary --model $weights
 expect 0 "dense_2  " "$tilewise" profile --data-dir data --model lenet5 --steps 1 --batch-size 8
 

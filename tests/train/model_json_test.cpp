@@ -241,7 +241,7 @@ TEST(ModelJsonTest, ReadsAFunctionalChain) {
 }
 
 TEST(ModelJsonTest, PresetsComeBackAsTheyWere) {
-  for (const Preset& preset : presets()) {
+  for (const NamedNetwork& preset : named_networks()) {
     const Sequential network = preset.make({31, 29, 3}, 7);
     const Sequential again = parsed(to_json(network));
     EXPECT_EQ(again.summary(), network.summary());

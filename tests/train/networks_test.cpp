@@ -20,20 +20,22 @@ TEST(NetworksTest, HaveTheParametersOfTheOriginals) {
   EXPECT_EQ(bn_convnet().parameter_count(), 14'618);
   EXPECT_EQ(bn_convnet().trainable_count(), 14'618 - 160);
   EXPECT_EQ(resnet8().parameter_count(), 78'666);
+  EXPECT_EQ(fast_convnet().parameter_count(), 80'202);
+  EXPECT_EQ(best_convnet().parameter_count(), 151'466);
 }
 
-TEST(NetworksTest, PresetsTakeAnyShapeAndNumberOfClasses) {
-  ASSERT_EQ(presets().size(), 5U);
-  for (const Preset& preset : presets()) {
-    EXPECT_EQ(find_preset(preset.name), &preset);
+TEST(NetworksTest, TakeAnyShapeAndNumberOfClasses) {
+  ASSERT_EQ(named_networks().size(), 7U);
+  for (const NamedNetwork& named : named_networks()) {
+    EXPECT_EQ(find_network(named.name), &named);
     for (const Shape& shape : {Shape{28, 28, 1}, Shape{32, 32, 3}, Shape{17, 40, 2}}) {
-      const Sequential network = preset.make(shape, 13);
+      const Sequential network = named.make(shape, 13);
       EXPECT_EQ(network.input_shape(), shape);
       EXPECT_EQ(network.output_shape(), Shape{13});
     }
-    EXPECT_THAT([&] { preset.make({28, 28, 1}, 0); }, throws_line<ArgumentError>("units 0"));
+    EXPECT_THAT([&] { named.make({28, 28, 1}, 0); }, throws_line<ArgumentError>("units 0"));
   }
-  EXPECT_EQ(find_preset("alexnet"), nullptr);
+  EXPECT_EQ(find_network("alexnet"), nullptr);
 }
 
 TEST(NetworksTest, ImagesThatAreTooSmall) {
