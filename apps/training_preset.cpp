@@ -26,14 +26,16 @@ constexpr TrainingPreset kPresets[] = {
         batch-size = 64
         lr = 0.01
         schedule = "one-cycle"
+        label-smoothing = 0.1
      )"},
     {"best", R"(
         model = "best_convnet"
         validation-split = 0
-        epochs = 30
+        epochs = 24
         batch-size = 128
         lr = 0.005
         schedule = "one-cycle"
+        label-smoothing = 0.1
         augment = ["shift=2", "rotate=10", "scale=0.1", "shear=5"]
      )"},
 };

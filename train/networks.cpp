@@ -26,7 +26,7 @@ constexpr NamedNetwork kNetworks[] = {
     {"mlp", "Keras's MNIST MLP: 2 dense layers of 512, dropout", mlp},
     {"bn_convnet", "3 convolutions with batch normalisation, small", bn_convnet},
     {"resnet8", "ResNet-8 of MLPerf Tiny: 3 residual blocks", resnet8},
-    {"fast_convnet", "2 convolutions, pooled before ReLU, of --preset fast", fast_convnet},
+    {"fast_convnet", "2 convolutions, pooled before normalisation, of --preset fast", fast_convnet},
     {"best_convnet", "4 convolutions, batch normalisation, of --preset best", best_convnet},
 };
 
@@ -55,13 +55,18 @@ void add_residual_block(Sequential& network, std::int64_t filters, std::int64_t 
   network.add(Residual(std::move(main), std::move(shortcut))).add(ReLU());
 }
 
-/// Of best_convnet.
-Conv2DOptions best_conv(std::int64_t filters, const Extent2D& kernel_size, Padding padding) {
+/// Of fast_convnet and best_convnet.
+Conv2DOptions unbiased_conv(std::int64_t filters, const Extent2D& kernel_size, Padding padding) {
   return {.filters = filters,
           .kernel_size = kernel_size,
           .padding = padding,
           .use_bias = false,
           .kernel_initializer = Initializer::he_normal};
+}
+
+/// Statistics of the last few dozen batches: these networks are trained for few steps.
+void add_normalised_relu(Sequential& network) {
+  network.add(BatchNormalization({.momentum = 0.9})).add(ReLU());
 }
 
 }  // namespace
@@ -134,10 +139,9 @@ Sequential resnet8(const Shape& image_shape, int classes) {
 Sequential fast_convnet(const Shape& image_shape, int classes) {
   Sequential network(image_shape);
   network.set_name("fast_convnet");
-  for (const std::int64_t filters : {16, 32}) {
-    network.add(Conv2D({.filters = filters, .kernel_size = 5, .kernel_initializer = Initializer::he_normal}))
-        .add(MaxPool2D({.pool_size = 2}))
-        .add(ReLU());
+  for (const std::int64_t filters : {8, 24}) {
+    network.add(Conv2D(unbiased_conv(filters, 5, Padding::valid))).add(MaxPool2D({.pool_size = 2}));
+    add_normalised_relu(network);
   }
   network.add(Flatten())
       .add(Dense({.units = 128, .activation = kRelu}))
@@ -148,15 +152,14 @@ Sequential fast_convnet(const Shape& image_shape, int classes) {
 Sequential best_convnet(const Shape& image_shape, int classes) {
   Sequential network(image_shape);
   network.set_name("best_convnet");
-  const auto add_convolution = [&](const Conv2DOptions& options, bool pooled) {
-    network.add(Conv2D(options));
-    if (pooled) network.add(MaxPool2D({.pool_size = 2}));
-    network.add(BatchNormalization({.momentum = 0.9})).add(ReLU());
-  };
-  add_convolution(best_conv(32, 5, Padding::valid), true);
-  add_convolution(best_conv(64, 3, Padding::same), false);
-  add_convolution(best_conv(64, 3, Padding::same), true);
-  add_convolution(best_conv(128, 3, Padding::valid), false);
+  network.add(Conv2D(unbiased_conv(32, 5, Padding::valid))).add(MaxPool2D({.pool_size = 2}));
+  add_normalised_relu(network);
+  network.add(Conv2D(unbiased_conv(64, 3, Padding::same)));
+  add_normalised_relu(network);
+  network.add(Conv2D(unbiased_conv(64, 3, Padding::same))).add(MaxPool2D({.pool_size = 2}));
+  add_normalised_relu(network);
+  network.add(Conv2D(unbiased_conv(128, 3, Padding::valid)));
+  add_normalised_relu(network);
   network.add(Flatten()).add(Dropout(0.3)).add(Dense({.units = classes, .activation = kSoftmax}));
   return network;
 }

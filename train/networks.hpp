@@ -41,9 +41,9 @@ Sequential bn_convnet(const Shape& image_shape = {28, 28, 1}, int classes = 10);
 /// classes.
 Sequential resnet8(const Shape& image_shape = {32, 32, 3}, int classes = 10);
 
-/// Two 5x5 convolutions of 16 and 32 channels, each with 2x2 max-pooling and behind it ReLU, so that most of
-/// the convolutions' gradient is zero and not multiplied; a dense layer of 128 units and a softmax. For `tilewise
-/// train --preset fast`. 80,202 parameters for (28, 28, 1) and 10 classes.
+/// Two 5x5 convolutions of 8 and 24 channels without bias, each with 2x2 max-pooling and behind it batch
+/// normalisation and ReLU, on a quarter of the pixels; a dense layer of 128 units and a softmax. For `tilewise
+/// train --preset fast`. 55,698 parameters for (28, 28, 1) and 10 classes.
 Sequential fast_convnet(const Shape& image_shape = {28, 28, 1}, int classes = 10);
 
 /// Convolutions without bias of 32 (5x5), 64, 64 and 128 channels (3x3), each with batch normalisation and ReLU,

@@ -20,7 +20,7 @@ TEST(NetworksTest, HaveTheParametersOfTheOriginals) {
   EXPECT_EQ(bn_convnet().parameter_count(), 14'618);
   EXPECT_EQ(bn_convnet().trainable_count(), 14'618 - 160);
   EXPECT_EQ(resnet8().parameter_count(), 78'666);
-  EXPECT_EQ(fast_convnet().parameter_count(), 80'202);
+  EXPECT_EQ(fast_convnet().parameter_count(), 55'698);
   EXPECT_EQ(best_convnet().parameter_count(), 151'466);
 }
 
