@@ -146,8 +146,9 @@ done <<'TABLE'
 TABLE
 sed -e '/model/d' -e '/epochs/d' -e '/batch-size/d' -e '/validation-split/d' base.toml >defaults.toml
 "$tilewise" train --config defaults.toml --output defaults
-"$tilewise" train --config defaults.toml --output explicit --model keras --epochs 15 --batch-size 128 --validation-split 0.1
-same_weights defaults explicit || fail "the defaults of --model, --epochs, --batch-size or --validation-split are others"
+"$tilewise" train --config defaults.toml --output explicit --model keras --epochs 15 --batch-size 128 \
+  --validation-split 0.1
+same_weights defaults explicit || fail "--model, --epochs, --batch-size or --validation-split have other defaults"
 
 # --- Schedules: the rate of each of the six steps.
 while IFS='|' read -r beside options rates; do
