@@ -50,16 +50,21 @@ try() {
   plain_run $1
   # shellcheck disable=SC2086
   train $1 "${@:2}"
-  for word in "${@:2}"; do [[ $word == --* ]] && tried[$word]=1; done
 }
+mark_tried() { for word; do [[ $word != --* ]] || tried[$word]=1; done; }
 same_weights() { cmp -s "$1/model.safetensors" "$2/model.safetensors"; }
 changes() {
   try "$@"
+  mark_tried "${@:2}"
   same_weights "$before" $run && fail "${*:2} beside '$1' does not change the weights"
 }
-leaves() {
+is_default() {
   try "$@"
   same_weights "$before" $run || fail "${*:2} beside '$1' changes the weights"
+}
+leaves() {
+  is_default "$@"
+  mark_tried "${@:2}"
 }
 # column NAME FILE: its values, with commas.
 column() {
@@ -129,7 +134,7 @@ TABLE
 # --- The defaults are those that --help tells.
 while IFS='|' read -r beside options; do
   # shellcheck disable=SC2086
-  leaves "$beside" $options
+  is_default "$beside" $options
 done <<'TABLE'
 |--optimizer adam --lr 0.001 --beta-1 0.9 --beta-2 0.999 --epsilon 1e-7 --weight-decay 0
 --optimizer adamw|--lr 0.001 --beta-1 0.9 --beta-2 0.999 --epsilon 1e-7 --weight-decay 0.004
@@ -171,6 +176,7 @@ TABLE
 # --- Stopping. The loss falls from epoch to epoch, val_accuracy stays.
 ends_after() { # ends_after EPOCHS "BESIDE" OPTION...
   try "${@:2}"
+  mark_tried "${@:3}"
   epochs "$1"
 }
 ends_after 4 "--epochs 4" --early-stopping 1 --monitor loss
@@ -216,7 +222,7 @@ killed() {
   done
   kill -KILL $!
   wait $! 2>/dev/null
-  for word; do [[ $word == --* ]] && tried[$word]=1; done
+  mark_tried "$@"
 }
 killed --checkpoint-every 1
 [[ -s $run/checkpoint.safetensors ]] || fail "--checkpoint-every 1 has kept none"
