@@ -2,9 +2,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "tilewise/core/error.hpp"
 
 namespace tilewise::app {
 namespace {
@@ -45,12 +48,24 @@ void add_augment(CLI::App& command, AugmentOptions& augment) {
           [&augment](const std::vector<std::string>& changes) {
             augment = {};
             for (const std::string& change : changes) add_change(change, augment);
+            const bool has_sigma = std::ranges::any_of(changes, [](const auto& c) { return c.starts_with("sigma"); });
+            if (has_sigma && augment.elastic_alpha == 0) {
+              throw CLI::ValidationError("--augment", "sigma: needs elastic");
+            }
           },
           "changes training images at random, as shift=2,rotate=10: shift (pixels, or below 1 parts of the "
           "size), rotate (degrees), scale (0.1: by up to 10%), shear (degrees), elastic (strength; with "
           "sigma=4), flip")
       ->type_name("CHANGE=NUMBER,...")
       ->delimiter(',');
+}
+
+void check_augment(const AugmentOptions& augment, const Shape& image_shape) {
+  try {
+    static_cast<void>(Augmenter(augment, image_shape));
+  } catch (const ArgumentError& error) {
+    throw ArgumentError(std::string("--augment: ") + error.what());
+  }
 }
 
 }  // namespace tilewise::app

@@ -2,24 +2,31 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+
+#include "apps/number_checks.hpp"
 #include "tilewise/core/error.hpp"
 
 namespace tilewise::app {
 namespace {
 
-const CLI::IsMember& is_metric() {
-  static const CLI::IsMember metric({"loss", "accuracy", "val_loss", "val_accuracy"});
-  return metric;
-}
+constexpr std::array<std::string_view, 4> kMetrics = {"loss", "accuracy", "val_loss", "val_accuracy"};
+
+CLI::IsMember is_metric() { return CLI::IsMember(std::vector<std::string>(kMetrics.begin(), kMetrics.end())); }
 
 /// "val_accuracy=0.99". Throws ArgumentError.
 std::pair<std::string, double> parse_target(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  double value = 0;
-  if (equals == std::string::npos || !CLI::detail::lexical_cast(text.substr(equals + 1), value)) {
+  const std::size_t equals = std::min(text.find('='), text.size());
+  const std::string metric = text.substr(0, equals);
+  double value = NAN;
+  if (std::ranges::find(kMetrics, metric) == kMetrics.end() || equals == text.size() ||
+      !CLI::detail::lexical_cast(text.substr(equals + 1), value) || !std::isfinite(value)) {
     throw ArgumentError(fmt::format("--target {}: expected METRIC=VALUE, as val_accuracy=0.99", text));
   }
-  return {text.substr(0, equals), value};
+  return {metric, value};
 }
 
 std::string monitor(const CallbackOptions& options) { return options.monitor.value_or("val_loss"); }
@@ -31,7 +38,7 @@ void add_stopping_options(CLI::App& command, CallbackOptions& options) {
       .add_option("--early-stopping", options.early_stopping,
                   "stop after so many epochs without improvement, with the weights of the best epoch")
       ->type_name("EPOCHS")
-      ->check(CLI::NonNegativeNumber);
+      ->check(from_zero());
   command
       .add_option("--monitor", options.monitor,
                   "what --early-stopping and --reduce-on-plateau watch: loss, accuracy, val_loss or "
@@ -41,7 +48,7 @@ void add_stopping_options(CLI::App& command, CallbackOptions& options) {
   command
       .add_option("--min-delta", options.min_delta,
                   "smallest change that they count as improvement [0, 0.0001 for --reduce-on-plateau]")
-      ->check(CLI::NonNegativeNumber);
+      ->check(from_zero());
   command
       .add_option("--target", options.target, "stop when a metric is good enough, as val_accuracy=0.99")
       ->type_name("METRIC=VALUE");
@@ -51,18 +58,20 @@ void add_plateau_options(CLI::App& command, CallbackOptions& options) {
   command
       .add_option("--reduce-on-plateau", options.reduce_on_plateau,
                   "factor, below 1, on the rate when training no longer improves; also beside a schedule")
-      ->type_name("FACTOR");
+      ->type_name("FACTOR")
+      ->check(inside_zero_to_one());
   command
       .add_option("--plateau-patience", options.plateau_patience, "epochs without improvement before that [10]")
       ->type_name("EPOCHS")
-      ->check(CLI::NonNegativeNumber);
+      ->check(from_zero());
 }
 
 void add_saving_options(CLI::App& command, CallbackOptions& options) {
   command
       .add_option("--ema", options.ema,
                   "average the weights with this momentum, as 0.99; validate with the average and save it")
-      ->type_name("MOMENTUM");
+      ->type_name("MOMENTUM")
+      ->check(below_one());
   command
       .add_option("--save-best", options.save_best,
                   "keep the weights of the epoch with the best METRIC in best.safetensors")
@@ -73,13 +82,13 @@ void add_saving_options(CLI::App& command, CallbackOptions& options) {
                   "epochs between checkpoints; 0: only when training ends or is stopped")
       ->type_name("EPOCHS")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(from_zero());
   command.add_option("--checkpoint-steps", options.checkpoint_steps, "a checkpoint also every so many steps")
       ->type_name("STEPS")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command.add_option("--log-steps", options.log_steps, "a row in steps.csv every so many steps")
       ->type_name("STEPS")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
 }
 
 void check(const CallbackOptions& options, bool has_validation) {

@@ -117,15 +117,15 @@ int info(const InfoOptions& options) {
   if (options.file.empty() && !options.filters.empty()) {
     throw ArgumentError("--filters: of which file of weights?");
   }
+  if (!options.file.empty() && (options.peak || options.threads != 0)) {
+    throw ArgumentError("--peak, --threads: they are about the machine; leave out the file");
+  }
   if (!options.filters.empty()) {
     write_file_atomically(options.filters, filters_csv(options.file));
     fmt::print("Wrote {}\n", options.filters);
     return kExitSuccess;
   }
   if (options.file.empty()) return machine_info(options);
-  if (options.peak || options.threads != 0) {
-    throw ArgumentError("--peak, --threads: they are about the machine; leave out the file");
-  }
   return file_info(options.file);
 }
 

@@ -1,12 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
+#include <string>
 #include <vector>
 
 #include "apps/commands.hpp"
@@ -18,6 +20,12 @@
 namespace tilewise::app {
 namespace {
 
+/// What is said of an error stays on one line, whatever the user's text in it.
+std::string printable(std::string text) {
+  std::ranges::replace_if(text, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
+  return text;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{
       "Tilewise trains convolutional networks on multicore CPUs.\n"
@@ -27,7 +35,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "tilewise " TILEWISE_VERSION);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return fmt::format("tilewise: {} (see tilewise --help)\n", error.what());
+    return fmt::format("tilewise: {} (see tilewise --help)\n", printable(error.what()));
   });
   app.footer(
       "Environment:\n"
@@ -70,7 +78,7 @@ int flush_output(int exit_code) {
 }
 
 int report(const char* what, int code) {
-  fmt::print(stderr, "tilewise: {}\n", what);
+  fmt::print(stderr, "tilewise: {}\n", printable(what));
   return code;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "apps/number_checks.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/adamw.hpp"
 #include "tilewise/layers/categorical_crossentropy.hpp"
@@ -40,6 +41,10 @@ void check_applies(const OptimizerOptions& options) {
   if (options.nesterov && options.momentum.value_or(0) == 0) {
     throw ArgumentError("--nesterov: needs --momentum");
   }
+  const Clipping& clipping = options.clipping;
+  if (clipping.value.has_value() + clipping.norm.has_value() + clipping.global_norm.has_value() > 1) {
+    throw ArgumentError("--clip-value, --clip-norm, --clip-global-norm: expected one of them at most");
+  }
 }
 
 /// Sets the option of an optimizer that was given.
@@ -72,31 +77,38 @@ void add_optimizer_options(CLI::App& command, OptimizerOptions& options) {
       ->capture_default_str()
       ->check(CLI::IsMember({"adam", "adamw", "sgd", "rmsprop"}));
   command.add_option("--lr", options.learning_rate, "learning rate [0.001, 0.01 for sgd]")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--momentum", options.momentum, "momentum of sgd and rmsprop, below 1 [0]");
+      ->check(from_zero());
+  command.add_option("--momentum", options.momentum, "momentum of sgd and rmsprop, below 1 [0]")->check(below_one());
   command.add_flag("--nesterov", options.nesterov, "Nesterov's momentum, of sgd");
-  command.add_option("--beta-1", options.beta_1, "decay of Adam's mean gradient [0.9]");
-  command.add_option("--beta-2", options.beta_2, "decay of Adam's mean square [0.999]");
-  command.add_option("--rho", options.rho, "decay of rmsprop's mean square [0.9]");
+  command.add_option("--beta-1", options.beta_1, "decay of Adam's mean gradient [0.9]")->check(below_one());
+  command.add_option("--beta-2", options.beta_2, "decay of Adam's mean square [0.999]")->check(below_one());
+  command.add_option("--rho", options.rho, "decay of rmsprop's mean square [0.9]")->check(below_one());
   command.add_flag("--centered", options.centered, "rmsprop divides by the deviation, not the mean square");
-  command.add_option("--epsilon", options.epsilon, "keeps adam, adamw and rmsprop from dividing by 0 [1e-7]");
-  command.add_option("--weight-decay", options.weight_decay,
-                     "share of the weights, times the learning rate, that each step takes off "
-                     "[0, 0.004 for adamw]");
-  command.add_option("--clip-value", options.clipping.value, "largest element of a gradient");
-  command.add_option("--clip-norm", options.clipping.norm, "largest norm of a parameter's gradient");
-  command.add_option("--clip-global-norm", options.clipping.global_norm,
-                     "largest norm of all gradients together");
+  command.add_option("--epsilon", options.epsilon, "keeps adam, adamw and rmsprop from dividing by 0 [1e-7]")
+      ->check(above_zero());
+  command
+      .add_option("--weight-decay", options.weight_decay,
+                  "share of the weights, times the learning rate, that each step takes off "
+                  "[0, 0.004 for adamw]")
+      ->check(from_zero());
+  command.add_option("--clip-value", options.clipping.value, "largest element of a gradient")->check(above_zero());
+  command.add_option("--clip-norm", options.clipping.norm, "largest norm of a parameter's gradient")
+      ->check(above_zero());
+  command.add_option("--clip-global-norm", options.clipping.global_norm, "largest norm of all gradients together")
+      ->check(above_zero());
 }
 
 void add_loss_options(CLI::App& command, OptimizerOptions& options) {
   command.add_option("--loss", options.loss, "cross-entropy, or mse: mean squared error")
       ->capture_default_str()
       ->check(CLI::IsMember({"cross-entropy", "mse"}));
-  command.add_option("--label-smoothing", options.label_smoothing,
-                     "share of a label that is spread over all classes [0]");
+  command
+      .add_option("--label-smoothing", options.label_smoothing,
+                  "share of a label that is spread over all classes [0]")
+      ->check(zero_to_one());
   command.add_option("--l2", options.l2, "penalty on the squares of kernels, part of the loss")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(from_zero());
 }
 
 std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "apps/number_checks.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/cosine_decay.hpp"
 #include "tilewise/layers/exponential_decay.hpp"
@@ -83,19 +84,19 @@ void add_schedule_options(CLI::App& command, ScheduleOptions& options) {
       ->capture_default_str()
       ->check(CLI::IsMember({"constant", "step", "exponential", "cosine", "one-cycle"}));
   command.add_option("--gamma", options.gamma, "factor of step [0.1] and exponential [0.9]")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command
       .add_option("--step-epochs", options.step_epochs,
                   "epochs in which the rate falls by the factor [10 for step, 1 for exponential]")
-      ->check(CLI::PositiveNumber);
+      ->check(number_of_epochs());
   command
       .add_option("--warmup-epochs", options.warmup_epochs,
                   "epochs in which the rate rises, of cosine [0] and one-cycle [0.3 of all]")
-      ->check(CLI::NonNegativeNumber);
+      ->check(from_zero());
   command
       .add_option("--min-lr", options.min_lr,
                   "last rate of cosine [0] and one-cycle [lr / 250000]")
-      ->check(CLI::NonNegativeNumber);
+      ->check(from_zero());
 }
 
 std::unique_ptr<Schedule> make_schedule(const ScheduleOptions& options, double learning_rate,

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/augment_option.hpp"
 #include "apps/commands.hpp"
 #include "apps/config_file.hpp"
 #include "apps/exit_status.hpp"
@@ -169,7 +170,7 @@ int train(const TrainOptions& options, const std::string& config) {
   const std::unique_ptr<Schedule> schedule =
       make_schedule(options.schedule, optimizer->learning_rate(), length);
   // Refuses what does not suit the images before there is a folder.
-  static_cast<void>(Augmenter(options.augment, train_data.image_shape()));
+  check_augment(options.augment, train_data.image_shape());
 
   DatasetView test = test_data;
   FitOptions fit_options{.epochs = options.epochs,

@@ -2,6 +2,7 @@
 
 #include "apps/augment_option.hpp"
 #include "apps/config_file.hpp"
+#include "apps/number_checks.hpp"
 #include "apps/option_group.hpp"
 #include "apps/training_preset.hpp"
 #include "tilewise/core/error.hpp"
@@ -17,7 +18,8 @@ void add_network_and_data(CLI::App& command, TrainOptions& options) {
   command
       .add_option("--validation-split", options.validation_split,
                   "share of the training images, the last ones, kept for validation")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(below_one());
   add_augment(command, options.augment);
 }
 
@@ -28,7 +30,8 @@ void add_training(CLI::App& command, TrainOptions& options) {
       ->check(CLI::Range(1, 1'000'000));
   add_batch_size(command, "--batch-size", options.batch_size);
   command.add_option("--seed", options.seed, "seed of weights, shuffling, dropout and augmentation")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(whole_number());
   add_loss_options(command, options.optimizer);
 }
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "tilewise/core/error.hpp"
+#include "tilewise/layers/check_option.hpp"
 
 namespace tilewise {
 
@@ -12,9 +12,9 @@ Adam::Adam(const AdamOptions& options)
                                         .clipping = options.clipping}),
       options_(options) {
   const auto is_decay = [](double beta) { return beta >= 0 && static_cast<float>(beta) < 1; };
-  if (!is_decay(options.beta_1) || !is_decay(options.beta_2) || !(options.epsilon > 0)) {
-    throw ArgumentError("Adam: beta_1 and beta_2 must be in [0, 1), as floats, and epsilon positive");
-  }
+  check_option(is_decay(options.beta_1), "Adam", "beta_1", options.beta_1, "in [0, 1), as a float");
+  check_option(is_decay(options.beta_2), "Adam", "beta_2", options.beta_2, "in [0, 1), as a float");
+  check_option(is_divisor(options.epsilon), "Adam", "epsilon", options.epsilon, "positive, as a float");
 }
 
 void Adam::allocate_state(std::span<const Parameter> parameters) {

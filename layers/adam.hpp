@@ -27,7 +27,7 @@ struct AdamOptions {
 /// the reordered form at the end of section 2 (its epsilon is the paper's epsilon-hat).
 class Adam : public Optimizer {
  public:
-  /// Throws ArgumentError unless 0 <= beta < 1 and epsilon > 0, or as Optimizer() does.
+  /// Throws ArgumentError unless 0 <= beta < 1 and epsilon > 0, as floats, or as Optimizer() does.
   explicit Adam(const AdamOptions& options = {});
 
   void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,

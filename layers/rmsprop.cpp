@@ -13,7 +13,8 @@ RMSprop::RMSprop(const RMSpropOptions& options)
                "in [0, 1), as a float");
   check_option(options.momentum >= 0 && options.momentum < 1, "RMSprop", "momentum", options.momentum,
                "in [0, 1)");
-  check_option(options.epsilon > 0, "RMSprop", "epsilon", options.epsilon, "positive");
+  check_option(is_divisor(options.epsilon), "RMSprop", "epsilon", options.epsilon,
+               "positive, as a float");
 }
 
 std::vector<Optimizer::StateArray> RMSprop::state() {

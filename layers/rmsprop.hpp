@@ -31,7 +31,7 @@ struct RMSpropOptions {
 /// recurrent neural networks", arXiv:1308.0850, equations 38 to 41.
 class RMSprop final : public Optimizer {
  public:
-  /// Throws ArgumentError unless 0 <= rho < 1, 0 <= momentum < 1 and epsilon > 0, or as Optimizer() does.
+  /// Throws ArgumentError unless 0 <= rho < 1, 0 <= momentum < 1 and epsilon > 0, as floats, or as Optimizer() does.
   explicit RMSprop(const RMSpropOptions& options = {});
 
   void update(const simd::KernelTable& kernels, std::size_t parameter, std::int64_t first,

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data|bench|peers|profile]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|docs|bench|peers|profile]...
 #
 # Installs the Debian packages that building, testing, plotting and fetching data need, those that
-# benchmarks and whole frameworks are compared with, and those that profile: those that are missing, of
-# all groups but the last three unless some are named. Needs root, or sudo that asks no password; without,
+# benchmarks and whole frameworks are compared with, and those that profile or make the reference: those that
+# are missing, of the first four groups unless some are named. Needs root, or sudo that asks no password; without,
 # it names what is missing and leaves it at that.
 #
 #   --list   print the packages, install nothing
@@ -30,6 +30,8 @@ bench_packages=(libdnnl-dev ocl-icd-opencl-dev libopenblas-dev jq)
 # Frameworks to compare with: dlib, on the BLAS that is fastest for it, and Python for the others, which
 # pip installs.
 peers_packages=(libdlib-dev libopenblas0-pthread python3 python3-venv)
+# The reference from the headers; with clang's libraries, 215 MB.
+docs_packages=(doxygen)
 # perf, and objdump and addr2line for what it annotates.
 profile_packages=(linux-perf binutils)
 
@@ -43,10 +45,11 @@ for argument in "$@"; do
     test) wanted+=("${test_packages[@]}") ;;
     plot) wanted+=("${plot_packages[@]}") ;;
     data) wanted+=("${data_packages[@]}") ;;
+    docs) wanted+=("${docs_packages[@]}") ;;
     bench) wanted+=("${bench_packages[@]}") ;;
     peers) wanted+=("${peers_packages[@]}") ;;
     profile) wanted+=("${profile_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, bench, peers or profile" ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, bench, peers or profile" ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then

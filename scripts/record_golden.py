@@ -361,13 +361,13 @@ def conditions(network: Network, start: Arrays, exact: Arrays) -> Arrays:
     return worst
 
 
-def save(name: str, tensors: Arrays) -> None:
+def save(name: str, tensors: Arrays, metadata: dict[str, str] | None = None) -> None:
     path = ROOT / "tests" / "golden" / f"{name}.safetensors"
     packages = [f"{package} {version(package)}" for package in ("keras", "tensorflow-cpu", "torch")]
     save_file(
         {key: np.ascontiguousarray(value, np.float32) for key, value in tensors.items()},
         path,
-        {"recorded_with": ", ".join(packages)},
+        {"recorded_with": ", ".join(packages)} | (metadata or {}),
     )
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes")
 

@@ -15,6 +15,7 @@ case ${1-} in --help | -h) print_help; exit 0 ;; esac
 install_packages
 # Away from a network most tests can still run; where the tests decide, they must all run.
 "$scripts_dir/fetch_data.sh" mnist || [[ -z ${CI-} ]] || exit 1
+[[ -z ${CI-} ]] || "$scripts_dir/install_packages.sh" docs
 build_release
 
 cd -- "$repo_root"

@@ -3,8 +3,8 @@
 #
 # Checks who includes whom: core <- simd <- layers <- train <- apps, where an arrow never points the
 # other way; nothing includes tests/ or bench/; no files include each other, directly or in a
-# circle; the library includes oneTBB in core/parallel.* only; and what is compiled per instruction set stays
-# apart.
+# circle; the library includes oneTBB in core/parallel.* only; what is compiled per instruction set stays
+# apart; and examples/ includes what is installed.
 #
 # Prints each offence and exits with 1 if there are any.
 
@@ -22,7 +22,7 @@ offence() {
 
 # Every #include as "file name", the name as written.
 folders=()
-for folder in core simd layers train apps bench tests; do
+for folder in core simd layers train apps bench examples tests; do
   [[ -d $folder ]] && folders+=("$folder")
 done
 includes=$(grep -rHoE --include='*.cpp' --include='*.hpp' \
@@ -75,6 +75,11 @@ offence "not for code that is compiled per instruction set" "$(awk '
   $1 ~ /^simd\/(arch|kernels)\// &&
   $2 !~ /^(xsimd\/xsimd\.hpp|tilewise\/simd\/.*|c(math|stddef|stdint|string)|limits|type_traits|utility)$/' \
   <<<"$includes")"
+
+# Users have the library's headers but for these.
+offence "an example that includes what is not installed" "$(awk '
+  $1 ~ /^examples\// && ($2 !~ /^(core|simd|layers|train|examples)\// ||
+    $2 ~ /^(simd\/(kernels|arch)|train\/json)\//)' <<<"$own")"
 
 # The library is silent; only the program prints.
 offence "standard streams in the library" "$(awk '

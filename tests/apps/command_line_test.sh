@@ -26,7 +26,7 @@ expect 2 "--epochs" "$tilewise" train --epochs 0
 expect 2 "--batch-size" "$tilewise" train --batch-size 0
 expect 2 "--threads" "$tilewise" train --threads 0
 expect 2 "--lr" "$tilewise" train --lr -1
-expect 2 "learning rate" "$tilewise" train --data-dir data --lr nan
+expect 2 "--lr" "$tilewise" train --data-dir data --lr nan
 expect 2 "--optimizer" "$tilewise" train --optimizer sgdd
 expect 2 "--momentum" "$tilewise" train --data-dir data --momentum 0.9
 expect 2 "momentum" "$tilewise" train --data-dir data --optimizer sgd --momentum 1.5

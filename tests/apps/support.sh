@@ -29,6 +29,9 @@ expect() {
   fi
 }
 
+# options_of COMMAND: all that it has.
+options_of() { "$tilewise" completion bash | sed -n "s/^ *$1:\\*) words=\"\(.*\)\".*/\\1/p"; }
+
 # idx_images COUNT FILE, idx_labels FILE LABEL...: 28x28 images of noise, and labels.
 idx_images() {
   {

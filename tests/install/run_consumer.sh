@@ -2,7 +2,8 @@
 # Usage: run_consumer.sh SOURCE_DIR BUILD_DIR WORK_DIR CXX GENERATOR
 #
 # Installs the build, builds the example program against the installed files, by find_package and by
-# pkg-config, and runs both on two images. Also checks that README.md shows this very program.
+# pkg-config, and runs both on two images; likewise the programs of examples/, by find_package. Also checks that
+# README.md shows this very program.
 
 set -euo pipefail
 source_dir=$1 build_dir=$2 work_dir=$3 cxx=$4 generator=$5
@@ -39,3 +40,16 @@ pkgconfig_dir=$(dirname -- "$(find "$work_dir/prefix" -name tilewise.pc)")
 eval "flags=($(PKG_CONFIG_PATH=$pkgconfig_dir pkg-config --cflags --libs tilewise))"
 "$cxx" -std=c++20 "$here/consumer.cpp" -o "$work_dir/pkgconfig-consumer" "${flags[@]}"
 "$work_dir/pkgconfig-consumer" "$work_dir/data"
+
+cmake -S "$source_dir/examples" -B "$work_dir/examples" -G "$generator" -DCMAKE_PREFIX_PATH="$work_dir/prefix" \
+  -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_BUILD_TYPE=Debug
+cmake --build "$work_dir/examples"
+cd -- "$work_dir/examples"
+./train
+# says PATTERN PROGRAM...: what the program prints matches.
+says() {
+  "${@:2}" | tee output
+  grep -qE -- "$1" output || { echo "${*:2} does not print $1" >&2; exit 1; }
+}
+says "^1. class 3 " ./predict run/model.safetensors
+says "slope .* measured " ./own_layer

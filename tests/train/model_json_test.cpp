@@ -165,7 +165,7 @@ TEST(ModelJsonTest, RefusesWhatOtherLayersDoNotSupport) {
       {"BatchNormalization", {{"beta_initializer", ones}}, "beta_initializer {\"class_name\":\"Ones\"} is not"},
       {"BatchNormalization", {{"gamma_initializer", "zeros"}}, "expected \"Ones\""},
       {"BatchNormalization", {{"synchronized", true}}, "synchronized true is not supported"},
-      {"BatchNormalization", {{"renorm", true}}, "option \"renorm\" (true) is not supported"},
+      {"BatchNormalization", {{"renorm", true}}, "renorm true is not supported, expected false"},
       {"BatchNormalization", {{"trainable", false}}, "trainable false is not supported"},
       {"DepthwiseConv2D", Json::object(), "has no \"kernel_size\""},
       {"DepthwiseConv2D", {{"kernel_size", 3}, {"groups", 2}}, "groups 2 is not supported, expected 1"},

@@ -46,12 +46,14 @@ class ConfigReader {
   /// another.
   void last_axis(const char* key);
 
-  /// Keys that Keras 3 no longer writes: one with the only value that is supported, and an option.
+  /// Keys that not every Keras knows, and that are not written: one with the only value that is supported, an
+  /// option, and one that does not change what the layer computes.
   void former(const char* key, const Json& supported) { only(key, supported); }
   template <class T>
   void former_option(const char* key, T& value) {
     option(key, value);
   }
+  void former_ignore(const char* key) { ignore(key); }
 
   /// A key whose value does not change what the layer computes.
   void ignore(const char* key) { known_.insert(key); }
@@ -102,6 +104,7 @@ class ConfigWriter {
   void former(const char*, const Json&) {}
   template <class T>
   void former_option(const char*, T&) {}
+  void former_ignore(const char*) {}
 
   void only(const char* key, const nlohmann::ordered_json& supported) { config_[key] = supported; }
   void only(const char* key, const Initializer& supported) { option(key, supported); }

@@ -98,6 +98,9 @@ constexpr auto batch_normalization = [](auto& config, BatchNormalizationOptions&
   config.only("moving_variance_initializer", Initializer(Initializer::ones));
   nothing(config, {"beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"});
   config.only("synchronized", false);
+  config.former("renorm", false);
+  config.former_ignore("renorm_clipping");
+  config.former_ignore("renorm_momentum");
 };
 
 constexpr auto dropout = [](auto& config, double& rate) {
