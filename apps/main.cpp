@@ -69,8 +69,9 @@ int flush_output(int exit_code) {
   return exit_code;
 }
 
+/// Not by fmt, which throws where standard error cannot be written to: nothing is to leave main.
 int report(const char* what, int code) {
-  fmt::print(stderr, "tilewise: {}\n", what);
+  std::fprintf(stderr, "tilewise: %s\n", what);
   return code;
 }
 
