@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data|bench|peers|profile]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|bench|peers|profile|fuzz]...
 #
 # Installs the Debian packages that building, testing, plotting and fetching data need, those that
-# benchmarks and whole frameworks are compared with, and those that profile: those that are missing, of
-# all groups but the last three unless some are named. Needs root, or sudo that asks no password; without,
+# benchmarks and whole frameworks are compared with, and those that profile and fuzz: those that are missing, of
+# all groups but the last four unless some are named. Needs root, or sudo that asks no password; without,
 # it names what is missing and leaves it at that.
 #
 #   --list   print the packages, install nothing
@@ -32,6 +32,8 @@ bench_packages=(libdnnl-dev ocl-icd-opencl-dev libopenblas-dev jq)
 peers_packages=(libdlib-dev libopenblas0-pthread python3 python3-venv)
 # perf, and objdump and addr2line for what it annotates.
 profile_packages=(linux-perf binutils)
+# With libFuzzer and the sanitizers.
+fuzz_packages=(clang libclang-rt-dev)
 
 list=false
 wanted=()
@@ -46,7 +48,8 @@ for argument in "$@"; do
     bench) wanted+=("${bench_packages[@]}") ;;
     peers) wanted+=("${peers_packages[@]}") ;;
     profile) wanted+=("${profile_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, bench, peers or profile" ;;
+    fuzz) wanted+=("${fuzz_packages[@]}") ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, bench, peers, profile or fuzz" ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then

@@ -158,7 +158,7 @@ TEST(UpdateDeterminismTest, SameBitsOnAnyNumberOfThreads) {
         .max_batch = kImages, .seed = 3, .loss = loss, .regularizer = {.l2 = 1e-3}};
     for (const Make& make : makers) {
       const std::vector<float> expected = train(1, *make(), options);
-      for (const int threads : {2, 3, 8}) {
+      for (const int threads : {2, 3, 5, 8, 16}) {
         EXPECT_TRUE(testing::same_bits(train(threads, *make(), options), expected))
             << threads << " threads";
       }
