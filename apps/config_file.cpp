@@ -43,24 +43,39 @@ void add_items(const json::Json& object, const std::vector<std::string>& parents
   }
 }
 
-/// `text` without its comments, from # to the end of a line. CLI11 would also cut quoted text at a #.
+/// `text` without its comments, from # to the end of a line. CLI11 would also cut quoted text at a #, and takes
+/// what is left open for closed.
 std::string without_comments(const std::string& text) {
   std::string kept;
   char quote = '\0';
   bool in_comment = false;
+  int line = 1;
+  int open_line = 0;  // of a list that has no end so far
+  const auto end_line = [&] {
+    if (quote != '\0') throw ArgumentError(fmt::format("line {}: a quote has no end", line));
+    in_comment = false;
+    ++line;
+  };
   for (const char c : text) {
     if (c == '\n') {
-      quote = '\0';
-      in_comment = false;
+      end_line();
+    } else if (in_comment) {
+      continue;
     } else if (quote != '\0') {
       if (c == quote) quote = '\0';
     } else if (c == '"' || c == '\'') {
       quote = c;
     } else if (c == '#') {
       in_comment = true;
+    } else if (c == '[') {
+      open_line = line;
+    } else if (c == ']') {
+      open_line = 0;
     }
     if (!in_comment) kept += c;
   }
+  end_line();
+  if (open_line > 0) throw ArgumentError(fmt::format("line {}: a list has no end", open_line));
   return kept;
 }
 

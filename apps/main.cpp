@@ -77,8 +77,9 @@ int flush_output(int exit_code) {
   return exit_code;
 }
 
+/// Not by fmt, which throws where standard error cannot be written to: nothing is to leave main.
 int report(const char* what, int code) {
-  fmt::print(stderr, "tilewise: {}\n", printable(what));
+  std::fprintf(stderr, "tilewise: %s\n", printable(what).c_str());
   return code;
 }
 

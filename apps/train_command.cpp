@@ -30,6 +30,7 @@
 #include "tilewise/train/checkpoint.hpp"
 #include "tilewise/train/csv_log.hpp"
 #include "tilewise/train/dataset.hpp"
+#include "tilewise/train/divergence.hpp"
 #include "tilewise/train/fit.hpp"
 #include "tilewise/train/weights_file.hpp"
 
@@ -234,7 +235,7 @@ int train(const TrainOptions& options, const std::string& config) {
                    .fma_peak_flops = log.peak().median()};
   if (!interrupted) report.test = tilewise::evaluate(model, test);
   if (report.test && !std::isfinite(report.test->loss)) {
-    throw DivergedError("training diverged: test loss is not finite");
+    throw_diverged("after the last epoch", "test loss");
   }
   if (folder) {
     save_weights(folder->weights(), model);

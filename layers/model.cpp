@@ -1,6 +1,7 @@
 #include "tilewise/layers/model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -180,6 +181,10 @@ BatchResult Model::train(const Truth& truth, Optimizer& optimizer) {
   prepare(true);
   forward(truth.images, logit_steps_);
   const BatchResult result = evaluate_loss(truth);
+  non_finite_in_forward_.clear();
+  if (!std::isfinite(result.loss_sum)) {
+    non_finite_in_forward_ = first_non_finite_in_forward(truth.images);
+  }
   backward(truth.images);
   packed_ = Packed::nothing;
   update_->run(chunk_count(truth.images), optimizer);
@@ -444,6 +449,50 @@ BatchResult Model::evaluate_loss(const Truth& truth) {
     result.correct += largest(outputs + i * classes(), classes()) == wanted ? 1 : 0;
   }
   return result;
+}
+
+/// Looks for it after the pass. Activations that are not kept are made once more, and come out the same.
+std::string Model::first_non_finite_in_forward(std::int64_t images) {
+  const simd::KernelTable& kernels = *options_.kernels;
+  if (!kernels.all_finite(images * network_.input_shape().elements(), input_.data())) {
+    return "input of the forward pass";
+  }
+  for (const Segment& segment : segments_) {
+    if (segment.first >= logit_steps_) break;
+    std::size_t found = segment.last;
+    const auto is_finite = [&](std::size_t i, const Chunk& chunk, const float* dst) {
+      return kernels.all_finite(chunk.images * steps_[i]->dst_size(), dst);
+    };
+    if (segment.whole_batch) {
+      const Chunk all = whole_batch(images);
+      if (!is_finite(segment.first, all, kept_dst(segment.first, all))) found = segment.first;
+    }
+    for (std::int64_t c = 0; !segment.whole_batch && c < chunk_count(images); ++c) {
+      for_each_part(make_chunk(c, images, 0), [&](const Chunk& part) {
+        const float* src = kept_src(segment.first, part);
+        for (std::size_t i = segment.first; i < found; ++i) {
+          float* const kept = kept_dst(i, part);
+          float* const dst = kept != nullptr ? kept : chunk_buffer(i, 0);
+          steps_[i]->forward(part, src, dst);
+          if (!is_finite(i, part, dst)) found = i;
+          src = dst;
+        }
+      });
+    }
+    if (found < segment.last) return "output of " + steps_[found]->name() + " in the forward pass";
+  }
+  return "loss in the forward pass";
+}
+
+std::optional<std::string> Model::first_non_finite() const {
+  if (!non_finite_in_forward_.empty()) return non_finite_in_forward_;
+  // Moving statistics can grow too large while outputs, which are normalized, do not.
+  for (const Parameter& parameter : parameters_) {
+    if (!parameter.trainable() && !options_.kernels->all_finite(parameter.size(), parameter.value())) {
+      return "value of " + parameter.name() + " in the forward pass";
+    }
+  }
+  return update_->first_non_finite();
 }
 
 }  // namespace tilewise

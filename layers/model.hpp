@@ -95,9 +95,10 @@ class Model {
   /// The same without the softmax that the network ends in, if it does and the loss takes logits.
   std::span<const float> predict_logits(std::int64_t images);
 
-  /// The first parameter that the last train_batch() found or made infinite or NaN: "gradient of
-  /// conv2d/kernel", as it came out of the batch, or "value of conv2d/kernel", after the step.
-  std::optional<std::string> first_non_finite() const { return update_->first_non_finite(); }
+  /// Where the last train_batch() first met infinity or NaN, if it did: "input of the forward pass", "output of
+  /// conv2d in the forward pass", "loss in the forward pass" (if all outputs are finite), "gradient of
+  /// conv2d/kernel in the backward pass", as it came out of the batch, or "value of conv2d/kernel in the update".
+  std::optional<std::string> first_non_finite() const;
 
  private:
   /// Consecutive steps that run chunk by chunk, or one step that takes the whole batch.
@@ -157,6 +158,7 @@ class Model {
   BatchResult train(const Truth& truth, Optimizer& optimizer);
   BatchResult evaluate(const Truth& truth);
   BatchResult evaluate_loss(const Truth& truth);
+  std::string first_non_finite_in_forward(std::int64_t images);
 
   Sequential network_;
   Executor& executor_;
@@ -168,6 +170,7 @@ class Model {
   Packed packed_ = Packed::nothing;
   bool training_ = false;
   std::uint32_t iteration_ = 0;
+  std::string non_finite_in_forward_;  ///< of the last training batch: where; empty if it is all finite
 
   std::vector<Parameter> parameters_;
   std::optional<ParameterUpdate> update_;  ///< always there; made after the parameters

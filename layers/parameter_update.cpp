@@ -140,11 +140,12 @@ void ParameterUpdate::step(Block& block, Optimizer& optimizer) {
 }
 
 std::optional<std::string> ParameterUpdate::first_non_finite() const {
-  for (const Block& block : blocks_) {
-    if (block.non_finite == NonFinite::nothing) continue;
-    const char* const what = block.non_finite == NonFinite::gradient ? "gradient of " : "value of ";
-    return what + parameters_[block.parameter].name();
-  }
+  const auto name = [&](const Block& block) { return parameters_[block.parameter].name(); };
+  const auto is = [](NonFinite what) { return [=](const Block& block) { return block.non_finite == what; }; };
+  const auto gradient = std::find_if(blocks_.rbegin(), blocks_.rend(), is(NonFinite::gradient));
+  if (gradient != blocks_.rend()) return "gradient of " + name(*gradient) + " in the backward pass";
+  const auto value = std::find_if(blocks_.begin(), blocks_.end(), is(NonFinite::value));
+  if (value != blocks_.end()) return "value of " + name(*value) + " in the update";
   return std::nullopt;
 }
 

@@ -33,7 +33,8 @@ class ParameterUpdate {
   /// One step, of a batch of `chunks` chunks.
   void run(std::int64_t chunks, Optimizer& optimizer);
 
-  /// See Model::first_non_finite().
+  /// A gradient of the last step, or a value after it, that is not finite, as of Model::first_non_finite(). Of
+  /// gradients the one nearest to the loss, for those before are made from it.
   std::optional<std::string> first_non_finite() const;
 
  private:

@@ -71,6 +71,12 @@ std::string table(const Rows& rows, const std::string& title, const std::string&
   return text + double_line + totals + line;
 }
 
+/// Whether `name` could be that of a layer in a branch of the other, "residual/main/conv2d", with the same
+/// parameters.
+bool is_inside(const std::string& name, const Layer& other, const std::string& other_name) {
+  return name.starts_with(other_name + "/") && !other.branches().empty();
+}
+
 /// Names go into tables and file formats.
 void check_name(const char* of_what, const std::string& name) {
   if (name.empty() || std::ranges::any_of(name, [](unsigned char c) { return c < ' ' || c == 127; })) {
@@ -126,6 +132,12 @@ Sequential& Sequential::add(std::shared_ptr<const Layer> layer, std::string name
   if (name.empty()) name = unique_name(layer->name_stem());
   check_name("layer", name);
   if (has_layer(name)) throw ArgumentError("layer " + name + ": the name is taken by another layer");
+  for (const Entry& entry : layers_) {
+    if (is_inside(name, *entry.layer, entry.name) || is_inside(entry.name, *layer, name)) {
+      throw ArgumentError("layer " + name + ": the name could be taken for one inside another layer, for there is " +
+                          entry.name);
+    }
+  }
   const Shape input = output_shape();
   try {
     const Shape output = layer->output_shape(input);

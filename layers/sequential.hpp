@@ -32,7 +32,8 @@ class Sequential {
 
   /// Appends a layer, under a name of its own: "conv2d", "conv2d_1" and so on unless one is given.
   /// Throws ShapeError that names the layer when it does not fit what comes before, ArgumentError for a
-  /// name that is taken already or has control characters; the network is unchanged then.
+  /// name that is taken already, that could be one of a layer inside another ("residual/main/conv2d"), or that has
+  /// control characters; the network is unchanged then.
   template <std::derived_from<Layer> L>
   Sequential& add(L layer, std::string name = {}) {
     return add(std::make_shared<const L>(std::move(layer)), std::move(name));

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data|docs|bench|peers|profile]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|docs|bench|peers|profile|fuzz]...
 #
 # Installs the Debian packages that building, testing, plotting and fetching data need, those that
-# benchmarks and whole frameworks are compared with, and those that profile or make the reference: those that
-# are missing, of the first four groups unless some are named. Needs root, or sudo that asks no password; without,
+# benchmarks and whole frameworks are compared with, and those that profile, fuzz or make the reference: those
+# that are missing, of the first four groups unless some are named. Needs root, or sudo that asks no password; without,
 # it names what is missing and leaves it at that.
 #
 #   --list   print the packages, install nothing
@@ -34,6 +34,8 @@ peers_packages=(libdlib-dev libopenblas0-pthread python3 python3-venv)
 docs_packages=(doxygen)
 # perf, and objdump and addr2line for what it annotates.
 profile_packages=(linux-perf binutils)
+# With libFuzzer and the sanitizers.
+fuzz_packages=(clang libclang-rt-dev)
 
 list=false
 wanted=()
@@ -49,7 +51,8 @@ for argument in "$@"; do
     bench) wanted+=("${bench_packages[@]}") ;;
     peers) wanted+=("${peers_packages[@]}") ;;
     profile) wanted+=("${profile_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, bench, peers or profile" ;;
+    fuzz) wanted+=("${fuzz_packages[@]}") ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, bench, peers, profile or fuzz" ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then

@@ -6,20 +6,36 @@ function tint(share, red, green, blue) {
   return int(255 - share * (255 - red)) * 65536 + int(255 - share * (255 - green)) * 256 + \
     int(255 - share * (255 - blue))
 }
-BEGIN { FS = "," }
-{ sub(/\r$/, "") }
+# Splits a line of CSV, where names of classes may be quoted (RFC 4180), and returns the number of fields.
+function split_csv(line, fields, n, one) {
+  for (n = 0; line != ""; line = substr(line, RLENGTH + 2)) {
+    if (match(line, /^"([^"]|"")*"/)) {
+      one = substr(line, 2, RLENGTH - 2)
+      gsub(/""/, "\"", one)
+    } else {
+      match(line, /^[^,]*/)
+      one = substr(line, 1, RLENGTH)
+    }
+    fields[++n] = one
+  }
+  return n
+}
+{
+  sub(/\r$/, "")
+  n = split_csv($0, field)
+}
 NR == 1 {
-  classes = NF - 1
+  classes = n - 1
   next
 }
 {
   row = NR - 1
-  name[row] = $1
-  if (length($1) > longest) longest = length($1)
+  name[row] = field[1]
+  if (length(name[row]) > longest) longest = length(name[row])
   for (i = 1; i <= classes; ++i) {
-    count[row, i] = $(i + 1)
-    total[row] += $(i + 1)
-    if (i != row && $(i + 1) > worst) worst = $(i + 1)
+    count[row, i] = field[i + 1] + 0
+    total[row] += count[row, i]
+    if (i != row && count[row, i] > worst) worst = count[row, i]
   }
 }
 END {

@@ -6,12 +6,10 @@
 
 namespace tilewise {
 
-/// Throws DivergedError "training diverged: WHAT is not a number WHERE", or "infinite", and names the first
-/// weights, in the order of the layers, that are not finite any more, if there are any.
-[[noreturn]] void throw_diverged(const std::string& what, double value, const std::string& where,
-                                 const Model& model);
+/// Throws DivergedError "training diverged WHERE: WHAT is not finite".
+[[noreturn]] void throw_diverged(const std::string& where, const std::string& what);
 
-/// Throws DivergedError that names the first parameter with a value that is not finite, if there is one.
+/// Throws it for the first parameter that has a value that is not finite, if there is one.
 void check_finite(const Model& model, const std::string& where);
 
 }  // namespace tilewise

@@ -130,10 +130,8 @@ class Fit {
     const auto images = static_cast<std::int64_t>(labels.size());
     const BatchResult result = model_.train_batch(labels, optimizer_);
     ++at_.step;
-    if (!std::isfinite(result.loss_sum)) {
-      throw_diverged("loss", result.loss_sum,
-                     "at epoch " + std::to_string(at_.epoch) + ", step " + std::to_string(at_.step),
-                     model_);
+    if (const auto what = model_.first_non_finite()) {
+      throw_diverged("at epoch " + std::to_string(at_.epoch) + ", step " + std::to_string(at_.step), *what);
     }
     at_.sum.add(result, images);
     MetricsSum batch;
@@ -171,8 +169,7 @@ class Fit {
     const TestScope scope(options_.callbacks);
     const Metrics validation = evaluate(model_, *options_.validation, options_.batch_size);
     if (!std::isfinite(validation.loss)) {
-      throw_diverged("validation loss", validation.loss,
-                     "after epoch " + std::to_string(record.epoch), model_);
+      throw_diverged("after epoch " + std::to_string(record.epoch), "validation loss");
     }
     record.val_accuracy = validation.accuracy;
     record.val_loss = validation.loss;

@@ -25,8 +25,8 @@ struct History {
 /// A training that goes on from options.start ends in the very bits of one that was never interrupted.
 ///
 /// Throws ArgumentError when the data does not suit the model or an option is out of range,
-/// DivergedError, naming epoch, step and layer, when a loss or, at the end of an epoch, a weight is no
-/// longer finite, and what callbacks throw.
+/// DivergedError, naming epoch, step, pass and layer, after the first step in which a loss, a gradient or a weight is
+/// not finite, and what callbacks throw.
 History fit(Model& model, Optimizer& optimizer, const DatasetView& train,
             const FitOptions& options = {});
 

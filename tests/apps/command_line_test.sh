@@ -90,13 +90,17 @@ done
 echo "not weights" >junk
 expect 1 "junk" "$tilewise" evaluate --data-dir data junk
 
-# Divergence: status 3, and the log of what went before stays.
-expect 3 "diverged" "$tilewise" train --data-dir data --optimizer sgd --lr 1e30 \
-  --validation-split 0 --output diverged
+# Divergence: status 3, with step, pass and layer; the log of what went before stays, and the last good checkpoint.
+ruined="training diverged at epoch 2, step 1: output of conv2d_1 + max_pooling2d_1 in the forward pass is not finite"
+expect 3 "$ruined" "$tilewise" train --data-dir data --optimizer sgd --lr 1e30 --validation-split 0 --output diverged
 [[ $(wc -l <diverged/training.csv) == 2 ]] || fail "a diverged run lost its log"
 [[ ! -e diverged/model.safetensors ]] || fail "a diverged run wrote its weights"
+expect 3 "$ruined" "$tilewise" train --resume diverged
 # One step, whose own loss was fine.
 expect 3 "diverged" "$tilewise" train --data-dir data --lr 1e38 --epochs 1 --output once
+expect 3 "at epoch 1, step 1: value of conv2d/kernel in the update" "$tilewise" train --data-dir data \
+  --optimizer sgd --lr 1e42 --output at-once
+[[ ! -e at-once/checkpoint.safetensors ]] || fail "a ruined training was saved"
 
 # A full disk.
 if [[ -w /dev/full ]]; then
@@ -104,6 +108,10 @@ if [[ -w /dev/full ]]; then
   "$tilewise" info >/dev/full 2>err || got=$?
   [[ $got == 1 ]] || fail "info on a full disk exited with $got"
   grep -q "No space left" err || fail "info on a full disk does not say why it failed"
+  # An error that cannot be told is still an error, and no crash.
+  got=0
+  "$tilewise" frobnicate 2>/dev/full || got=$?
+  [[ $got == 2 ]] || fail "an error that cannot be written exited with $got"
 fi
 if ((EUID != 0)); then
   mkdir locked && chmod a-w locked

@@ -4,6 +4,7 @@
 # The command line with networks of all kinds: --model, summary, evaluate, predict, samples, info of a
 # file, convert, --config and completion. Everything that an option should change is looked at.
 
+scripts=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../scripts" && pwd)
 # shellcheck source=tests/apps/support.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/support.sh"
 
@@ -180,6 +181,23 @@ expect 0 "Wrote narrow.png" "$tilewise" samples --data-dir data --samples 1 --ou
 expect 0 "sheet.png" "$tilewise" predict $weights sheet.png --raw
 expect 0 "Wrote worst.png" "$tilewise" evaluate $weights --data-dir data --worst worst.png
 expect 0 "worst.png" "$tilewise" predict $weights worst.png --raw
+# Names of classes that CSV has to quote.
+for class in 'plain' 'with, comma' 'with "quotes"'; do
+  mkdir -p "classes/$class"
+  for i in 1 2; do head -c 64 /dev/urandom | png 8 8 >"classes/$class/$i.png"; done
+done
+mkdir split && cp -r classes split/train && mv classes split/test
+expect 0 "" "$tilewise" train --data-dir split --model mlp --epochs 1 --validation-split 0 --verbose 0 --output named
+expect 0 "with, comma" "$tilewise" evaluate named/model.safetensors --data-dir split --confusion named.csv \
+  --predictions named-predictions.csv
+[[ $(head -n 1 named.csv) == 'label,plain,"with ""quotes""","with, comma"' ]] || fail "header of named.csv"
+[[ $(sed 's/,[0-9,]*$//' named.csv | tail -n 2 | xargs -d '\n') == '"with ""quotes""" "with, comma"' ]] ||
+  fail "rows of named.csv"
+lines named-predictions.csv 7
+awk -v names=named.txt -f "$scripts/plot_confusion.awk" named.csv >cells.txt 2>/dev/null
+[[ $(xargs -d '\n' printf '%s|' <named.txt) == 'plain|with "quotes"|with, comma|' ]] ||
+  fail "plots read other names of classes: $(<named.txt)"
+[[ $(awk '{ sum += $5 } END { print sum }' cells.txt) == 6 ]] || fail "plots read other counts"
 expect 2 "--samples" "$tilewise" samples --samples 0
 expect 2 "--split" "$tilewise" samples --data-dir data --split both
 expect 1 "nowhere" "$tilewise" samples --data-dir nowhere

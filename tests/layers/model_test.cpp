@@ -46,42 +46,6 @@ std::vector<float> all_weights(const Model& model) {
   return weights;
 }
 
-/// Weights after 50 steps with batches of several sizes.
-std::vector<float> train_on(int threads, const Sequential& network) {
-  Executor executor(threads);
-  Model model(network, executor, {.max_batch = 24, .seed = 3});
-  Adam optimizer;
-  for (std::uint32_t step = 0; step < 50; ++step) {
-    fill_input(model, step % 5);
-    model.train_batch(some_labels(step % 10 == 9 ? 13 : 24, step), optimizer);
-  }
-  return all_weights(model);
-}
-
-TEST(DeterminismTest, SameBitsOnAnyNumberOfThreads) {
-  // In the first the convolutions are spread over threads, in the second the matrix products.
-  Sequential wide({28, 28, 1});
-  wide.add(Flatten())
-      .add(Dense({.units = 300, .activation = Activation::relu}))
-      .add(Dense({.units = 10, .activation = Activation::softmax}));
-  Sequential averaging({28, 28, 1});
-  averaging.add(ZeroPadding2D({.rows = {1, 2}}))
-      .add(Conv2D({.filters = 6, .activation = Activation::gelu, .use_bias = false}))
-      .add(AveragePooling2D({.pool_size = 3, .strides = 2}))
-      .add(LeakyReLU())
-      .add(Conv2D({.filters = 10, .kernel_initializer = Initializer::he_normal}))
-      .add(GlobalAveragePooling2D())
-      .add(Softmax());
-  for (const Sequential& network : {mnist_convnet(), wide, averaging}) {
-    const std::vector<float> expected = train_on(1, network);
-    for (const int threads : {2, 3, 8}) {
-      EXPECT_TRUE(testing::same_bits(train_on(threads, network), expected))
-          << threads << " threads\n"
-          << network.summary();
-    }
-  }
-}
-
 /// Weights after some steps of training.
 std::vector<float> train_on(const Sequential& network, bool skip_unread) {
   Executor executor(2);

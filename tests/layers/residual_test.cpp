@@ -196,5 +196,20 @@ TEST(ResidualTest, RefusesBranchesThatDoNotMeet) {
               throws_line<ShapeError>("layer residual", "(9, 8, 4)", "expected (8, 8, 4)", "conv2d"));
 }
 
+// Or two parameters would have one name, and a file of weights one of them.
+TEST(ResidualTest, NamesOfLayersInsideAreNotGivenTwice) {
+  Sequential main({4, 4, 2});
+  main.add(Dense({.units = 2}));
+  Sequential network({4, 4, 2});
+  network.add(Residual(main));
+  EXPECT_THAT([&] { network.add(Dense({.units = 2}), "residual/main/dense"); },
+              throws_line<ArgumentError>("layer residual/main/dense: ", "inside another layer", "residual"));
+  network.add(Dense({.units = 2}), "block/main/dense");
+  EXPECT_THAT([&] { network.add(Residual(main), "block"); },
+              throws_line<ArgumentError>("layer block: ", "inside another layer", "block/main/dense"));
+  EXPECT_EQ(network.layers().size(), 2U);
+  EXPECT_NO_THROW(network.add(Dense({.units = 2}), "block/main"));
+}
+
 }  // namespace
 }  // namespace tilewise

@@ -11,6 +11,8 @@
 #include "support/small_training.hpp"
 #include "support/temp_dir.hpp"
 #include "tilewise/layers/adam.hpp"
+#include "tilewise/layers/adamw.hpp"
+#include "tilewise/layers/rmsprop.hpp"
 #include "tilewise/layers/sgd.hpp"
 #include "tilewise/train/callbacks/checkpointer.hpp"
 #include "tilewise/train/callbacks/early_stopping.hpp"
@@ -20,6 +22,7 @@
 #include "tilewise/train/checkpoint.hpp"
 #include "tilewise/train/csv_log.hpp"
 #include "tilewise/train/fit.hpp"
+#include "tilewise/train/networks.hpp"
 
 namespace tilewise {
 namespace {
@@ -32,8 +35,6 @@ using testing::read_bytes;
 using testing::small_convnet;
 using testing::small_resnet;
 using testing::TempDir;
-
-constexpr int kEpochs = 8;
 
 class Wave final : public Schedule {
  public:
@@ -57,29 +58,38 @@ class EpochRows final : public Callback {
 };
 
 struct Setting {
+  int epochs = 8;
   std::string optimizer = "adam";
   bool schedule = false;
   bool callbacks = false;  ///< EMA, early stopping and the reduction of the learning rate
   bool shuffle = true;
   bool normalized = false;  ///< a network with moving statistics
+  const Preset* preset = nullptr;  ///< the network instead
 };
+
+/// What --optimizer can be, with options that give it all the state that it can have.
+std::unique_ptr<Optimizer> make_optimizer(const std::string& name) {
+  if (name == "adam") return std::make_unique<Adam>(AdamOptions{.learning_rate = 0.02});
+  if (name == "adamw") return std::make_unique<AdamW>(AdamWOptions{.learning_rate = 0.02, .weight_decay = 0.1});
+  if (name == "sgd") return std::make_unique<SGD>(SGDOptions{.learning_rate = 0.1, .momentum = 0.9});
+  return std::make_unique<RMSprop>(RMSpropOptions{.learning_rate = 0.01, .momentum = 0.5, .centered = true});
+}
+
+Sequential make_network(const Setting& setting) {
+  if (setting.preset != nullptr) return setting.preset->make({16, 16, 1}, 4);
+  return setting.normalized ? small_resnet(16) : small_convnet(16, 16);
+}
 
 /// A training in a folder, with all its parts anew, as another process would have it.
 class SmallRun {
  public:
   SmallRun(const Setting& setting, const fs::path& folder, int threads)
-      : setting_(setting), folder_(folder), executor_(threads) {
-    if (setting.optimizer == "adam") {
-      optimizer_ = std::make_unique<Adam>(AdamOptions{.learning_rate = 0.02});
-    } else {
-      optimizer_ = std::make_unique<SGD>(SGDOptions{.learning_rate = 0.1, .momentum = 0.9});
-    }
-  }
+      : setting_(setting), folder_(folder), executor_(threads), optimizer_(make_optimizer(setting.optimizer)) {}
 
   /// Trains from the checkpoint `from`, or from the start if that is empty, and calls at_save_point.
   template <class F>
   History train(const fs::path& from, F at_save_point) {
-    FitOptions options{.epochs = kEpochs, .batch_size = 8, .shuffle = setting_.shuffle, .seed = 3,
+    FitOptions options{.epochs = setting_.epochs, .batch_size = 8, .shuffle = setting_.shuffle, .seed = 3,
                        .validation = validation_};
     if (setting_.schedule) options.schedule = &wave_;
     TrainingState state;
@@ -118,8 +128,7 @@ class SmallRun {
   DatasetView data_{all_, 0, 37};
   DatasetView validation_{all_, 37, 7};
   Executor executor_;
-  Model model_{setting_.normalized ? small_resnet(16) : small_convnet(16, 16), executor_,
-               {.max_batch = 8, .seed = 5}};
+  Model model_{make_network(setting_), executor_, {.max_batch = 8, .seed = 5}};
   std::unique_ptr<Optimizer> optimizer_;
   Wave wave_;
   ExponentialMovingAverage average_{{.momentum = 0.8}};
@@ -148,10 +157,10 @@ void expect_same_from_everywhere(const Setting& setting) {
   const std::string epochs = read_bytes(folder / "epochs.csv");
   const std::string steps = read_bytes(folder / "steps.csv");
 
-  constexpr int kThreads[] = {1, 2, 3, 5};
+  constexpr int kThreads[] = {1, 2, 3, 5, 8, 16};
   for (std::size_t i = 0; i < checkpoints.size(); ++i) {
     // In the folder as it was left at the end: later rows are there and have to go.
-    SmallRun resumed(setting, folder.path(), kThreads[i % 4]);
+    SmallRun resumed(setting, folder.path(), kThreads[i % std::size(kThreads)]);
     std::size_t points = i + 1;
     resumed.train(checkpoints[i], [&](Training&, const SavePoint&) { ++points; });
     ASSERT_EQ(points, checkpoints.size()) << "from save point " << i;
@@ -167,6 +176,17 @@ TEST(ResumeTest, Adam) { expect_same_from_everywhere({}); }
 
 TEST(ResumeTest, SgdWithMomentumAndASchedule) {
   expect_same_from_everywhere({.optimizer = "sgd", .schedule = true});
+}
+
+TEST(ResumeTest, OtherOptimizers) {
+  for (const char* optimizer : {"adamw", "rmsprop"}) expect_same_from_everywhere({.epochs = 3, .optimizer = optimizer});
+}
+
+TEST(ResumeTest, Presets) {
+  for (const Preset& preset : presets()) {
+    SCOPED_TRACE(preset.name);
+    expect_same_from_everywhere({.epochs = 1, .preset = &preset});
+  }
 }
 
 TEST(ResumeTest, WithoutShuffling) { expect_same_from_everywhere({.shuffle = false}); }
