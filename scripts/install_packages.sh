@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data|bench|peers|profile]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|bench|peers|profile|valgrind]...
 #
 # Installs the Debian packages that building, testing, plotting and fetching data need, those that
-# benchmarks and whole frameworks are compared with, and those that profile: those that are missing, of
-# all groups but the last three unless some are named. Needs root, or sudo that asks no password; without,
+# benchmarks and whole frameworks are compared with, those that profile, and valgrind: those that are
+# missing, of all groups but the last four unless some are named. Needs root, or sudo that asks no password; without,
 # it names what is missing and leaves it at that.
 #
 #   --list   print the packages, install nothing
@@ -18,8 +18,9 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 # 'a|b' is satisfied by either package, and installs the first.
 build_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libtbb-dev zlib1g-dev libpng-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev)
-# CMake configures the benchmarks along with the tests; a test reads symbols with nm (binutils).
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils)
+# CMake configures the benchmarks along with the tests; a test reads symbols with nm (binutils), one plays
+# older CPUs with qemu-user.
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils qemu-user)
 # The variants of gnuplot exclude each other. Without a font that fontconfig knows, a PNG has boxes
 # for text, and another font would change the plots.
 plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)
@@ -32,6 +33,7 @@ bench_packages=(libdnnl-dev ocl-icd-opencl-dev libopenblas-dev jq)
 peers_packages=(libdlib-dev libopenblas0-pthread python3 python3-venv)
 # perf, and objdump and addr2line for what it annotates.
 profile_packages=(linux-perf binutils)
+valgrind_packages=(valgrind)
 
 list=false
 wanted=()
@@ -46,7 +48,8 @@ for argument in "$@"; do
     bench) wanted+=("${bench_packages[@]}") ;;
     peers) wanted+=("${peers_packages[@]}") ;;
     profile) wanted+=("${profile_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, bench, peers or profile" ;;
+    valgrind) wanted+=("${valgrind_packages[@]}") ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, bench, peers, profile or valgrind" ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then
