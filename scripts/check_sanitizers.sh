@@ -71,6 +71,7 @@ check_valgrind() (
   memcheck train --resume "$work/resnet8" --epochs 3 --profile --trace "$work/trace.json"
   memcheck evaluate --data-dir "$work/data" "$work/keras/model.safetensors"
   memcheck predict --data-dir "$work/data" "$work/bn_convnet/best.safetensors" --output "$work/predictions.csv"
+  memcheck completion bash
 )
 
 cd -- "$repo_root"
