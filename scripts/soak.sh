@@ -103,7 +103,8 @@ draw() {
   pick loss '' '' '--loss mse' '--label-smoothing 0.1' '--l2 0.0001'
   pick clip '' '' '--clip-norm 1' '--clip-global-norm 1' '--clip-value 0.01'
   pick average '' '' '--ema 0.9'
-  pick stopping '' "--early-stopping 2 --monitor $monitor" "--reduce-on-plateau 0.5 --plateau-patience 1 --monitor $monitor"
+  pick stopping '' '--early-stopping 2' '--reduce-on-plateau 0.5 --plateau-patience 1'
+  [[ -z $stopping ]] || stopping+=" --monitor $monitor"
   pick best '' "--save-best $monitor"
   pick every '' '' '--checkpoint-every 2' '--checkpoint-every 0' '--checkpoint-steps 1' '--checkpoint-steps 7'
   read -r -a more <<<"$loss $clip $average $stopping $best $every --optimizer $optimizer --schedule $schedule"
@@ -194,7 +195,7 @@ refuse() {
 
 # --- Rounds -------------------------------------------------------------------------------------------
 
-line() { printf '%5s  %-11s %-6s %6s %5s %6s  %-9s %-12s %-17s %-10s  %-28s %s\n' "$@"; }
+line() { printf '%5s  %-11s %-6s %6s %5s %6s  %-9s %-12s %-17s %-10s  %-30s %s\n' "$@"; }
 rounds=0 stops=0 restarts=0
 
 # A round's draws depend on nothing before it. Seeds side by side begin alike, so the first draws are not used.
@@ -210,7 +211,8 @@ end_round() {
   shift 2
   cd "$work" || exit
   ((${#broken[@]} == 0)) || result=BROKEN
-  line "$name" "${model##*/}" "$isa" "$images" "$batch" "$epochs" "${optimizer%% *}" "${schedule%% *}" "$augment" "$@" "$result"
+  line "$name" "${model##*/}" "$isa" "$images" "$batch" "$epochs" "${optimizer%% *}" "${schedule%% *}" "$augment" \
+    "$@" "$result"
   if ((${#broken[@]} > 0)); then
     failures=$((failures + 1))
     say "round $name of seed $seed: TILEWISE_ISA=$isa tilewise train ${options[*]}"
@@ -275,42 +277,51 @@ start_long() {
   seed_round $((500000 + long_number))
   draw
   pick model keras lenet5 bn_convnet resnet8
-  images=5000 epochs=- optimizer=adamw schedule=step augment=shift=2,rotate=10
+  images=5000 epochs='' optimizer=adamw schedule=step augment=shift=2,rotate=10
   options=(--data-dir "$work/images-$images" --model "$model" --batch-size "$batch" --epochs 1000000
     --optimizer adamw --schedule step --augment "$augment" --ema 0.99 --early-stopping 1000000 --save-best val_loss
     --checkpoint-steps 50 --log-steps 10 --verbose 2)
-  long_is=("$model" "$isa" "$batch" "${options[@]}")
-  mkdir "round-long-$long_number"
-  "$tilewise" train "${options[@]}" --threads 2 --output "round-long-$long_number/run" >"round-long-$long_number/out" 2>&1 &
+  long_options=("${options[@]}") long_shown=("$model" "$isa" "$batch")
+  local folder=round-long-$long_number
+  mkdir "$folder"
+  "$tilewise" train "${options[@]}" --threads 2 --output "$folder/run" >"$folder/out" 2>&1 &
   long_pid=$!
-  watch $long_pid >"round-long-$long_number/samples" &
+  watch $long_pid >"$folder/samples" &
 }
 
-# Of the seconds after the warm-up the smaller figures of each half are compared: while a checkpoint is written
-# there is a file and a buffer more.
+# Prints how memory and files went, and fails unless they stayed. Of the seconds after the warm-up the smaller
+# figures of each half are compared: while a checkpoint is written there is a file and a buffer more.
+is_flat() {
+  awk -v page="$(getconf PAGESIZE)" '
+    { mib[NR] = $1 * page / 1048576; files[NR] = $2 }
+    function least(of, from, to,   i, x) {
+      x = of[from]
+      for (i = from; i <= to; ++i) if (of[i] < x) x = of[i]
+      return x
+    }
+    END {
+      warm = int(NR / 4) + 1; half = int((warm + NR) / 2)
+      a = least(mib, warm, half); b = least(mib, half + 1, NR)
+      f = least(files, warm, half); g = least(files, half + 1, NR)
+      printf "%.1f to %.1f MiB, %d to %d files", a, b, f, g
+      exit !(NR >= 8 && b - a <= 0.02 * a && a - b <= 0.02 * a && f == g)
+    }' "$1"
+}
+
 stop_long() {
-  local name=long-$long_number got=0 pages_before pages_after files_before files_after
-  model=${long_is[0]} isa=${long_is[1]} batch=${long_is[2]} images=5000 epochs='' optimizer=adamw schedule=step
-  augment=shift=2,rotate=10 options=("${long_is[@]:3}") broken=()
+  local name=long-$long_number got=0 text
+  broken=() options=("${long_options[@]}")
+  model=${long_shown[0]} isa=${long_shown[1]} batch=${long_shown[2]}
+  images=5000 optimizer=adamw schedule=step augment=shift=2,rotate=10
   kill -TERM "$long_pid"
   { wait "$long_pid" || got=$?; } 2>/dev/null
   long_pid=''
-  ((got == 143)) || fail "TERM: exit status $got: $(tail -n 3 "round-$name/out")"
   cd "round-$name" || exit
+  ((got == 143)) || fail "TERM: exit status $got: $(tail -n 3 out)"
   check_folder run
   epochs=$(($(rows run/training.csv) - 1))
-  read -r pages_before pages_after files_before files_after <<<"$(awk '
-    { pages[NR] = $1; files[NR] = $2 }
-    function least(of, from, to,   i, x) { x = of[from]; for (i = from; i <= to; ++i) if (of[i] < x) x = of[i]; return x }
-    END {
-      warm = int(NR / 4) + 1; half = int((warm + NR) / 2)
-      print least(pages, warm, half), least(pages, half, NR), least(files, warm, half), least(files, half, NR)
-    }' samples)"
-  ((files_before == files_after)) || fail "open files went from $files_before to $files_after"
-  ((100 * (pages_after > pages_before ? pages_after - pages_before : pages_before - pages_after) <= 2 * pages_before)) ||
-    fail "memory went from $pages_before to $pages_after pages"
-  end_round "$name" "flat" 2 "$(awk -v page="$(getconf PAGESIZE)" -v before="$pages_before" -v after="$pages_after" \
-    -v files="$files_after" 'BEGIN { m = page / 1048576; printf "%.1f to %.1f MiB, %d files", before * m, after * m, files }')"
+  text=$(is_flat samples) || fail "memory or files are not what they were: $text"
+  end_round "$name" flat 2 "$text"
 }
 
 # --- All of it ----------------------------------------------------------------------------------------
@@ -332,5 +343,6 @@ else
   done
   [[ -z $long_pid ]] || stop_long
 fi
-echo "$rounds rounds, stopped or killed $stops times, of which $restarts before the first checkpoint; $failures with a broken promise"
+printf '%s rounds, stopped or killed %s times, %s of them before the first checkpoint; %s with a broken promise\n' \
+  $rounds $stops $restarts $failures
 exit $((failures > 0))
