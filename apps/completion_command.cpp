@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <map>
-#include <memory>
 #include <string>
 
 #include "apps/commands.hpp"
@@ -77,9 +76,11 @@ std::string bash_completion(const CLI::App& app) {
 }  // namespace
 
 Command add_completion_command(CLI::App& app) {
-  const auto shell = std::make_shared<std::string>();
   CLI::App& command = *app.add_subcommand("completion", "Completion of commands and options in a shell");
-  command.add_option("SHELL", *shell, "bash")->required()->check(CLI::IsMember({"bash"}));
+  // There is one, so which it was need not be kept.
+  command.add_option_function<std::string>("SHELL", [](const std::string&) {}, "bash")
+      ->required()
+      ->check(CLI::IsMember({"bash"}));
   command.footer("Example:\n  source <(tilewise completion bash)");
   return {&command, [&app] {
             fmt::print("{}", bash_completion(app));

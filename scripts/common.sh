@@ -57,3 +57,19 @@ build_preset() (
     ${1+--target "$@"}
 )
 build_release() { build_preset release "$@"; }
+
+# mnist_subset FOLDER COUNT TARGET: the first images of the MNIST in FOLDER, for runs of seconds.
+mnist_subset() {
+  local part count bytes
+  printf -v count '\\0\\0\\x%02x\\x%02x' $(($2 / 256)) $(($2 % 256))
+  mkdir -- "$3"
+  for part in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do
+    bytes=$2
+    [[ $part == *labels* ]] || bytes=$((8 + 784 * $2))  # height and width come before the pixels
+    {
+      head -c 4 "$1/$part-ubyte"
+      printf %b "$count"
+      head -c $((8 + bytes)) "$1/$part-ubyte" | tail -c +9
+    } >"$3/$part-ubyte"
+  done
+}

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data|docs|bench|peers|profile|fuzz]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|docs|bench|peers|profile|fuzz|valgrind]...
 #
 # Installs the Debian packages that building, testing, plotting and fetching data need, those that
-# benchmarks and whole frameworks are compared with, and those that profile, fuzz or make the reference: those
-# that are missing, of the first four groups unless some are named. Needs root, or sudo that asks no password; without,
+# benchmarks and whole frameworks are compared with, and those that profile, fuzz, look for errors of memory or make
+# the reference: those that are missing, of the first four groups unless some are named. Needs root, or sudo that
+# asks no password; without,
 # it names what is missing and leaves it at that.
 #
 #   --list   print the packages, install nothing
@@ -18,8 +19,9 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 # 'a|b' is satisfied by either package, and installs the first.
 build_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libtbb-dev zlib1g-dev libpng-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev)
-# CMake configures the benchmarks along with the tests; a test reads symbols with nm (binutils).
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils)
+# CMake configures the benchmarks along with the tests; a test reads symbols with nm (binutils), one plays
+# older CPUs with qemu-user.
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils qemu-user)
 # The variants of gnuplot exclude each other. Without a font that fontconfig knows, a PNG has boxes
 # for text, and another font would change the plots.
 plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)
@@ -36,6 +38,7 @@ docs_packages=(doxygen)
 profile_packages=(linux-perf binutils)
 # With libFuzzer and the sanitizers.
 fuzz_packages=(clang libclang-rt-dev)
+valgrind_packages=(valgrind)
 
 list=false
 wanted=()
@@ -52,7 +55,8 @@ for argument in "$@"; do
     peers) wanted+=("${peers_packages[@]}") ;;
     profile) wanted+=("${profile_packages[@]}") ;;
     fuzz) wanted+=("${fuzz_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, bench, peers, profile or fuzz" ;;
+    valgrind) wanted+=("${valgrind_packages[@]}") ;;
+    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, bench, peers, profile, fuzz or valgrind" ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then
