@@ -58,14 +58,14 @@ TEST(EdgeCaseTest, DataThatTeachesLittle) {
     const char* what;
     Dataset data;
     std::int64_t batch_size;
-    double least_accuracy;  ///< with every image learnt that can be
+    int alike;  ///< classes that cannot be told apart
   };
   const Case cases[] = {
       {"one image", quarters(1, kSide), 8, 1},
       {"one image in batches of one", quarters(1, kSide), 1, 1},
       {"black images of one class", plain(12, 0, 1), 4, 1},
-      {"black images of two classes", plain(12, 0, 2), 4, 0.5},
-      {"white images of four classes", plain(12, 255, 4), 5, 0.25},
+      {"black images of two classes", plain(12, 0, 2), 4, 2},
+      {"white images of four classes", plain(12, 255, 4), 5, 4},
       {"a batch larger than the data", quarters(10, kSide), 64, 1},
       {"a last batch of one", quarters(9, kSide), 4, 1},
   };
@@ -73,9 +73,9 @@ TEST(EdgeCaseTest, DataThatTeachesLittle) {
     for (const Case& c : cases) {
       SCOPED_TRACE(c.what);
       const EpochRecord last = train(network, c.data, c.batch_size);
-      EXPECT_GE(last.accuracy, c.least_accuracy);
-      // What cannot be told apart has the loss of its classes' shares.
-      EXPECT_LT(last.loss, 0.35 - 1.3 * std::log(c.least_accuracy));
+      EXPECT_TRUE(c.alike > 1 || last.accuracy == 1) << last.accuracy;
+      // The best loss there is, and some more for what dropout and few steps do.
+      EXPECT_LT(last.loss, 0.35 + 1.3 * std::log(c.alike));
     }
   }
 }
