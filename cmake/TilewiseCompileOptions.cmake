@@ -11,5 +11,8 @@ function(tilewise_compile_options target)
     target_compile_options(${target} PRIVATE
       -fsanitize=${TILEWISE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
     target_link_options(${target} PUBLIC -fsanitize=${TILEWISE_SANITIZE})
+    # With what they insert gcc 12 warns of std::regex (its bug 105562) and of strings inside CLI11.
+    target_compile_options(${target} PRIVATE
+      "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-null-dereference>")
   endif()
 endfunction()
