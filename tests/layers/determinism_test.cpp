@@ -83,7 +83,7 @@ std::vector<Sequential> more_networks() {
 std::vector<Sequential> all_networks() {
   std::vector<Sequential> networks = more_networks();
   // Only the first on images as large as it is meant for, to save time.
-  for (const Preset& preset : presets()) {
+  for (const NamedNetwork& preset : named_networks()) {
     const std::int64_t side = preset.name == "keras" ? 28 : 16;
     networks.push_back(preset.make({side, side, 1}, 10));
   }

@@ -64,7 +64,7 @@ struct Setting {
   bool callbacks = false;  ///< EMA, early stopping and the reduction of the learning rate
   bool shuffle = true;
   bool normalized = false;  ///< a network with moving statistics
-  const Preset* preset = nullptr;  ///< the network instead
+  const NamedNetwork* preset = nullptr;  ///< the network instead
 };
 
 /// What --optimizer can be, with options that give it all the state that it can have.
@@ -183,7 +183,7 @@ TEST(ResumeTest, OtherOptimizers) {
 }
 
 TEST(ResumeTest, Presets) {
-  for (const Preset& preset : presets()) {
+  for (const NamedNetwork& preset : named_networks()) {
     SCOPED_TRACE(preset.name);
     expect_same_from_everywhere({.epochs = 1, .preset = &preset});
   }
