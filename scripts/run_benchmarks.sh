@@ -81,10 +81,13 @@ fi
 if [[ -z $output ]]; then output=$(short_path "$repo_root/runs/bench-$(date +%Y%m%d-%H%M%S)"); fi
 mkdir -p -- "$output"
 
-# The peers choose instruction sets for themselves; an older oneDNN reads the variable of its older name.
+# The peers choose instruction sets for themselves; an older oneDNN reads its variable under its older name.
+hold_peers() {
+  export ONEDNN_MAX_CPU_ISA=$1 DNNL_MAX_CPU_ISA=$1 OPENBLAS_CORETYPE=$2 MKL_ENABLE_INSTRUCTIONS=$3
+}
 case ${TILEWISE_ISA-} in
-  sse2) export ONEDNN_MAX_CPU_ISA=SSE41 DNNL_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem MKL_ENABLE_INSTRUCTIONS=SSE4_2 ;;
-  avx2) export ONEDNN_MAX_CPU_ISA=AVX2 DNNL_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell MKL_ENABLE_INSTRUCTIONS=AVX2 ;;
+  sse2) hold_peers SSE41 Nehalem SSE4_2 ;;
+  avx2) hold_peers AVX2 Haswell AVX2 ;;
 esac
 "$repo_root/build/bench/bench/tilewise_bench" --threads "$threads" --benchmark_repetitions="$repetitions" \
   --benchmark_min_time=0.02 --benchmark_out="$output/results.json" "$@"
