@@ -10,11 +10,12 @@
 #   --output DIR     where the results go; default: runs/bench-<date>-<time> in the repository
 #   --threads LIST   numbers of threads, such as 1,2,4; default: 1, 2, 4 and so on up to the machine's
 #   --repetitions N  of each case; default: 9
+#   --isa NAME       hold Tilewise and its peers to an instruction set: sse2, avx2 or avx512; default: each
+#                    takes the best it has. results.csv tells what they took (instruction_set, version)
 #   --plot DIR       only draw the plots of results.csv in DIR again
 #   --help           print this
 #
-# TILEWISE_ISA=avx2 holds the peers to that instruction set, too. Another oneDNN, or MKL instead of
-# OpenBLAS: configure build/bench first, as in
+# Another oneDNN, or MKL instead of OpenBLAS: configure build/bench first, as in
 #   cmake --preset bench -D dnnl_DIR=/opt/onednn/lib/cmake/dnnl -D MKL_DIR=/opt/mkl/lib/cmake/mkl
 #
 # Exits with the status of the first step that fails; with 2 if used wrongly.
@@ -33,6 +34,7 @@ while [[ $# -gt 0 ]]; do
     --output) [[ $# -gt 1 ]] || usage_error "--output needs a folder"; output=$2; shift ;;
     --threads) [[ $# -gt 1 ]] || usage_error "--threads needs numbers"; threads=$2; shift ;;
     --repetitions) [[ $# -gt 1 ]] || usage_error "--repetitions needs a number"; repetitions=$2; shift ;;
+    --isa) [[ $# -gt 1 ]] || usage_error "--isa needs a name"; export TILEWISE_ISA=$2; shift ;;
     --plot) [[ $# -gt 1 ]] || usage_error "--plot needs a folder"; output=$2; plot_only=true; shift ;;
     --) shift; break ;;
     *) usage_error "unknown argument '$1'" ;;
@@ -41,6 +43,11 @@ while [[ $# -gt 0 ]]; do
 done
 [[ $threads =~ ^([1-9][0-9]*(,[1-9][0-9]*)*)?$ ]] || usage_error "--threads $threads: expected such as 1,2,4"
 [[ $repetitions =~ ^[1-9][0-9]*$ ]] || usage_error "--repetitions $repetitions: expected a positive number"
+
+case ${TILEWISE_ISA-} in
+  "" | sse2 | avx2 | avx512 | neon) ;;
+  *) usage_error "--isa $TILEWISE_ISA: expected sse2, avx2 or avx512" ;;
+esac
 
 # Draws the plots, and prints the means.
 plot() (
@@ -74,10 +81,13 @@ fi
 if [[ -z $output ]]; then output=$(short_path "$repo_root/runs/bench-$(date +%Y%m%d-%H%M%S)"); fi
 mkdir -p -- "$output"
 
-# The peers choose instruction sets for themselves.
+# The peers choose instruction sets for themselves; an older oneDNN reads its variable under its older name.
+hold_peers() {
+  export ONEDNN_MAX_CPU_ISA=$1 DNNL_MAX_CPU_ISA=$1 OPENBLAS_CORETYPE=$2 MKL_ENABLE_INSTRUCTIONS=$3
+}
 case ${TILEWISE_ISA-} in
-  sse2) export ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem MKL_ENABLE_INSTRUCTIONS=SSE4_2 ;;
-  avx2) export ONEDNN_MAX_CPU_ISA=AVX2 OPENBLAS_CORETYPE=Haswell MKL_ENABLE_INSTRUCTIONS=AVX2 ;;
+  sse2) hold_peers SSE41 Nehalem SSE4_2 ;;
+  avx2) hold_peers AVX2 Haswell AVX2 ;;
 esac
 "$repo_root/build/bench/bench/tilewise_bench" --threads "$threads" --benchmark_repetitions="$repetitions" \
   --benchmark_min_time=0.02 --benchmark_out="$output/results.json" "$@"

@@ -19,6 +19,18 @@ bool wants_channels_first(const ConvShape& s) {
   return s.ic >= 16 && s.oc * s.kh * s.kw >= 512;
 }
 
+/// One channel makes tiles of a filter row: few sums at once, and d_dst is read for each of them. Laying out
+/// what each pixel sees pays where one tile takes all taps.
+bool wants_patches(const KernelTable& kernels, const ConvShape& s) {
+  const std::int64_t vectors = std::min<std::int64_t>(2, ceil_div(s.oc, kernels.vector_floats));
+  return s.ic == 1 && s.kh > 1 && s.stride_w == 1 && s.kh * s.kw <= kernels.max_rows[vectors - 1];
+}
+
+/// The convolution whose channels are the taps of another's: what each pixel sees of the image.
+ConvShape patches(const ConvShape& s) {
+  return {.ic = s.kh * s.kw * s.ic, .ih = s.oh(), .iw = s.ow(), .oc = s.oc, .kh = 1, .kw = 1};
+}
+
 /// A panel of d_dst is used once for every tile of channels of a filter row. Packing pays if those are
 /// several, and has to be where vectors would reach past the end of d_dst.
 bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s) {
@@ -51,10 +63,12 @@ Range columns_inside(const ConvShape& s, const PixelBand& band, std::int64_t kw)
 
 ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape)
     : kernels_(kernels_for_columns(kernels, shape.oc)),
-      shape_(shape.joined()),
+      source_(shape.joined()),
+      patches_(wants_patches(kernels_, source_)),
+      shape_(patches_ ? patches(source_) : source_),
       packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
       bands_(backward_weights_bands(shape_, packs_d_dst_)),
-      channels_first_(wants_channels_first(shape_)) {
+      channels_first_(patches_ || wants_channels_first(shape_)) {
   const ConvShape& s = shape_;
   const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
   const std::int64_t pixels = rows * columns;
@@ -85,15 +99,39 @@ std::int64_t ConvBackwardWeights::image_panels_floats() const {
 
 std::int64_t ConvBackwardWeights::scratch_floats(std::int64_t group) const {
   const std::int64_t rows = bands_.rows.size(0);
-  const std::int64_t pixels = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group))
-                                              : padded_rows_floats(shape_, rows);
-  return pixels + (packs_d_dst_ ? round_up_to_line(group * image_panels_floats()) : 0) +
+  const std::int64_t planes = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0;
+  const std::int64_t padded = patches_ || !channels_first_ ? padded_rows_floats(source_, rows) : 0;
+  return planes + padded + (packs_d_dst_ ? round_up_to_line(group * image_panels_floats()) : 0) +
          2 * workspace_floats_of<std::int64_t>(group * rows);
+}
+
+ConvBackwardWeights::Source ConvBackwardWeights::lay_out_patches(const float* src, const Segment& segment,
+                                                                 Workspace& scratch) const {
+  const ConvShape& s = source_;
+  const PixelBand band = bands_[segment.band];
+  const std::int64_t plane = plane_floats(segment.images);
+  const std::int64_t pitch = s.stored_w();
+  // What ends a row in whole vectors is overwritten by the next one; planes have room for the last.
+  const std::int64_t width = round_up(band.columns(), kernels_.vector_floats);
+  float* const planes = scratch.take(shape_.ic * plane);
+  for (std::int64_t i = 0; i < segment.images; ++i) {
+    Workspace rest = scratch;
+    const float* const rows = padded_rows(s, src + (segment.first_image + i) * s.src_size(), band.first_row,
+                                          band.rows(), rest) +
+                              band.first_column;
+    for (std::int64_t tap = 0; tap < shape_.ic; ++tap) {
+      const std::int64_t row = tap / s.kw * s.dilation_h, column = tap % s.kw * s.dilation_w;
+      kernels_.copy_matrix(band.rows(), band.columns(), rows + row * pitch + column, s.stride_h * pitch,
+                           planes + tap * plane + i * src_rows_ * src_row_, src_row_, width);
+    }
+  }
+  return {planes, band.first_row, band.first_column};
 }
 
 ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const Segment& segment,
                                                          std::int64_t layout,
                                                          Workspace& scratch) const {
+  if (patches_) return lay_out_patches(src, segment, scratch);
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
   src += segment.first_image * s.src_size();
@@ -221,7 +259,7 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   // sums, where two threads' scratch would not fit beside them in what the operands take.
   constexpr std::int64_t kMostSlots = 8;
   const std::int64_t wei = shape_.wei_size();
-  const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size());
+  const std::int64_t pixels = images * (source_.src_size() + shape_.dst_size());
   std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostSlots);
   std::int64_t group = std::min(max_group_, images);
   const auto fits = [&] { return 2 * scratch_floats(group) + (slots - 1) * wei <= pixels + wei; };

@@ -18,7 +18,8 @@ namespace tilewise::simd {
 ///       * d_dst(oh, ow, oc)
 ///
 /// Each filter tap, or filter row, is a product: (channels x pixels) times (pixels x oc). Where it is taps,
-/// pixels of padding are left out. The sum over pixels is cut into segments: bands of one image, or a few
+/// pixels of padding are left out. With one channel all taps are, of patches laid out as the channels of a 1x1
+/// convolution. The sum over pixels is cut into segments: bands of one image, or a few
 /// small images.
 class ConvBackwardWeights {
  public:
@@ -74,12 +75,16 @@ class ConvBackwardWeights {
   /// Of the segment; without padding if channels first, with it otherwise.
   Source lay_out(const float* src, const Segment& segment, std::int64_t layout,
                  Workspace& scratch) const;
+  /// The same where taps become channels.
+  Source lay_out_patches(const float* src, const Segment& segment, Workspace& scratch) const;
   /// The rows of pixels and of d_dst that filter row kh multiplies, as offsets; returns how many.
   std::int64_t list_pairs(const Segment& segment, std::int64_t kh, std::int64_t first_src_row,
                           std::int64_t* src_offsets, std::int64_t* d_dst_offsets) const;
 
   const KernelTable& kernels_;
-  ConvShape shape_;
+  ConvShape source_;         ///< as given
+  bool patches_;             ///< whether its taps become channels
+  ConvShape shape_;          ///< what is computed: source_, or the 1x1 convolution of patches
   TileShape tile_;
   bool packs_d_dst_;         ///< into panels; or it is used in place
   PixelBands bands_;

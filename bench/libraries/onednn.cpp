@@ -324,12 +324,24 @@ const std::map<std::string, Prepare> kOperations = {
     {"relu_backward", bench::prepare<Relu>},
     {"softmax", bench::prepare<Softmax>}};
 
+/// The widest instructions that oneDNN will use, as ONEDNN_MAX_CPU_ISA has it.
+std::string instruction_set() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::sse41: return "sse4.1";
+    case dnnl::cpu_isa::avx: return "avx";
+    case dnnl::cpu_isa::avx2: return "avx2";
+    case dnnl::cpu_isa::avx2_vnni: return "avx2_vnni";
+    default: return "avx512 or wider";
+  }
+}
+
 class OneDnn final : public Library {
  public:
   std::string name() const override { return "onednn"; }
   std::string version() const override {
     const dnnl_version_t* v = dnnl_version();
-    return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
+    return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch) +
+           " (" + instruction_set() + ")";
   }
   bool has(const std::string& operation) const override { return kOperations.contains(operation); }
   std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(10); }

@@ -29,7 +29,8 @@ template <class Arch, int NV>
 }
 
 template <class Arch, bool two_by_two>
-[[gnu::flatten]] void find_means(const MaxPoolGeometry& g, const float* src, float* dst) noexcept {
+[[gnu::flatten]] void find_means(const MaxPoolGeometry& shared, const float* src, float* dst) noexcept {
+  const MaxPoolGeometry g = shared;  // its own, so that no store can change it
   constexpr std::int64_t W = kWidth<Arch>;
   for_each_window<Arch, two_by_two>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
     const float* const corner = src + first_element<Arch>(g, rows, columns);
@@ -53,8 +54,9 @@ void average_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst
 
 /// d_src at each place of each window: stored, or added where windows overlap.
 template <class Arch, bool overlap, bool two_by_two>
-[[gnu::flatten]] void spread_means(const MaxPoolGeometry& g, const float* d_dst,
+[[gnu::flatten]] void spread_means(const MaxPoolGeometry& shared, const float* d_dst,
                                    float* d_src) noexcept {
+  const MaxPoolGeometry g = shared;
   for_each_window<Arch, two_by_two>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
     float* const corner = d_src + first_element<Arch>(g, rows, columns);
     const std::int64_t height = rows.last - rows.first, width = columns.last - columns.first;

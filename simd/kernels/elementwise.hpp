@@ -35,52 +35,36 @@ void relu_backward(std::int64_t n, const float* dst, const float* d_dst, float* 
   });
 }
 
-/// d_bias += rows of d_dst, for NV vectors of channels: as many sums at once hide the latency of an addition,
-/// and rows are read in long pieces.
-template <class Arch, int NV>
-[[gnu::always_inline]] inline void add_vectors(std::int64_t rows, std::int64_t channels,
-                                               const float* d_dst, float* d_bias) {
-  Vec<Arch> sums[NV];
-  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v] = load<Arch>(d_bias + v * kWidth<Arch>);
-  for (std::int64_t row = 0; row < rows; ++row, d_dst += channels) {
-    TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v] += load<Arch>(d_dst + v * kWidth<Arch>);
-  }
-  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v].store_unaligned(d_bias + v * kWidth<Arch>);
-}
-
-/// The same for any number of channels.
-template <class Arch>
-[[gnu::noinline, gnu::flatten]] void add_rows(std::int64_t rows, std::int64_t channels,
-                                              const float* d_dst, float* d_bias) noexcept {
-  constexpr std::int64_t W = kWidth<Arch>;
-  std::int64_t done = 0;
-  for (; done + 8 * W <= channels; done += 8 * W) {
-    add_vectors<Arch, 8>(rows, channels, d_dst + done, d_bias + done);
-  }
-  for (; done + 4 * W <= channels; done += 4 * W) {
-    add_vectors<Arch, 4>(rows, channels, d_dst + done, d_bias + done);
-  }
-  d_dst += done;
-  d_bias += done;
-  for_each_vector<Arch>(channels - done, [=](std::int64_t c, std::int64_t count) {
+/// d_bias += R rows of d_dst: column by column, but in pieces so short that rows are read from end to end.
+template <class Arch, int R>
+[[gnu::always_inline]] inline void add_rows(std::int64_t channels, const float* d_dst, float* d_bias) {
+  for_each_vector<Arch>(channels, [=](std::int64_t c, std::int64_t count) {
     Vec<Arch> sum = load_some<Arch>(d_bias + c, count);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      sum += load_some<Arch>(d_dst + row * channels + c, count);
-    }
+    TILEWISE_UNROLL for (int r = 0; r < R; ++r) sum += load_some<Arch>(d_dst + r * channels + c, count);
     store_some<Arch>(d_bias + c, count, sum);
   });
 }
 
-// Summed by columns, but in blocks of rows that stay in L2: memory is read from end to end.
+// Rows of a vector or two are summed to the end, in a register; of longer ones so many at a time that sums are
+// loaded and stored an eighth as often.
 template <class Arch>
-void bias_gradient(std::int64_t rows, std::int64_t channels, const float* d_dst,
-                   float* d_bias) noexcept {
-  constexpr std::int64_t kBlockFloats = 24 * 1024;
-  if (channels == 0) return;
-  const std::int64_t block = channels < kBlockFloats ? kBlockFloats / channels : 1;
-  for (; rows > 0; rows -= block, d_dst += block * channels) {
-    add_rows<Arch>(rows < block ? rows : block, channels, d_dst, d_bias);
+[[gnu::flatten]] void bias_gradient(std::int64_t rows, std::int64_t channels, const float* d_dst,
+                                    float* d_bias) noexcept {
+  if (channels <= 2 * kWidth<Arch>) {
+    for_each_vector<Arch>(channels, [=](std::int64_t c, std::int64_t count) {
+      Vec<Arch> sum = load_some<Arch>(d_bias + c, count);
+      for (std::int64_t row = 0; row < rows; ++row) {
+        sum += load_some<Arch>(d_dst + row * channels + c, count);
+      }
+      store_some<Arch>(d_bias + c, count, sum);
+    });
+    return;
   }
+  constexpr int kRows = 8;
+  for (; rows >= kRows; rows -= kRows, d_dst += kRows * channels) {
+    add_rows<Arch, kRows>(channels, d_dst, d_bias);
+  }
+  for (; rows > 0; --rows, d_dst += channels) add_rows<Arch, 1>(channels, d_dst, d_bias);
 }
 
 }  // namespace tilewise::simd

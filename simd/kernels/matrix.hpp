@@ -62,18 +62,22 @@ template <class Arch>
   xsimd::zip_hi(ac_hi, bd_hi).store_unaligned(dst + 3 * dst_stride);
 }
 
-/// Sixteen columns at a time, so that each line of src is read once and each of dst written in one go.
+/// Blocks of 16 x 16: each line of src is used up while it is in L1, and each of dst written in one go.
 template <class Arch>
 [[gnu::flatten]] void transpose(std::int64_t rows, std::int64_t columns, const float* src,
                                 std::int64_t src_stride, float* dst, std::int64_t dst_stride,
                                 std::int64_t padded) noexcept {
+  constexpr std::int64_t kBlock = 16;
   const std::int64_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
-  for (std::int64_t first = 0; first < whole_columns; first += 16) {
-    const std::int64_t end = first + 16 < whole_columns ? first + 16 : whole_columns;
-    for (std::int64_t r = 0; r < whole_rows; r += 4) {
+  for (std::int64_t first = 0; first < whole_columns; first += kBlock) {
+    const std::int64_t end = first + kBlock < whole_columns ? first + kBlock : whole_columns;
+    for (std::int64_t top = 0; top < whole_rows; top += kBlock) {
+      const std::int64_t bottom = top + kBlock < whole_rows ? top + kBlock : whole_rows;
       for (std::int64_t c = first; c < end; c += 4) {
-        transpose_quad<Arch>(src + r * src_stride + c, src_stride, dst + c * dst_stride + r,
-                             dst_stride);
+        for (std::int64_t r = top; r < bottom; r += 4) {
+          transpose_quad<Arch>(src + r * src_stride + c, src_stride, dst + c * dst_stride + r,
+                               dst_stride);
+        }
       }
     }
   }

@@ -22,6 +22,9 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 2, .ih = 6, .iw = 6, .oc = 7, .dilation_h = 3, .dilation_w = 3},
       // 3x3: the networks of the benchmarks, then same padding and unequal strides
       {.ic = 1, .ih = 28, .iw = 28, .oc = 32, .kh = 3, .kw = 3},
+      {.ic = 1, .ih = 11, .iw = 21, .oc = 7, .kh = 3, .kw = 3, .stride_h = 2, .pad_top = 1, .pad_left = 2,
+       .pad_right = 1, .dilation_h = 2, .dilation_w = 2},
+      {.ic = 1, .ih = 3, .iw = 1100, .oc = 3, .kh = 3, .kw = 3},
       {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3},
       {.ic = 64, .ih = 7, .iw = 7, .oc = 64, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
        .pad_bottom = 1, .pad_right = 1},
