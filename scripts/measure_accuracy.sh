@@ -64,7 +64,7 @@ for ((seed = 1; seed <= seeds; ++seed)); do
   printf '%5d %10.4f %8.4f %8.2f s %8.2f s\n' "$seed" "$accuracy" "$loss" "$training" "$command"
 done | tee "$runs/table.txt"
 
-awk 'NR > 1 {
+awk '{
        ++n; a += $2; aa += $2 * $2; loss += $3; training += $4; command += $6
        if (n == 1 || $2 < least) least = $2
      }

@@ -99,6 +99,7 @@ done <<'TABLE'
 |--augment flip
 |--augment elastic=8
 --augment elastic=8|--augment elastic=8,sigma=2
+|--preset fast
 |--epochs 3
 |--batch-size 4
 |--seed 2
