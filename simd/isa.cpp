@@ -31,15 +31,16 @@ struct Implementation {
 };
 
 #if defined(__x86_64__)
-// These look at what the operating system saves and restores (XCR0) as well as at what the CPU has.
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool has_avx512() {
+// These look at what the operating system saves and restores (XCR0) as well as at what the CPU has. A build may
+// leave instruction sets out.
+[[maybe_unused]] bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+[[maybe_unused]] bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl");
 }
 /// Zen 4 multiplies, adds and loads 512 bits in two steps of 256. Its family's other cores lack AVX-512.
-bool halves_avx512() { return __builtin_cpu_is("amd") && __builtin_cpu_is("amdfam19h"); }
+[[maybe_unused]] bool halves_avx512() { return __builtin_cpu_is("amd") && __builtin_cpu_is("amdfam19h"); }
 #endif
 [[maybe_unused]] bool always() { return true; }
 
