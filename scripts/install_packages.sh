@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Usage: install_packages.sh [--list] [build|test|plot|data|docs|bench|peers|profile|fuzz|valgrind]...
 #
-# Installs the Debian packages that building, testing, plotting and fetching data need, those that
-# benchmarks and whole frameworks are compared with, and those that profile, fuzz, look for errors of memory or make
-# the reference: those that are missing, of the first four groups unless some are named. Needs root, or sudo that
-# asks no password; without,
-# it names what is missing and leaves it at that.
+# Installs the Debian packages of the named groups that are missing; build, test, plot and data unless some
+# are named. Needs root, or sudo that asks no password; without, it names what is missing and leaves it at
+# that.
+#
+#   build      what CMake asks for         bench     libraries to compare kernels with
+#   test       for run_tests.sh            peers     frameworks to compare trainings with
+#   plot       gnuplot and a font          profile   perf, for profile_kernels.sh
+#   data       for fetch_data.sh           fuzz      clang, for fuzz.sh
+#   docs       Doxygen, for make_docs.sh   valgrind  for check_sanitizers.sh
 #
 #   --list   print the packages, install nothing
 #   --help   print this
@@ -56,7 +60,10 @@ for argument in "$@"; do
     profile) wanted+=("${profile_packages[@]}") ;;
     fuzz) wanted+=("${fuzz_packages[@]}") ;;
     valgrind) wanted+=("${valgrind_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, bench, peers, profile, fuzz or valgrind" ;;
+    *)
+      usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, bench, peers," \
+        "profile, fuzz or valgrind"
+      ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then
