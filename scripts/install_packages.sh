@@ -24,8 +24,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 build_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libtbb-dev zlib1g-dev libpng-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev)
 # CMake configures the benchmarks along with the tests; a test reads symbols with nm (binutils), one plays
-# older CPUs with qemu-user.
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils qemu-user)
+# older CPUs with qemu-user, one is in Python.
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils qemu-user python3)
 # The variants of gnuplot exclude each other. Without a font that fontconfig knows, a PNG has boxes
 # for text, and another font would change the plots.
 plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)

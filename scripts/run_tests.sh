@@ -4,7 +4,8 @@
 # Builds everything and runs the tests: installs missing packages, fetches MNIST, builds the release
 # preset, runs ctest. The arguments are ctest's, such as '-R gemm' or '-j 4'. Exits with its status.
 #
-# Tests that lack something (an instruction set, MNIST, gnuplot, qemu-user, Doxygen) are shown as skipped.
+# Tests that lack something (an instruction set, MNIST, gnuplot, qemu-user, Python, Doxygen) are shown as
+# skipped.
 # With CI set in the environment, Doxygen is installed, too, and MNIST has to be there.
 #
 #   --help   print this
