@@ -68,7 +68,8 @@ check_valgrind() (
   memcheck train "${options[@]}" --model lenet5 --output "$work/lenet5" --optimizer rmsprop --centered --momentum 0.5 \
     --schedule one-cycle --augment 'shift=2,rotate=10,elastic=34' --ema 0.9
   memcheck train "${options[@]}" --model bn_convnet --output "$work/bn_convnet" --optimizer sgd --momentum 0.9 \
-    --nesterov --schedule cosine --l2 0.001 --clip-global-norm 1 --early-stopping 1 --save-best val_loss --checkpoint-steps 2
+    --nesterov --schedule cosine --l2 0.001 --clip-global-norm 1 --early-stopping 1 --save-best val_loss \
+    --checkpoint-steps 2
   memcheck train "${options[@]}" --model resnet8 --output "$work/resnet8" --optimizer adamw --loss mse
   memcheck train --resume "$work/resnet8" --epochs 3 --profile --trace "$work/trace.json"
   memcheck evaluate --data-dir "$work/data" "$work/keras/model.safetensors"

@@ -5,8 +5,8 @@
 # folder, and compares what they print with what the page shows: the words have to be the same, numbers may
 # differ, and a line of "..." stands for any lines. Pictures that the page shows have to be made.
 #
-#   --update         write what was printed into the page, where it shows all of it, and its pictures into
-#                    docs/images/tutorial
+#   --update         write what was printed into the page, and its pictures into docs/images/tutorial; in a
+#                    block with "..." the numbers alone
 #   TILEWISE         the program to run; default: the release build, made first
 #   --help           print this
 #
@@ -56,11 +56,13 @@ awk -v folder="$work" '
   inside && /^\$ / { file = folder "/" ++commands }
   inside { print > file }' "$page"
 
-# differ SHOWN PRINTED: the first line of SHOWN that PRINTED does not have in its place, if there is one.
+# differ SHOWN PRINTED UPDATED: the first line of SHOWN that PRINTED does not have in its place, if there is one.
+# UPDATED gets the lines of SHOWN as they were printed.
 differ() {
-  awk '
-    # Without instruction sets, numbers, times, rules, and the dots of empty cells.
+  awk -v updated="$3" '
+    # Without the machine and the build, numbers, times, rules, and the dots of empty cells.
     function words(line) {
+      sub(/[0-9]+ threads? \([A-Za-z_ -]*\) \| [A-Za-z]* build/, "", line)
       gsub(/sse2|avx2|avx512|neon/, "", line)
       gsub(/[0-9][0-9.:,]*(e-?[0-9]+|[mu]?s(\/step)?)?/, "", line)
       gsub(/ \./, " ", line)
@@ -68,14 +70,14 @@ differ() {
       return line
     }
     FNR == NR { shown[++n] = $0; next }
-    { printed[++m] = words($0) }
+    { raw[++m] = $0; printed[m] = words($0) }
     END {
       at = 1
       for (i = 1; i <= n; ++i) {
-        if (shown[i] == "...") { skip = 1; continue }
+        if (shown[i] == "...") { print shown[i] > updated; skip = 1; continue }
         while (skip && at <= m && printed[at] != words(shown[i])) ++at
         if (at > m || printed[at] != words(shown[i])) { print shown[i]; exit }
-        ++at
+        print raw[at++] > updated
         skip = 0
       }
       if (at <= m && !skip) print "nothing more, but there is: " printed[at]
@@ -95,8 +97,12 @@ for ((number = 1; ; ++number)); do
     mv -- "$block.new" "$block"
     continue
   fi
-  difference=$(differ "$block.shown" "$block.printed")
+  difference=$(differ "$block.shown" "$block.printed" "$block.updated")
   [[ -z $difference ]] || { cat -- "$block.printed" >&2; die "'$command' does not print: $difference"; }
+  if $update; then
+    { head -n 1 "$block"; cat -- "$block.updated"; } >"$block.new"
+    mv -- "$block.new" "$block"
+  fi
 done
 ((number > 1)) || die "$page has no commands"
 

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Usage: install_packages.sh [--list] [build|test|plot|data|docs|bench|peers|profile|fuzz|valgrind]...
+# Usage: install_packages.sh [--list] [build|test|plot|data|docs|python|bench|peers|profile|fuzz|valgrind]...
 #
-# Installs the Debian packages that building, testing, plotting and fetching data need, those that
-# benchmarks and whole frameworks are compared with, and those that profile, fuzz, look for errors of memory or make
-# the reference: those that are missing, of the first four groups unless some are named. Needs root, or sudo that
-# asks no password; without,
-# it names what is missing and leaves it at that.
+# Installs the Debian packages of the named groups that are missing; build, test, plot and data unless some
+# are named. Needs root, or sudo that asks no password; without, it names what is missing and leaves it at
+# that.
+#
+#   build      what CMake asks for         bench     libraries to compare kernels with
+#   test       for run_tests.sh            peers     frameworks to compare trainings with
+#   plot       gnuplot and a font          profile   perf, for profile_kernels.sh
+#   data       for fetch_data.sh           fuzz      clang, for fuzz.sh
+#   docs       Doxygen, for make_docs.sh   valgrind  for check_sanitizers.sh
+#   python     for a test with Python's safetensors
 #
 #   --list   print the packages, install nothing
 #   --help   print this
@@ -20,8 +25,8 @@ source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 build_packages=(g++ cmake ninja-build pkg-config libxsimd-dev libtbb-dev zlib1g-dev libpng-dev
   libcli11-dev libfmt-dev nlohmann-json3-dev)
 # CMake configures the benchmarks along with the tests; a test reads symbols with nm (binutils), one plays
-# older CPUs with qemu-user.
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils qemu-user)
+# older CPUs with qemu-user, one is in Python.
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev binutils qemu-user python3)
 # The variants of gnuplot exclude each other. Without a font that fontconfig knows, a PNG has boxes
 # for text, and another font would change the plots.
 plot_packages=('gnuplot-nox|gnuplot-qt|gnuplot-x11' fonts-dejavu-core)
@@ -34,6 +39,8 @@ bench_packages=(libdnnl-dev ocl-icd-opencl-dev libopenblas-dev jq)
 peers_packages=(libdlib-dev libopenblas0-pthread python3 python3-venv)
 # The reference from the headers; with clang's libraries, 215 MB.
 docs_packages=(doxygen)
+# pip installs NumPy and safetensors into build/python.
+python_packages=(python3 python3-venv)
 # perf, and objdump and addr2line for what it annotates.
 profile_packages=(linux-perf binutils)
 # With libFuzzer and the sanitizers.
@@ -51,12 +58,16 @@ for argument in "$@"; do
     plot) wanted+=("${plot_packages[@]}") ;;
     data) wanted+=("${data_packages[@]}") ;;
     docs) wanted+=("${docs_packages[@]}") ;;
+    python) wanted+=("${python_packages[@]}") ;;
     bench) wanted+=("${bench_packages[@]}") ;;
     peers) wanted+=("${peers_packages[@]}") ;;
     profile) wanted+=("${profile_packages[@]}") ;;
     fuzz) wanted+=("${fuzz_packages[@]}") ;;
     valgrind) wanted+=("${valgrind_packages[@]}") ;;
-    *) usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, bench, peers, profile, fuzz or valgrind" ;;
+    *)
+      usage_error "unknown argument '$argument'; expected --list, build, test, plot, data, docs, python, bench, peers," \
+        "profile, fuzz or valgrind"
+      ;;
   esac
 done
 if [[ ${#wanted[@]} -eq 0 ]]; then

@@ -4,14 +4,13 @@
 # Times Tilewise's kernels against oneDNN and OpenBLAS: installs missing packages, builds with the peers
 # in build/bench, runs all cases with repetitions interleaved, and writes results.json (every
 # repetition), results.csv (medians), ratios.csv (Tilewise to the best peer) and plots. Prints the
-# geometric means of the ratios. Takes about fifteen minutes on
-# two cores.
+# geometric means of the ratios. Takes about fifteen minutes on two cores.
 #
 #   --output DIR     where the results go; default: runs/bench-<date>-<time> in the repository
 #   --threads LIST   numbers of threads, such as 1,2,4; default: 1, 2, 4 and so on up to the machine's
 #   --repetitions N  of each case; default: 9
-#   --isa NAME       hold Tilewise and its peers to an instruction set: sse2, avx2 or avx512; default: each
-#                    takes the best it has. results.csv tells what they took (instruction_set, version)
+#   --isa NAME       hold Tilewise and its peers to an instruction set: sse2, avx2 or avx512; default:
+#                    each takes the best it has. results.csv tells what they took (instruction_set, version)
 #   --plot DIR       only draw the plots of results.csv in DIR again
 #   --help           print this
 #
@@ -46,7 +45,7 @@ done
 
 case ${TILEWISE_ISA-} in
   "" | sse2 | avx2 | avx512 | neon) ;;
-  *) usage_error "--isa $TILEWISE_ISA: expected sse2, avx2 or avx512" ;;
+  *) usage_error "--isa $TILEWISE_ISA: expected sse2, avx2, avx512 or neon" ;;
 esac
 
 # Draws the plots, and prints the means.

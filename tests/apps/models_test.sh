@@ -226,7 +226,7 @@ without_metadata() { # without_metadata IN OUT
   tail -c +9 "$1" | head -c "$(header_size "$1")" | sed -E "$pattern" >header
   while (($(wc -c <header) % 8)); do printf ' ' >>header; done
   {
-    for shift in 0 8 16 24; do printf "\\x$(printf %02x $(($(wc -c <header) >> shift & 255)))"; done
+    for shift in 0 8 16 24; do printf %b "\\x$(printf %02x $(($(wc -c <header) >> shift & 255)))"; done
     printf '\0\0\0\0'
     cat header
     tail -c +$((9 + $(header_size "$1"))) "$1"

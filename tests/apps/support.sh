@@ -36,7 +36,7 @@ options_of() { "$tilewise" completion bash | sed -n "s/^ *$1:\\*) words=\"\(.*\)
 idx_images() {
   {
     printf '\0\0\010\003\0\0'
-    printf "\\x$(printf %02x $(($1 / 256)))\\x$(printf %02x $(($1 % 256)))"
+    printf %b "\\x$(printf %02x $(($1 / 256)))\\x$(printf %02x $(($1 % 256)))"
     printf '\0\0\0\034\0\0\0\034'
     head -c $(($1 * 784)) /dev/urandom
   } >"$2"
@@ -46,12 +46,12 @@ idx_labels() {
   shift
   {
     printf '\0\0\010\001\0\0'
-    printf "\\x$(printf %02x $(($# / 256)))\\x$(printf %02x $(($# % 256)))"
-    for label in "$@"; do printf "\\x$(printf %02x "$label")"; done
+    printf %b "\\x$(printf %02x $(($# / 256)))\\x$(printf %02x $(($# % 256)))"
+    for label in "$@"; do printf %b "\\x$(printf %02x "$label")"; done
   } >"$file"
 }
 # png WIDTH HEIGHT: the grey pixels of standard input as a PNG; its parts are made by be32 and png_chunk.
-be32() { for shift in 24 16 8 0; do printf "\\x$(printf %02x $(($1 >> shift & 255)))"; done; }
+be32() { for shift in 24 16 8 0; do printf %b "\\x$(printf %02x $(($1 >> shift & 255)))"; done; }
 png_chunk() { # png_chunk NAME: of standard input. gzip ends with the CRC and the size of what it packs.
   {
     printf %s "$1"

@@ -34,7 +34,7 @@ images n2h5w7c3
 SHAPES
 one_thread='bias_gradient|copy_matrix|transpose|add_windows|sum_squares|all_finite'
 one_thread+='|depthwise_[a-z_]+|column_deviations|batch_norm_sums'
-fast=(--benchmark_min_time=0.0001 --threads 1,2)
+fast=(--benchmark_min_time=0.0001 --threads '1,2')
 
 # Every kind of case is run, under its documented name, at every number of threads.
 expect 0 gemm/tilewise/NT/5x7x3/threads:1 --shapes shapes.txt "${fast[@]}" --benchmark_out=out.json

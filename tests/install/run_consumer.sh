@@ -37,6 +37,7 @@ cmake --build "$work_dir/cmake"
 
 pkgconfig_dir=$(dirname -- "$(find "$work_dir/prefix" -name tilewise.pc)")
 # pkg-config escapes spaces for a shell.
+flags=()
 eval "flags=($(PKG_CONFIG_PATH=$pkgconfig_dir pkg-config --cflags --libs tilewise))"
 "$cxx" -std=c++20 "$here/consumer.cpp" -o "$work_dir/pkgconfig-consumer" "${flags[@]}"
 "$work_dir/pkgconfig-consumer" "$work_dir/data"
