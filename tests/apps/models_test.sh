@@ -44,7 +44,7 @@ cp out bn_convnet.json
 expect 0 "61,706" "$tilewise" summary --model lenet5.json
 expect 0 "" "$tilewise" summary --model lenet5.json --json
 same out lenet5.json
-expect 2 "--classes: only presets" "$tilewise" summary --model lenet5.json --classes 7
+expect 2 "--classes: only built-in networks" "$tilewise" summary --model lenet5.json --classes 7
 expect 1 "none.json" "$tilewise" summary --model none.json
 sed 's/"synchronized": false/"synchronized": true/' bn_convnet.json >synchronized.json
 expect 1 "synchronized.json: layer batch_normalization (BatchNormalization): synchronized true is not supported" \
