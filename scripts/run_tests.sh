@@ -5,9 +5,8 @@
 # preset, runs ctest. The arguments are ctest's, such as '-R gemm' or '-j 4'. Exits with its status.
 #
 # Tests that lack something (an instruction set, MNIST, gnuplot, qemu-user, Python, Doxygen) are shown as
-# skipped.
-# With CI set in the environment, Doxygen and Python's safetensors are installed, too, and MNIST has to be
-# there.
+# skipped. With CI set in the environment, Doxygen and Python's safetensors (in build/python) are installed,
+# too, and MNIST has to be there.
 #
 #   --help   print this
 
