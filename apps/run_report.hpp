@@ -15,7 +15,7 @@ struct RunReport {
   std::string runtime;
   TrainOptions options;
   int threads = 0;
-  double learning_rate = 0;
+  double learning_rate = 0;  ///< before a schedule changed it
   std::size_t finished_epochs = 0;
   double images_per_second = 0;  ///< training images over the time spent training
   double flops_per_image = 0;    ///< nominal: Sequential::training_flops()

@@ -54,7 +54,7 @@ Command add_samples_command(CLI::App& app) {
   add_config(command);
   command.footer(
       "Example:\n"
-      "  tilewise samples --data-dir data/cifar10 --output sheet.png");
+      "  tilewise samples --data-dir data/cifar-10 --output sheet.png");
   return {&command, [options] { return samples(*options); }};
 }
 

@@ -129,7 +129,7 @@ void print_data(const Model& model, const DatasetView& training, const FitOption
 
 void print_start(const Progress& at, int epochs) {
   if (at.epoch > epochs) {
-    fmt::print("All {} epochs are done; --epochs can be raised.\n", epochs);
+    fmt::print("All {} epochs are done.\n", epochs);
   } else {
     fmt::print("Resuming epoch {} after step {}.\n", at.epoch, at.step);
   }
@@ -168,8 +168,8 @@ int train(const TrainOptions& options, const std::string& config) {
   const TrainingLength length{
       .epochs = options.epochs,
       .epoch_steps = (training.size() + model.max_batch() - 1) / model.max_batch()};
-  const std::unique_ptr<Schedule> schedule =
-      make_schedule(options.schedule, optimizer->learning_rate(), length);
+  const double learning_rate = optimizer->learning_rate();
+  const std::unique_ptr<Schedule> schedule = make_schedule(options.schedule, learning_rate, length);
   // Refuses what does not suit the images before there is a folder.
   check_augment(options.augment, train_data.image_shape());
 
@@ -227,7 +227,7 @@ int train(const TrainOptions& options, const std::string& config) {
   RunReport report{.runtime = runtime.description(),
                    .options = options,
                    .threads = runtime.executor().threads(),
-                   .learning_rate = optimizer->learning_rate(),
+                   .learning_rate = learning_rate,
                    .finished_epochs = static_cast<std::size_t>(start.progress.finished_epochs()) +
                                       history.epochs.size(),
                    .images_per_second = training_speed(history),

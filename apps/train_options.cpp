@@ -56,7 +56,8 @@ void add_saving(CLI::App& command, TrainOptions& options) {
   add_saving_options(command, options.callbacks);
   command
       .add_option("--resume", options.resume,
-                  "folder of a run to go on with, under its own options; --epochs may be raised")
+                  "folder of a run to go on with, under its own options; --epochs may be raised unless the schedule "
+                  "spans them")
       ->type_name("DIR")
       ->configurable(false);
 }

@@ -70,7 +70,7 @@ awk '{
      }
      END {
        mean = a / n
-       variance = aa / n - mean * mean
+       variance = n > 1 ? (aa - n * mean * mean) / (n - 1) : 0
        printf "%5s %10.4f %8.4f %8.2f s %8.2f s\n", "mean", mean, loss / n, training / n, command / n
        deviation = variance > 0 ? sqrt(variance) : 0
        printf "accuracy: standard deviation %.4f, least %.4f\n", deviation, least

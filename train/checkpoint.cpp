@@ -5,14 +5,17 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tilewise/train/model_json.hpp"
 #include "tilewise/train/posix_file.hpp"
 #include "tilewise/train/safetensors.hpp"
+#include "tilewise/train/weights_file.hpp"
 
 namespace tilewise {
 namespace {
@@ -239,7 +242,11 @@ void save_checkpoint(const std::filesystem::path& path, const Training& training
       tensors.push_back({kCallbackPrefix + name + "/" + key, tensor.shape(), tensor.span()});
     }
   }
-  write_safetensors(path, tensors, {{kMetadataKey, to_json(training, state, fingerprint).dump()}});
+  std::map<std::string, std::string> metadata = {
+      {kMetadataKey, to_json(training, state, fingerprint).dump()}};
+  const Sequential& network = training.model.network();
+  if (has_json(network)) metadata.emplace(kModelConfigKey, to_json(network));
+  write_safetensors(path, tensors, metadata);
 }
 
 TrainingState load_checkpoint(const std::filesystem::path& path, Model& model, Optimizer& optimizer,
