@@ -25,7 +25,7 @@ struct SummaryOptions {
 
 Sequential described_network(const SummaryOptions& options, bool names_shape) {
   if (names_shape && find_network(options.model) == nullptr) {
-    throw ArgumentError("--image-shape, --classes: only presets take them; a file says it itself");
+    throw ArgumentError("--image-shape, --classes: only networks that go by a name take them; a file says it itself");
   }
   if (has_extension(options.model, ".safetensors")) return read_weights(options.model).network;
   return make_network(options.model, Shape(std::span<const std::int64_t>(options.image_shape)),
@@ -45,12 +45,12 @@ Command add_summary_command(CLI::App& app) {
   CLI::App& command =
       *app.add_subcommand("summary", "The layers of a network, as a table or as Keras's JSON");
   add_model(command, options->model, ", or a .safetensors file of weights");
-  command.add_option("--image-shape", options->image_shape, "height,width,channels for a preset")
+  command.add_option("--image-shape", options->image_shape, "height,width,channels, for networks that go by a name")
       ->delimiter(',')
       ->expected(3)
       ->check(CLI::Range(1, 65'536))
       ->default_str("28,28,1");
-  command.add_option("--classes", options->classes, "number of classes for a preset")
+  command.add_option("--classes", options->classes, "number of classes, likewise")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
   command.add_flag("--json", options->json, "print what Keras's model_from_json reads");
