@@ -33,6 +33,7 @@ while read -r command option values; do
     refused[$command $option]=1
   done
 done <<'TABLE'
+train --preset slow
 train --model alexnet
 train --validation-split -0.1 1 nan x
 train --augment shift foo=1 shift=x shift=nan shift=-1 rotate=361 scale=1 shear=61 elastic=1e9 elastic=3,sigma=0 sigma=3
