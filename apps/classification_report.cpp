@@ -17,7 +17,7 @@ constexpr std::size_t kMostConfusions = 20;
 /// On one line, in quotes if it needs them (RFC 4180).
 std::string csv_field(const std::string& text) {
   std::string field;
-  for (const char c : one_line(text)) field += c == '"' ? "\"\"" : std::string(1, c);
+  for (const char c : printable(text)) field += c == '"' ? "\"\"" : std::string(1, c);
   return field.find_first_of(",\"") == std::string::npos ? field : '"' + field + '"';
 }
 

@@ -15,7 +15,7 @@ namespace {
 std::string choices(const CLI::Option& option) {
   if (option.check_lname("model")) {
     std::string names;
-    for (const NamedNetwork& preset : named_networks()) names += std::string(preset.name) + " ";
+    for (const NamedNetwork& network : named_networks()) names += std::string(network.name) + " ";
     return names;
   }
   std::string type = option.get_type_name();

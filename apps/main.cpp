@@ -1,7 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -15,16 +14,11 @@
 #include "apps/config_file.hpp"
 #include "apps/exit_status.hpp"
 #include "apps/help_formatter.hpp"
+#include "apps/options.hpp"
 #include "tilewise/core/error.hpp"
 
 namespace tilewise::app {
 namespace {
-
-/// What is said of an error stays on one line, whatever the user's text in it.
-std::string printable(std::string text) {
-  std::ranges::replace_if(text, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
-  return text;
-}
 
 int run(int argc, char** argv) {
   CLI::App app{

@@ -18,14 +18,14 @@ bool has_extension(const std::filesystem::path& path, const char* extension) {
 
 Sequential make_network(const std::string& model, const Shape& image_shape, int classes) {
   if (has_extension(model, ".json")) return read_model_json(model);
-  const NamedNetwork* preset = find_network(model);
-  if (preset == nullptr) {
+  const NamedNetwork* named = find_network(model);
+  if (named == nullptr) {
     std::string names;
     for (const NamedNetwork& known : named_networks()) names += fmt::format("{}, ", known.name);
     throw ArgumentError(fmt::format("--model {}: expected {}or a file that ends in .json", model, names));
   }
   try {
-    return preset->make(image_shape, classes);
+    return named->make(image_shape, classes);
   } catch (const ShapeError& error) {
     throw ArgumentError(fmt::format("--model {}: images of shape {} are too small: {}", model,
                                     image_shape.to_string(), error.what()));

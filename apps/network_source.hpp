@@ -9,8 +9,8 @@
 
 namespace tilewise::app {
 
-/// The network that --model names, for images of that shape: a preset, or what a .json file describes.
-/// Throws ArgumentError when there is no such preset or the images are too small for it, FileError for a
+/// The network that --model names, for images of that shape: one of ours, or what a .json file describes.
+/// Throws ArgumentError when there is none of that name or the images are too small for it, FileError for a
 /// file that is missing or wrong.
 Sequential make_network(const std::string& model, const Shape& image_shape, int classes);
 
@@ -26,7 +26,7 @@ struct Weights {
 };
 
 /// Reads weights with the network in their metadata; without that, they are taken to be those of the
-/// preset keras for images of that shape. Throws FileError when the file is missing or damaged or the
+/// network keras for images of that shape. Throws FileError when the file is missing or damaged or the
 /// tensors are not those of the network.
 Weights read_weights(const std::filesystem::path& path, const Shape& image_shape = {28, 28, 1},
                      int classes = 10);

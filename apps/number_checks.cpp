@@ -4,7 +4,8 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
+
+#include "tilewise/layers/check_option.hpp"
 
 namespace tilewise::app {
 namespace {
@@ -19,23 +20,19 @@ CLI::Validator number(const char* expected, Accepts accepts) {
           ""};
 }
 
-bool is_below_one(double x) { return static_cast<float>(x) < 1; }
-
 }  // namespace
 
 CLI::Validator from_zero() {
   return number("from 0", [](double x) { return x >= 0; });
 }
 CLI::Validator above_zero() {
-  return number("above 0 that a float holds", [](double x) {
-    return x >= std::numeric_limits<float>::min() && x <= std::numeric_limits<float>::max();
-  });
+  return number("above 0 that a float holds", is_divisor);
 }
 CLI::Validator zero_to_one() {
   return number("from 0 to 1", [](double x) { return x >= 0 && x <= 1; });
 }
 CLI::Validator below_one() {
-  return number("from 0 to below 1", [](double x) { return x >= 0 && is_below_one(x); });
+  return number("from 0 to below 1", is_decay);
 }
 CLI::Validator inside_zero_to_one() {
   return number("above 0 and below 1", [](double x) { return x > 0 && x < 1; });

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "tilewise/train/load_dataset.hpp"
 #include "tilewise/train/networks.hpp"
@@ -50,8 +51,8 @@ void add_trace(CLI::App& command, std::string& trace) {
 
 CLI::Option* add_model(CLI::App& command, std::string& model, const char* more) {
   std::string names;
-  for (const NamedNetwork& preset : named_networks()) {
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
+  for (const NamedNetwork& network : named_networks()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", network.name);
   }
   return command
       .add_option("--model", model,
@@ -66,9 +67,14 @@ void add_weights(CLI::App& command, std::string& weights) {
       ->required();
 }
 
+std::string printable(std::string text) {
+  std::ranges::replace_if(text, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
+  return text;
+}
+
 std::string one_line(std::string text) {
   constexpr std::size_t kMost = 50;
-  std::ranges::replace_if(text, [](unsigned char c) { return c < ' ' || c == 127; }, '?');
+  text = printable(std::move(text));
   return text.size() > kMost ? text.substr(0, kMost) + "..." : text;
 }
 

@@ -33,13 +33,14 @@ void add_batch_size(CLI::App& command, const char* names, std::int64_t& batch_si
 /// --trace FILE.
 void add_trace(CLI::App& command, std::string& trace);
 
-/// --model, a preset or a JSON file; `more` is appended to its description.
+/// --model, the name of a network or a JSON file; `more` is appended to its description.
 CLI::Option* add_model(CLI::App& command, std::string& model, const char* more = "");
 
 /// WEIGHTS, the first positional argument.
 void add_weights(CLI::App& command, std::string& weights);
 
-/// Text from a file, fit for a line of the terminal.
+/// Text on one line, whatever the user or a file has put into it; one_line() also cuts it, for a table.
+std::string printable(std::string text);
 std::string one_line(std::string text);
 
 /// An option for a file to write.

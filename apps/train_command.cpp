@@ -262,7 +262,9 @@ std::string config_of(const CLI::App& command, const TrainOptions& options) {
   const double learning_rate = make_optimizer(options.optimizer)->learning_rate();
   return fmt::format("# tilewise {}; 'tilewise train --config FILE --output FOLDER' repeats the run.\n{}",
                      TILEWISE_VERSION,
-                     resolved_config(command, {{"lr", fmt::format("{}", learning_rate)}, {"output", ""}, {"preset", ""}}));
+                     resolved_config(command, {{"lr", fmt::format("{}", learning_rate)},
+                                               {"output", ""},
+                                               {"preset", ""}}));
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ void add_preset(CLI::App& command) {
 }
 
 void apply_preset(CLI::App& command) {
-  const CLI::Option* option = command.get_option_no_throw(kPreset);
-  if (option == nullptr || option->count() == 0) return;
+  const CLI::Option* const option = command.get_option(kPreset);
+  if (option->count() == 0) return;
   const auto name = option->as<std::string>();
   const auto preset = std::ranges::find(kPresets, name, &TrainingPreset::name);
   apply_config_text(command, "--preset " + name, std::string(preset->options));

@@ -11,7 +11,6 @@ Adam::Adam(const AdamOptions& options)
                                         .decayed = options.decayed,
                                         .clipping = options.clipping}),
       options_(options) {
-  const auto is_decay = [](double beta) { return beta >= 0 && static_cast<float>(beta) < 1; };
   check_option(is_decay(options.beta_1), "Adam", "beta_1", options.beta_1, "in [0, 1), as a float");
   check_option(is_decay(options.beta_2), "Adam", "beta_2", options.beta_2, "in [0, 1), as a float");
   check_option(is_divisor(options.epsilon), "Adam", "epsilon", options.epsilon, "positive, as a float");

@@ -14,9 +14,9 @@
 #include "tilewise/layers/optimizer.hpp"
 #include "tilewise/layers/parameter_update.hpp"
 #include "tilewise/layers/plan.hpp"
-#include "tilewise/layers/profile_scope.hpp"
 #include "tilewise/layers/regularizer.hpp"
 #include "tilewise/layers/sequential.hpp"
+#include "tilewise/layers/step_runner.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
 namespace tilewise {
@@ -46,10 +46,8 @@ struct BatchResult {
 /// shape. For cross-entropy these are logits, or probabilities if the network ends in a softmax, which
 /// training leaves out.
 ///
-/// A batch is cut into chunks of images, whose size max_batch decides. The images of a chunk run through as
-/// many consecutive steps as possible on one thread, a few at a time that fit in its cache, and the chunks'
-/// gradients are added in a fixed tree: the same seed, data, batches and max_batch give the same bits on
-/// any number of threads.
+/// Batches run as layers/step_runner.hpp says, and the chunks' gradients are added in a fixed tree: the same
+/// seed, data, batches and max_batch give the same bits on any number of threads.
 class Model {
  public:
   /// Initialises the weights from options.seed. `executor` must outlive the model.
@@ -69,12 +67,12 @@ class Model {
   /// them is out of date afterwards.
   template <class Edit>
   void edit_parameters(Edit edit) {
-    packed_ = Packed::nothing;
+    runner_->forget_packed();
     edit(std::span<Parameter>(parameters_));
   }
 
   /// Where the next batch goes: (max_batch, ...input shape), dense.
-  std::span<float> input() { return input_.span(); }
+  std::span<float> input() { return runner_->input().span(); }
 
   /// Forward, loss, backward and one optimizer step on the first labels.size() images of input().
   /// Throws ArgumentError for an empty or too large batch or a label outside [0, classes()).
@@ -95,20 +93,13 @@ class Model {
   /// The same without the softmax that the network ends in, if it does and the loss takes logits.
   std::span<const float> predict_logits(std::int64_t images);
 
-  /// Where the last train_batch() first met infinity or NaN, if it did: "input of the forward pass", "output of
-  /// conv2d in the forward pass", "loss in the forward pass" (if all outputs are finite), "gradient of
+  /// Where the last train_batch() first met infinity or NaN, if the loss, a gradient or a parameter shows that it
+  /// did: "input of the forward pass", "output of conv2d in the forward pass", "loss in the forward pass" (if all
+  /// outputs are finite), "value of batch_normalization/moving_variance in the forward pass", "gradient of
   /// conv2d/kernel in the backward pass", as it came out of the batch, or "value of conv2d/kernel in the update".
   std::optional<std::string> first_non_finite() const;
 
  private:
-  /// Consecutive steps that run chunk by chunk, or one step that takes the whole batch.
-  struct Segment {
-    std::size_t first, last;  ///< steps [first, last)
-    bool whole_batch;
-    double nanoseconds;       ///< of one image, forward, on one thread
-    Tensor d_input;           ///< gradient that it hands to the segment before; empty if none is wanted
-  };
-
   /// What the outputs of a batch should be: a label an image, or targets.
   struct Truth {
     std::int64_t images;
@@ -116,81 +107,30 @@ class Model {
     std::span<const float> targets = {};
   };
 
-  /// Numbers of the model's activities in its profiler.
-  struct ProfileIds {
-    int forward = 0;   ///< of the first step; the others follow
-    int loss = 0;
-    int backward = 0;  ///< of the last step; the others follow, back to front
-    int backward_of(std::size_t step, std::size_t steps) const {
-      return backward + static_cast<int>(steps - 1 - step);
-    }
-  };
-
   void make_parameters();
-  void make_steps();
-  void make_segments();
-  void book_memory();
+  void make_runner();
   void attach_profiler();
 
   std::span<const float> predict(std::int64_t images, std::size_t steps);
   void check_batch(std::int64_t images) const;
   Truth checked(std::span<const std::int32_t> labels) const;
   Truth checked(std::span<const float> targets) const;
-  std::int64_t chunk_count(std::int64_t images) const;
-  template <class Body>
-  void for_each_part(const Chunk& chunk, Body body) const;
-  Chunk make_chunk(std::int64_t index, std::int64_t images, int worker);
-  Chunk whole_batch(std::int64_t images);
-
-  const float* kept_src(std::size_t step, const Chunk& chunk) const;
-  float* kept_dst(std::size_t step, const Chunk& chunk) const;
-  float* chunk_buffer(std::size_t step, int worker);
-  void prepare(bool training);
-  void forward(std::int64_t images, std::size_t end);
-  void forward_step(std::size_t step, const Chunk& chunk, const float* src, float* dst, int worker);
-  void backward_step(std::size_t step, const Chunk& chunk, float* d_dst, float* d_src, int worker);
-  void forward_range(const Chunk& chunk, std::size_t first, std::size_t last, int worker);
-  void backward(std::int64_t images);
-  void backward_segment(const Chunk& chunk, const Segment& segment, float* d_output, float* d_input,
-                        int worker);
-  void backward_range(const Chunk& chunk, const Segment& segment, float* d_output, float* d_input,
-                      int worker);
   BatchResult train(const Truth& truth, Optimizer& optimizer);
   BatchResult evaluate(const Truth& truth);
   BatchResult evaluate_loss(const Truth& truth);
-  std::string first_non_finite_in_forward(std::int64_t images);
+  std::string non_finite_in_forward(std::int64_t images);
 
   Sequential network_;
   Executor& executor_;
   ModelOptions options_;
-  std::int64_t chunk_images_;
-  std::int64_t part_images_ = 1;  ///< images of a chunk that go through a segment together
-  /// Which passes the steps have packed the current weights for.
-  enum class Packed : std::uint8_t { nothing, forward, both };
-  Packed packed_ = Packed::nothing;
-  bool training_ = false;
-  std::uint32_t iteration_ = 0;
   std::string non_finite_in_forward_;  ///< of the last training batch: where; empty if it is all finite
 
   std::vector<Parameter> parameters_;
   std::optional<ParameterUpdate> update_;  ///< always there; made after the parameters
-  Steps steps_;
-  std::size_t logit_steps_ = 0;      ///< steps before the loss, and before a softmax that it stands for
-  std::size_t first_trainable_ = 0;  ///< the first step that has parameters
-  std::vector<Segment> segments_;
-  ProfileIds profile_;
-
-  Tensor input_;
-  std::vector<Tensor> activations_;  ///< what steps wrote, where somebody reads it again
-  std::vector<float*> kept_;         ///< each step's output, there or in the step; null if it is not kept
-  Tensor d_outputs_;
+  std::optional<StepRunner> runner_;       ///< likewise
+  std::size_t logit_steps_ = 0;            ///< steps before the loss, and before a softmax that it stands for
   Tensor losses_;
-  std::int64_t scratch_floats_ = 0;
-  AlignedBuffer<float> scratch_;  ///< one piece per worker, or all of it for a whole-batch step
-  /// Two buffers per worker, used in turn from step to step: forward for activations that are not
-  /// kept, backward for gradients.
-  AlignedBuffer<float> chunk_buffers_;
-  std::int64_t chunk_buffer_floats_ = 0;
+  int loss_activity_ = 0;                  ///< the loss's number in the profiler
 };
 
 }  // namespace tilewise

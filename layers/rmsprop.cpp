@@ -9,8 +9,7 @@ RMSprop::RMSprop(const RMSpropOptions& options)
                                         .decayed = options.decayed,
                                         .clipping = options.clipping}),
       options_(options) {
-  check_option(options.rho >= 0 && static_cast<float>(options.rho) < 1, "RMSprop", "rho", options.rho,
-               "in [0, 1), as a float");
+  check_option(is_decay(options.rho), "RMSprop", "rho", options.rho, "in [0, 1), as a float");
   check_option(options.momentum >= 0 && options.momentum < 1, "RMSprop", "momentum", options.momentum,
                "in [0, 1)");
   check_option(is_divisor(options.epsilon), "RMSprop", "epsilon", options.epsilon,

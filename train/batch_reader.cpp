@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tilewise/layers/profile_scope.hpp"
+
 namespace tilewise {
 namespace {
 

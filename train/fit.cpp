@@ -8,6 +8,7 @@
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/random.hpp"
+#include "tilewise/layers/profile_scope.hpp"
 #include "tilewise/train/batch_reader.hpp"
 #include "tilewise/train/divergence.hpp"
 

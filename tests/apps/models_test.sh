@@ -52,12 +52,12 @@ expect 1 "synchronized.json: layer batch_normalization (BatchNormalization): syn
 echo '{"class_name": NaN}' >nan.json
 expect 1 "nan.json: not valid JSON at line 1, column 16" "$tilewise" summary --model nan.json
 
-# --- train: a preset by name and the same network as a file give the same bits; the weights have it.
+# --- train: a network by name and the same network as a file give the same bits; the weights have it.
 train() { expect 0 "" "$tilewise" train --data-dir data --verbose 0 --batch-size 8 --epochs 1 "$@"; }
-train --model lenet5 --output preset
+train --model lenet5 --output by-name
 train --model lenet5.json --output file
-same preset/model.safetensors file/model.safetensors
-weights=preset/model.safetensors
+same by-name/model.safetensors file/model.safetensors
+weights=by-name/model.safetensors
 train --output keras
 cmp -s keras/model.safetensors $weights && fail "--model has no effect"
 train --model lenet5.json --seed 2 --output seed
@@ -219,7 +219,7 @@ expect 0 "Wrote network.json" "$tilewise" convert $weights network.json
 same network.json lenet5.json
 expect 0 "" "$tilewise" convert lenet5.json again.json
 same again.json lenet5.json
-# Weights without their network, as Python would write them: refused, or taken for the preset keras.
+# Weights without their network, as Python would write them: refused, or taken for the network keras.
 header_size() { od -An -tu8 -N8 "$1" | tr -d ' '; }
 without_metadata() { # without_metadata IN OUT
   local pattern='s/"__metadata__":\{"model_config":"(\\.|[^"\\])*"\},//'
@@ -321,7 +321,7 @@ completed() { # completed WORD...: what bash offers for the last word
 [[ $(completed tilewise ev) == evaluate ]] || fail "completion of commands: $(completed tilewise ev)"
 [[ $(completed tilewise train --epo) == --epochs ]] || fail "completion of options: $(completed tilewise train --epo)"
 [[ $(completed tilewise train --optimizer '') == "adam adamw sgd rmsprop" ]] || fail "completion of choices"
-[[ $(completed tilewise train --model l) == lenet5 ]] || fail "completion of presets"
+[[ $(completed tilewise train --model l) == lenet5 ]] || fail "completion of the names of networks"
 [[ -z $(completed tilewise train --output x) ]] || fail "completion of folders is not left to bash"
 [[ $(completed tilewise evaluate w.safetensors --sp) == --split ]] || fail "completion after a file"
 

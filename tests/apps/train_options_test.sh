@@ -89,6 +89,7 @@ while IFS='|' read -r beside options; do
   # shellcheck disable=SC2086
   changes "$beside" $options
 done <<'TABLE'
+|--preset fast
 |--model mlp
 |--data-dir other
 |--validation-split 0.5

@@ -1,5 +1,5 @@
 // The same bits of weights, losses and outputs on any number of threads and in repeated runs, with the plan as it
-// is by default: for every layer and every preset. Optimizers are in parameter_update_test.cpp, what stops and
+// is by default: for every layer and every network of train/networks.hpp. Optimizers are in parameter_update_test.cpp, what stops and
 // resumes in train/resume_test.cpp.
 
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ namespace {
 constexpr int kThreads[] = {1, 2, 2, 3, 5, 8, 16};  // twice on two: a repeated run
 constexpr std::int64_t kMaxBatch = 24;
 
-/// Layers that no preset has, and fusions and corners that none of them meets.
+/// Layers that none of those networks has, and fusions and corners that none of them meets.
 std::vector<Sequential> more_networks() {
   Sequential activations({20, 20, 2});
   activations.set_name("activations")
@@ -83,9 +83,9 @@ std::vector<Sequential> more_networks() {
 std::vector<Sequential> all_networks() {
   std::vector<Sequential> networks = more_networks();
   // Only the first on images as large as it is meant for, to save time.
-  for (const NamedNetwork& preset : named_networks()) {
-    const std::int64_t side = preset.name == "keras" ? 28 : 16;
-    networks.push_back(preset.make({side, side, 1}, 10));
+  for (const NamedNetwork& named : named_networks()) {
+    const std::int64_t side = named.name == "keras" ? 28 : 16;
+    networks.push_back(named.make({side, side, 1}, 10));
   }
   return networks;
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -10,7 +11,6 @@
 #include <vector>
 
 #include "support/random_data.hpp"
-#include "tilewise/layers/adam.hpp"
 #include "tilewise/layers/batch_normalization.hpp"
 #include "tilewise/layers/conv2d.hpp"
 #include "tilewise/layers/dense.hpp"

@@ -1,11 +1,9 @@
 // Trainings at the edge of what makes sense.
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-#include <functional>
-#include <string>
 #include <vector>
 
 #include "support/small_training.hpp"

@@ -240,9 +240,9 @@ TEST(ModelJsonTest, ReadsAFunctionalChain) {
   EXPECT_EQ(layer<Dense>(network, 4).options().activation, Activation::softmax);
 }
 
-TEST(ModelJsonTest, PresetsComeBackAsTheyWere) {
-  for (const NamedNetwork& preset : named_networks()) {
-    const Sequential network = preset.make({31, 29, 3}, 7);
+TEST(ModelJsonTest, NamedNetworksComeBackAsTheyWere) {
+  for (const NamedNetwork& named : named_networks()) {
+    const Sequential network = named.make({31, 29, 3}, 7);
     const Sequential again = parsed(to_json(network));
     EXPECT_EQ(again.summary(), network.summary());
     EXPECT_EQ(to_json(again), to_json(network));

@@ -64,7 +64,7 @@ struct Setting {
   bool callbacks = false;  ///< EMA, early stopping and the reduction of the learning rate
   bool shuffle = true;
   bool normalized = false;  ///< a network with moving statistics
-  const NamedNetwork* preset = nullptr;  ///< the network instead
+  const NamedNetwork* named = nullptr;  ///< the network instead
 };
 
 /// What --optimizer can be, with options that give it all the state that it can have.
@@ -76,7 +76,7 @@ std::unique_ptr<Optimizer> make_optimizer(const std::string& name) {
 }
 
 Sequential make_network(const Setting& setting) {
-  if (setting.preset != nullptr) return setting.preset->make({16, 16, 1}, 4);
+  if (setting.named != nullptr) return setting.named->make({16, 16, 1}, 4);
   return setting.normalized ? small_resnet(16) : small_convnet(16, 16);
 }
 
@@ -182,10 +182,10 @@ TEST(ResumeTest, OtherOptimizers) {
   for (const char* optimizer : {"adamw", "rmsprop"}) expect_same_from_everywhere({.epochs = 3, .optimizer = optimizer});
 }
 
-TEST(ResumeTest, Presets) {
-  for (const NamedNetwork& preset : named_networks()) {
-    SCOPED_TRACE(preset.name);
-    expect_same_from_everywhere({.epochs = 1, .preset = &preset});
+TEST(ResumeTest, NamedNetworks) {
+  for (const NamedNetwork& named : named_networks()) {
+    SCOPED_TRACE(named.name);
+    expect_same_from_everywhere({.epochs = 1, .named = &named});
   }
 }
 

@@ -1,19 +1,16 @@
 #include "tilewise/train/callbacks/exponential_moving_average.hpp"
 
 #include <algorithm>
-#include <string>
 
-#include "tilewise/core/error.hpp"
+#include "tilewise/layers/check_option.hpp"
 #include "tilewise/train/training.hpp"
 
 namespace tilewise {
 
 ExponentialMovingAverage::ExponentialMovingAverage(const ExponentialMovingAverageOptions& options)
     : options_(options) {
-  if (!(options.momentum >= 0 && static_cast<float>(options.momentum) < 1)) {
-    throw ArgumentError("ExponentialMovingAverage: momentum " + std::to_string(options.momentum) +
-                        " is not in [0, 1)");
-  }
+  check_option(is_decay(options.momentum), "ExponentialMovingAverage", "momentum", options.momentum,
+               "in [0, 1), as a float");
 }
 
 void ExponentialMovingAverage::on_train_begin(Training& training) {
