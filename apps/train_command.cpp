@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -239,7 +240,9 @@ int train(const TrainOptions& options, const std::string& config) {
   }
   if (folder) {
     save_weights(folder->weights(), model);
-    write_report(folder->report(), report);
+    // One that had nothing left to train keeps the report of the training.
+    const bool trained = interrupted || !history.epochs.empty();
+    if (trained || !std::filesystem::exists(folder->report())) write_report(folder->report(), report);
   }
   if (talk) {
     if (!history.epochs.empty()) fmt::print("{}\n", report.speed_line());

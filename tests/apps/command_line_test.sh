@@ -61,6 +61,12 @@ expect 0 "(None, 11)" "$tilewise" train --data-dir eleven --dry-run
 # A run and what it leaves; a line an epoch when the output is no terminal.
 expect 0 "Epoch 2/2 - " "$tilewise" train --data-dir data --epochs 2 --output run --validation-split 0.2
 for file in training.csv model.safetensors run.json; do [[ -s run/$file ]] || fail "no run/$file"; done
+cp -R run done
+expect 0 "epochs are done" "$tilewise" train --resume done
+cmp -s run/run.json done/run.json || fail "resuming a run that is done changes its report"
+rm done/run.json
+expect 0 "" "$tilewise" train --resume done
+[[ -s done/run.json ]] || fail "resuming a run that is done does not write the report that it lacks"
 header=epoch,accuracy,loss,val_accuracy,val_loss,learning_rate,seconds,images_per_second
 [[ $(head -n 1 run/training.csv) == "$header" ]] || fail "wrong header in training.csv"
 [[ $(wc -l <run/training.csv) == 3 ]] || fail "training.csv has not one line an epoch"
