@@ -142,6 +142,35 @@ RunFolder open_folder(const TrainOptions& options) {
                                           : std::filesystem::path(options.output));
 }
 
+/// The state that the run in `folder` goes on from, with the model's and the optimizer's in place.
+TrainingState load_start(const RunFolder& folder, Model& model, Optimizer& optimizer,
+                         const DatasetView& training, const FitOptions& options) {
+  TrainingState start = load_checkpoint(folder.checkpoint(), model, optimizer, training, options);
+  if (start.progress.finished_epochs() > options.epochs) {
+    throw ArgumentError(fmt::format("--epochs {}: the run has finished {} already", options.epochs,
+                                    start.progress.finished_epochs()));
+  }
+  return start;
+}
+
+/// Why training stopped before its last epoch: a signal, or a callback.
+void print_stop(bool by_signal, const std::optional<RunFolder>& folder, const SteeringCallbacks& steering) {
+  if (!by_signal) {
+    fmt::print("{}\n", steering.reason());
+    return;
+  }
+  fmt::print("Stopped by a signal.\n");
+  if (folder) fmt::print("To go on: tilewise train --resume {}\n", folder->path().string());
+}
+
+void print_results(const RunReport& report, bool any_epoch, const std::optional<RunFolder>& folder) {
+  if (any_epoch) fmt::print("{}\n", report.speed_line());
+  if (folder) fmt::print("Wrote {} and {}\n", folder->weights().string(), folder->log().string());
+  if (report.test) {
+    fmt::print("Test accuracy: {:.4f} - test loss: {:.4f}\n", report.test->accuracy, report.test->loss);
+  }
+}
+
 /// `config` is what the run folder keeps to repeat the run.
 int train(const TrainOptions& options, const std::string& config) {
   check(options);
@@ -192,11 +221,7 @@ int train(const TrainOptions& options, const std::string& config) {
   } else {
     folder.emplace(open_folder(options));
     if (!options.resume.empty()) {
-      start = load_checkpoint(folder->checkpoint(), model, *optimizer, training, fit_options);
-      if (start.progress.finished_epochs() > options.epochs) {
-        throw ArgumentError("--epochs " + std::to_string(options.epochs) + ": the run has finished " +
-                            std::to_string(start.progress.finished_epochs()) + " already");
-      }
+      start = load_start(*folder, model, *optimizer, training, fit_options);
       fit_options.start = &start;
     }
     write_file_atomically(folder->config(), config);
@@ -218,12 +243,7 @@ int train(const TrainOptions& options, const std::string& config) {
   const History history = fit(model, *optimizer, training, fit_options);
   const bool interrupted = history.stopped && stop_signal.received() != 0;
   progress.finish_line();
-  if (talk && interrupted) {
-    fmt::print("Stopped by a signal.\n");
-    if (folder) fmt::print("To go on: tilewise train --resume {}\n", folder->path().string());
-  } else if (talk && history.stopped) {
-    fmt::print("{}\n", steering.reason());
-  }
+  if (talk && history.stopped) print_stop(interrupted, folder, steering);
 
   RunReport report{.runtime = runtime.description(),
                    .options = options,
@@ -244,14 +264,7 @@ int train(const TrainOptions& options, const std::string& config) {
     const bool trained = interrupted || !history.epochs.empty();
     if (trained || !std::filesystem::exists(folder->report())) write_report(folder->report(), report);
   }
-  if (talk) {
-    if (!history.epochs.empty()) fmt::print("{}\n", report.speed_line());
-    if (folder) fmt::print("Wrote {} and {}\n", folder->weights().string(), folder->log().string());
-    if (report.test) {
-      fmt::print("Test accuracy: {:.4f} - test loss: {:.4f}\n", report.test->accuracy,
-                 report.test->loss);
-    }
-  }
+  if (talk) print_results(report, !history.epochs.empty(), folder);
   if (options.profile) {
     fmt::print("{}", ProfileReport{*profiler, runtime.kernels().isa, log.peak().median()}.table());
   }
