@@ -32,6 +32,11 @@ std::unique_ptr<Contender> pooled_conv_backward_data(const Case& c, Executor& ex
 std::unique_ptr<Contender> pooled_conv_backward_weights(const Case& c, Executor& executor);
 std::unique_ptr<Contender> depthwise(const Case& c, Executor& executor);
 
+// tilewise_images.cpp
+std::unique_ptr<Contender> pool(const Case& c, Executor& executor);
+std::unique_ptr<Contender> batch_assembly(const Case& c, Executor& executor);
+std::unique_ptr<Contender> warp(const Case& c, Executor& executor);
+
 // tilewise_pointwise.cpp
 std::unique_ptr<Contender> pointwise(const Case& c, Executor& executor);
 
