@@ -1,7 +1,5 @@
 #include "bench/case.hpp"
 
-#include <algorithm>
-
 #include "support/random_data.hpp"
 #include "tilewise/simd/conv_pool_short.hpp"
 #include "tilewise/simd/conv_pooled_backward.hpp"

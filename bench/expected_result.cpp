@@ -1,6 +1,5 @@
 // What each case has to give, by the tests' references.
 
-#include <algorithm>
 #include <limits>
 
 #include "bench/case.hpp"

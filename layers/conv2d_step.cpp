@@ -57,18 +57,12 @@ void Conv2DStep::backward(const Chunk& chunk, const float* src, const float* dst
 }
 
 Work Conv2DStep::forward_work(std::int64_t images) const {
-  Work work = Step::forward_work(images);
-  work.flops = 2 * shape_.multiply_adds() * static_cast<double>(images);
-  work.bytes += array_bytes(shape_.wei_size());
-  return work;
+  return with_convolutions(Step::forward_work(images), 1, shape_.multiply_adds(), shape_.wei_size(), images);
 }
 
 Work Conv2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
-  const int products = wants_d_src ? 2 : 1;
-  Work work = Step::backward_work(images, wants_d_src);
-  work.flops = products * 2 * shape_.multiply_adds() * static_cast<double>(images);
-  work.bytes += array_bytes(products * shape_.wei_size());
-  return work;
+  return with_convolutions(Step::backward_work(images, wants_d_src), wants_d_src ? 2 : 1,
+                           shape_.multiply_adds(), shape_.wei_size(), images);
 }
 
 std::string Conv2DStep::forward_kernel() const { return "tile " + forward_.tile().to_string(); }

@@ -54,18 +54,12 @@ void GroupedConv2DStep::backward(const Chunk& chunk, const float* src, const flo
 }
 
 Work GroupedConv2DStep::forward_work(std::int64_t images) const {
-  Work work = Step::forward_work(images);
-  work.flops = 2 * conv_.multiply_adds() * static_cast<double>(images);
-  work.bytes += array_bytes(conv_.wei_size());
-  return work;
+  return with_convolutions(Step::forward_work(images), 1, conv_.multiply_adds(), conv_.wei_size(), images);
 }
 
 Work GroupedConv2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
-  const int products = wants_d_src ? 2 : 1;
-  Work work = Step::backward_work(images, wants_d_src);
-  work.flops = products * 2 * conv_.multiply_adds() * static_cast<double>(images);
-  work.bytes += array_bytes(products * conv_.wei_size());
-  return work;
+  return with_convolutions(Step::backward_work(images, wants_d_src), wants_d_src ? 2 : 1,
+                           conv_.multiply_adds(), conv_.wei_size(), images);
 }
 
 std::string GroupedConv2DStep::forward_kernel() const {

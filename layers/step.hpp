@@ -108,6 +108,14 @@ class Step {
   static double array_bytes(std::int64_t floats) {
     return static_cast<double>(floats) * static_cast<double>(sizeof(float));
   }
+  /// `work` and so many convolutions or gradients of them, each with `multiply_adds` an image and filters of
+  /// `wei_size` floats.
+  static Work with_convolutions(Work work, int count, double multiply_adds, std::int64_t wei_size,
+                                std::int64_t images) {
+    work.flops = count * 2 * multiply_adds * static_cast<double>(images);
+    work.bytes += array_bytes(count * wei_size);
+    return work;
+  }
 
  private:
   std::int64_t src_size_;

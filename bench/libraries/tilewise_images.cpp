@@ -1,7 +1,5 @@
 // The kernels of images: pooling, batches from bytes, and augmentation.
 
-#include <algorithm>
-
 #include "bench/bandwidth.hpp"
 #include "bench/libraries/tilewise.hpp"
 
