@@ -60,9 +60,18 @@ inline xsimd::batch<T, Arch> load_partial(const T* p, std::int64_t count, T fill
 #endif
 }
 
-/// Stores the first `count` lanes, 0 < count < width: in pieces of half the width, a quarter, ...
+/// Stores the first `count` lanes, 0 < count < width.
 template <class Arch, class T>
 inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>& v) {
+#if defined(__AVX512F__)
+  const auto mask = static_cast<__mmask16>((1U << count) - 1);
+  if constexpr (std::is_same_v<T, float>) {
+    _mm512_mask_storeu_ps(p, mask, v);
+  } else {
+    _mm512_mask_storeu_epi32(p, mask, v);
+  }
+#else
+  // In pieces of half the width, a quarter, and so on: masked stores of AVX2 are slow on AMD's cores.
   alignas(64) T lanes[kWidth<Arch>];
   v.store_aligned(lanes);
   const T* from = lanes;
@@ -72,6 +81,7 @@ inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>&
     p += piece;
     from += piece;
   }
+#endif
 }
 
 /// a * b + c, rounded once where the instruction set has an FMA. xsimd::fma is mul + add on AVX-512 in
