@@ -14,6 +14,7 @@ inline const std::map<std::string, bool PlanOptions::*> kPlanSwitches = {
     {"move_relu_behind_pooling", &PlanOptions::move_relu_behind_pooling},
     {"skip_unread", &PlanOptions::skip_unread},
     {"sparse_gradients", &PlanOptions::sparse_gradients},
+    {"winograd", &PlanOptions::winograd},
 };
 
 }  // namespace tilewise::app

@@ -125,7 +125,7 @@ Command add_profile_command(CLI::App& app) {
   command
       .add_option("--without", options->without,
                   "what the plan is not to do, to see what it brings: of depth_first, fuse_pooling, "
-                  "move_relu_behind_pooling, skip_unread and sparse_gradients, several with commas")
+                  "move_relu_behind_pooling, skip_unread, sparse_gradients and winograd, several with commas")
       ->delimiter(',')
       ->check(CLI::IsMember(switches));
   add_config(command);

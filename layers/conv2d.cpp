@@ -77,10 +77,11 @@ void Conv2D::append_steps(const StepContext& context, Steps& steps) const {
   Parameter& kernel = context.parameters[0];
   Parameter* const bias = options_.use_bias ? &context.parameters[1] : nullptr;
   if (options_.groups == 1) {
-    steps.push_back(std::make_unique<Conv2DStep>(context.kernels, shape, kernel, bias, relu));
+    steps.push_back(std::make_unique<Conv2DStep>(context.kernels, shape, context.convolution, kernel, bias,
+                                                 relu));
   } else {
-    steps.push_back(std::make_unique<GroupedConv2DStep>(context.kernels, shape, options_.groups, kernel,
-                                                        bias, relu));
+    steps.push_back(std::make_unique<GroupedConv2DStep>(context.kernels, shape, context.convolution,
+                                                        options_.groups, kernel, bias, relu));
   }
   if (!relu) append_activation(options_.activation, context.kernels, context.dst, steps);
 }

@@ -6,13 +6,14 @@
 namespace tilewise {
 
 Conv2DStep::Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape,
-                       Parameter& kernel, Parameter* bias, bool relu)
+                       simd::ConvAlgorithm algorithm, Parameter& kernel, Parameter* bias, bool relu)
     : Step(shape.src_size(), shape.dst_size()),
       kernels_(kernels),
       shape_(shape),
+      algorithm_(algorithm),
       relu_(relu),
-      forward_(kernels, shape),
-      backward_data_(kernels, shape),
+      forward_(kernels, shape, algorithm),
+      backward_data_(kernels, shape, algorithm),
       backward_weights_(kernels, shape),
       kernel_(kernel),
       bias_(bias, shape.oc),
@@ -20,11 +21,12 @@ Conv2DStep::Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& 
       packed_backward_(backward_data_.packed_floats()) {}
 
 std::int64_t Conv2DStep::scratch_floats() const {
-  return std::max(backward_data_.scratch_floats(), backward_weights_.scratch_floats());
+  return std::max({forward_.scratch_floats(), backward_data_.scratch_floats(),
+                   backward_weights_.scratch_floats()});
 }
 
 double Conv2DStep::nanoseconds() const {
-  return Step::nanoseconds() + 0.02 * shape_.multiply_adds();
+  return Step::nanoseconds() + 0.02 * forward_.multiply_adds();
 }
 
 void Conv2DStep::prepare(bool training) {
@@ -34,7 +36,7 @@ void Conv2DStep::prepare(bool training) {
 
 void Conv2DStep::forward(const Chunk& chunk, const float* src, float* dst) {
   const float floor = relu_ ? 0.0F : -std::numeric_limits<float>::infinity();
-  forward_.images(chunk.images, src, packed_forward_.data(), bias_.value(), floor, dst);
+  forward_.images(chunk.images, src, packed_forward_.data(), bias_.value(), floor, dst, chunk.scratch);
 }
 
 void Conv2DStep::begin_gradients(const Chunk& chunk) {
@@ -50,28 +52,29 @@ void Conv2DStep::backward(const Chunk& chunk, const float* src, const float* dst
     if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
     bias_.add_gradient(kernels_, shape_.oh() * shape_.ow(), d_image, chunk.index);
     backward_weights_.image(src + i * src_size(), d_image, d_kernel, chunk.scratch);
-    if (d_src != nullptr) {
-      backward_data_.image(d_image, packed_backward_.data(), d_src + i * src_size(), chunk.scratch);
-    }
+  }
+  if (d_src != nullptr) {
+    backward_data_.images(chunk.images, d_dst, packed_backward_.data(), d_src, chunk.scratch);
   }
 }
 
 Work Conv2DStep::forward_work(std::int64_t images) const {
-  return with_convolutions(Step::forward_work(images), 1, shape_.multiply_adds(), shape_.wei_size(), images);
+  return with_convolutions(Step::forward_work(images), {forward_.multiply_adds()}, shape_.wei_size(), images);
 }
 
 Work Conv2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
-  return with_convolutions(Step::backward_work(images, wants_d_src), wants_d_src ? 2 : 1,
-                           shape_.multiply_adds(), shape_.wei_size(), images);
+  const Work work = Step::backward_work(images, wants_d_src);
+  const double weights = shape_.multiply_adds();
+  return wants_d_src
+             ? with_convolutions(work, {weights, backward_data_.multiply_adds()}, shape_.wei_size(), images)
+             : with_convolutions(work, {weights}, shape_.wei_size(), images);
 }
 
-std::string Conv2DStep::forward_kernel() const { return "tile " + forward_.tile().to_string(); }
+std::string Conv2DStep::forward_kernel() const { return forward_.kernel(); }
 
 std::string Conv2DStep::backward_kernel(bool wants_d_src) const {
   const std::string text = "weights " + backward_weights_.tile().to_string();
-  if (!wants_d_src) return text;
-  return text + ", data " + backward_data_.tile().to_string() +
-         (backward_data_.spreads() ? " spread" : "");
+  return wants_d_src ? text + ", data " + backward_data_.kernel() : text;
 }
 
 }  // namespace tilewise

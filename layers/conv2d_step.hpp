@@ -14,10 +14,11 @@ namespace tilewise {
 class Conv2DStep final : public Step {
  public:
   /// `bias` may be null: none.
-  Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape, Parameter& kernel,
-             Parameter* bias, bool relu);
+  Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape, simd::ConvAlgorithm algorithm,
+             Parameter& kernel, Parameter* bias, bool relu);
 
   const simd::ConvShape& shape() const { return shape_; }
+  simd::ConvAlgorithm algorithm() const { return algorithm_; }
   Parameter& kernel() { return kernel_; }
   Parameter* bias() const { return bias_.parameter(); }
   bool has_relu() const { return relu_; }
@@ -42,6 +43,7 @@ class Conv2DStep final : public Step {
  private:
   const simd::KernelTable& kernels_;
   simd::ConvShape shape_;
+  simd::ConvAlgorithm algorithm_;
   bool relu_;
   simd::ConvForward forward_;
   simd::ConvBackwardData backward_data_;

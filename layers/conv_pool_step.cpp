@@ -5,14 +5,14 @@
 namespace tilewise {
 
 ConvPoolStep::ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv,
-                           Parameter& kernel, Parameter* bias, const simd::MaxPoolGeometry& pool,
+                           simd::ConvAlgorithm algorithm, Parameter& kernel, Parameter* bias, const simd::MaxPoolGeometry& pool,
                            bool relu, bool sparse, std::int64_t max_batch)
     : Step(conv.src_size(), pool.oh * pool.ow * pool.channels),
       kernels_(kernels),
       conv_(conv),
       pool_(pool),
       relu_(relu),
-      forward_(kernels, conv, pool),
+      forward_(kernels, conv, pool, algorithm),
       kernel_(kernel),
       bias_(bias, conv.oc),
       packed_forward_(forward_.packed_floats()),
@@ -22,7 +22,7 @@ ConvPoolStep::ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvSha
     packed_backward_ = AlignedBuffer<float>(sparse_->packed_floats());
   } else {
     if (sparse) short_ = forward_.one_pass();
-    dense_.emplace(Dense{{kernels, conv}, {kernels, conv}});
+    dense_.emplace(Dense{{kernels, conv}, {kernels, conv, algorithm}});
     packed_backward_ = AlignedBuffer<float>(dense_->data.packed_floats());
   }
 }
@@ -36,7 +36,7 @@ std::int64_t ConvPoolStep::scratch_floats() const {
 }
 
 double ConvPoolStep::nanoseconds() const {
-  return Step::nanoseconds() + 0.02 * conv_.multiply_adds();
+  return Step::nanoseconds() + 0.02 * forward_.multiply_adds();
 }
 
 void ConvPoolStep::prepare(bool training) {
@@ -84,7 +84,7 @@ void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* d
     float* const d_convolved = scratch.take(conv_.dst_size());
     kernels_.max_pool_backward(pool_, d_pooled, argmax, d_convolved);
     if (short_ == nullptr) dense_->weights.image(image, d_convolved, d_kernel, scratch);
-    if (d_image != nullptr) dense_->data.image(d_convolved, wei, d_image, scratch);
+    if (d_image != nullptr) dense_->data.images(1, d_convolved, wei, d_image, scratch);
   }
 }
 
@@ -101,7 +101,7 @@ void ConvPoolStep::end_gradients(const Chunk& chunk) {
 // The arg-max is as large as the output.
 Work ConvPoolStep::forward_work(std::int64_t images) const {
   Work work = Step::forward_work(images);
-  work.flops = flops(forward_.one_pass() != nullptr ? 4 * windows() : conv_.oh() * conv_.ow(), images);
+  work.flops = 2 * forward_.multiply_adds() * static_cast<double>(images);
   work.bytes += array_bytes(images * dst_size() + conv_.wei_size());
   return work;
 }
@@ -111,7 +111,10 @@ Work ConvPoolStep::backward_work(std::int64_t images, bool wants_d_src) const {
   const std::int64_t pixels = sparse_ ? windows() : conv_.oh() * conv_.ow();
   Work work = Step::backward_work(images, wants_d_src);
   work.flops = flops(short_ != nullptr ? 4 * windows() : pixels, images);
-  if (wants_d_src) work.flops += flops(pixels, images);
+  if (wants_d_src) {
+    work.flops += sparse_ ? flops(pixels, images)
+                          : 2 * dense_->data.multiply_adds() * static_cast<double>(images);
+  }
   work.bytes += array_bytes(images * dst_size() + products * conv_.wei_size());
   return work;
 }
@@ -124,7 +127,7 @@ std::string ConvPoolStep::backward_kernel(bool wants_d_src) const {
   if (sparse_) return "list_picked, add_sparse";
   const std::string text =
       short_ != nullptr ? "conv_pool_weights" : "weights " + dense_->weights.tile().to_string();
-  return wants_d_src ? text + ", data " + dense_->data.tile().to_string() : text;
+  return wants_d_src ? text + ", data " + dense_->data.kernel() : text;
 }
 
 }  // namespace tilewise

@@ -5,10 +5,10 @@
 namespace tilewise {
 
 GroupedConv2DStep::GroupedConv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape,
-                                     std::int64_t groups, Parameter& kernel, Parameter* bias, bool relu)
+                                     simd::ConvAlgorithm algorithm, std::int64_t groups, Parameter& kernel, Parameter* bias, bool relu)
     : Step(shape.src_size(), shape.dst_size()),
       kernels_(kernels),
-      conv_(kernels, shape, groups),
+      conv_(kernels, shape, groups, algorithm),
       relu_(relu),
       kernel_(kernel),
       bias_(bias, shape.oc),
@@ -54,22 +54,26 @@ void GroupedConv2DStep::backward(const Chunk& chunk, const float* src, const flo
 }
 
 Work GroupedConv2DStep::forward_work(std::int64_t images) const {
-  return with_convolutions(Step::forward_work(images), 1, conv_.multiply_adds(), conv_.wei_size(), images);
+  return with_convolutions(Step::forward_work(images), {conv_.forward_multiply_adds()}, conv_.wei_size(),
+                            images);
 }
 
 Work GroupedConv2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
-  return with_convolutions(Step::backward_work(images, wants_d_src), wants_d_src ? 2 : 1,
-                           conv_.multiply_adds(), conv_.wei_size(), images);
+  const Work work = Step::backward_work(images, wants_d_src);
+  const double weights = conv_.weights_multiply_adds();
+  return wants_d_src
+             ? with_convolutions(work, {weights, conv_.data_multiply_adds()}, conv_.wei_size(), images)
+             : with_convolutions(work, {weights}, conv_.wei_size(), images);
 }
 
 std::string GroupedConv2DStep::forward_kernel() const {
-  return std::to_string(conv_.groups()) + " groups, tile " + conv_.forward_tile().to_string();
+  return std::to_string(conv_.groups()) + " groups, " + conv_.forward_kernel();
 }
 
 std::string GroupedConv2DStep::backward_kernel(bool wants_d_src) const {
   const std::string text =
       std::to_string(conv_.groups()) + " groups, weights " + conv_.weights_tile().to_string();
-  return wants_d_src ? text + ", data " + conv_.data_tile().to_string() : text;
+  return wants_d_src ? text + ", data " + conv_.data_kernel() : text;
 }
 
 }  // namespace tilewise

@@ -10,11 +10,12 @@ namespace tilewise {
 class GroupedConv2DStep final : public Step {
  public:
   /// `shape` is that of all groups together; `bias` may be null: none.
-  GroupedConv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape, std::int64_t groups,
-                    Parameter& kernel, Parameter* bias, bool relu);
+  GroupedConv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape,
+                    simd::ConvAlgorithm algorithm, std::int64_t groups, Parameter& kernel, Parameter* bias,
+                    bool relu);
 
   std::int64_t scratch_floats() const override { return conv_.scratch_floats(); }
-  double nanoseconds() const override { return Step::nanoseconds() + 0.02 * conv_.multiply_adds(); }
+  double nanoseconds() const override { return Step::nanoseconds() + 0.02 * conv_.forward_multiply_adds(); }
   bool backward_reads_dst() const override { return relu_; }
   bool trainable() const override { return true; }
   void prepare(bool training) override;

@@ -57,6 +57,8 @@ Steps make_plan(const Sequential& network, const PlanContext& context, const Pla
                         .seed = context.seed,
                         .layer_index = 0,
                         .skip_unread = options.skip_unread,
+                        .convolution = options.winograd ? simd::ConvAlgorithm::automatic
+                                                        : simd::ConvAlgorithm::direct,
                         .parameters = context.parameters},
                        steps);
   if (options.move_relu_behind_pooling) move_relu_behind_pooling(steps);

@@ -17,6 +17,9 @@ struct PlanOptions {
   bool move_relu_behind_pooling = true;  ///< layers/rewrite.hpp
   bool fuse_pooling = true;              ///< layers/rewrite.hpp
   bool sparse_gradients = true;          ///< with fuse_pooling
+  /// 3 x 3 convolutions are done with fewer multiplications where that is faster (simd/conv_winograd.hpp): other
+  /// last bits.
+  bool winograd = true;
   /// Images go through a chunk's steps a few at a time, that fit in cache, not all through one step after
   /// the other. Changes no bit.
   bool depth_first = true;

@@ -32,7 +32,7 @@ void fuse_pooling(const simd::KernelTable& kernels, std::int64_t max_batch, bool
   for_each_pooled_convolution(steps, [&](std::size_t i, Conv2DStep& conv, MaxPool2DStep& pool) {
     if (conv.has_relu()) return;
     auto fused =
-        std::make_unique<ConvPoolStep>(kernels, conv.shape(), conv.kernel(), conv.bias(),
+        std::make_unique<ConvPoolStep>(kernels, conv.shape(), conv.algorithm(), conv.kernel(), conv.bias(),
                                        pool.geometry(), pool.relu(), sparse, max_batch);
     fused->set_name(conv.name() + " + " + pool.name());
     steps[i] = std::move(fused);

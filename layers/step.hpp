@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/layers/parameter.hpp"
 #include "tilewise/layers/work.hpp"
+#include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
 namespace tilewise {
@@ -108,12 +110,13 @@ class Step {
   static double array_bytes(std::int64_t floats) {
     return static_cast<double>(floats) * static_cast<double>(sizeof(float));
   }
-  /// `work` and so many convolutions or gradients of them, each with `multiply_adds` an image and filters of
+  /// `work` and convolutions or gradients of them, by the multiply-adds of each for an image, with filters of
   /// `wei_size` floats.
-  static Work with_convolutions(Work work, int count, double multiply_adds, std::int64_t wei_size,
+  static Work with_convolutions(Work work, std::initializer_list<double> multiply_adds, std::int64_t wei_size,
                                 std::int64_t images) {
-    work.flops = count * 2 * multiply_adds * static_cast<double>(images);
-    work.bytes += array_bytes(count * wei_size);
+    work.flops = 0;
+    for (const double count : multiply_adds) work.flops += 2 * count * static_cast<double>(images);
+    work.bytes += array_bytes(static_cast<std::int64_t>(multiply_adds.size()) * wei_size);
     return work;
   }
 
@@ -134,6 +137,7 @@ struct StepContext {
   std::uint64_t seed;
   std::uint32_t layer_index;  ///< the layers of branches are counted, too
   bool skip_unread;           ///< in branches: PlanOptions::skip_unread
+  simd::ConvAlgorithm convolution;  ///< of what may choose: PlanOptions::winograd
   std::span<Parameter> parameters;  ///< in the order of Layer::parameters()
 };
 

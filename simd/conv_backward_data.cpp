@@ -1,7 +1,7 @@
 #include "tilewise/simd/conv_backward_data.hpp"
 
 #include <algorithm>
-
+#include <limits>
 
 namespace tilewise::simd {
 namespace {
@@ -9,16 +9,46 @@ namespace {
 /// Output pixels whose windows are computed in one go when spreading: they should stay in L1.
 constexpr std::int64_t kSpreadPixels = 32;
 
+constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+
 /// Where channels do not fill a vector, all taps of a window together do.
 bool wants_spreading(const KernelTable& kernels, const ConvShape& s) {
   return s.ic < kernels_for_columns(kernels, s.ic).vector_floats && s.kh * s.kw > 1 &&
          s.dilation_w == 1;
 }
 
+/// The convolution of d_dst with filters turned around that makes d_src, where one does: padded by what the filters
+/// reach over.
+std::optional<ConvShape> convolution_of_d_dst(const ConvShape& s) {
+  const ConvShape turned{.ic = s.oc,
+                         .ih = s.oh(),
+                         .iw = s.ow(),
+                         .oc = s.ic,
+                         .kh = s.kh,
+                         .kw = s.kw,
+                         .pad_top = s.kh - 1 - s.pad_top,
+                         .pad_left = s.kw - 1 - s.pad_left,
+                         .pad_bottom = s.ih - s.oh() + s.pad_top,
+                         .pad_right = s.iw - s.ow() + s.pad_left};
+  if (s.stride_h != 1 || s.stride_w != 1 || s.dilation_h != 1 || s.dilation_w != 1 || turned.pad_top < 0 ||
+      turned.pad_left < 0) {
+    return std::nullopt;
+  }
+  return turned;
+}
+
+std::optional<ConvWinograd> choose_winograd(const KernelTable& kernels, const ConvShape& shape,
+                                            ConvAlgorithm algorithm) {
+  const std::optional<ConvShape> turned = convolution_of_d_dst(shape);
+  if (algorithm == ConvAlgorithm::direct || !turned || !ConvWinograd::pays(kernels, *turned)) return std::nullopt;
+  return ConvWinograd(kernels, *turned);
+}
+
 }  // namespace
 
-ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& shape)
+ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& shape, ConvAlgorithm algorithm)
     : shape_(shape.joined()),
+      winograd_(choose_winograd(kernels, shape_, algorithm)),
       spreads_(wants_spreading(kernels, shape_)),
       kernels_(kernels_for_columns(
           kernels, spreads_ ? shape_.kh * shape_.kw * shape_.ic : shape_.ic)),
@@ -66,13 +96,24 @@ void ConvBackwardData::prepare_gathering() {
   row_first_.push_back(static_cast<std::int64_t>(d_dst_offsets_.size()));
 }
 
+std::string ConvBackwardData::kernel() const {
+  if (winograd_) return "winograd " + winograd_->tile().to_string();
+  return "tile " + tile_.to_string() + (spreads_ ? " spread" : "");
+}
+
+double ConvBackwardData::multiply_adds() const {
+  return winograd_ ? winograd_->multiply_adds() : shape_.multiply_adds();
+}
+
 std::int64_t ConvBackwardData::packed_floats() const {
+  if (winograd_) return winograd_->packed_floats();
   const ConvShape& s = shape_;
   return spreads_ ? simd::packed_floats(tile_, s.oc, s.kh * s.kw * s.ic)
                   : s.kh * s.kw * simd::packed_floats(tile_, s.oc, s.ic);
 }
 
 std::int64_t ConvBackwardData::scratch_floats() const {
+  if (winograd_) return winograd_->scratch_floats();
   return spreads_ ? round_up_to_line(std::min(kSpreadPixels, shape_.ow()) * shape_.kh * shape_.kw *
                                      shape_.ic)
                   : 0;
@@ -81,6 +122,7 @@ std::int64_t ConvBackwardData::scratch_floats() const {
 // Gathered: packed(panel, kw, kh, oc, j) = wei(kh, kw, panel * tile.columns + j, oc)
 // Spread:   packed(panel, oc, j)         = wei(panel * tile.columns + j, oc), of the joined kh, kw, ic
 void ConvBackwardData::pack(const float* wei, float* packed) const {
+  if (winograd_) return winograd_->pack_transposed(wei, packed);
   const ConvShape& s = shape_;
   if (spreads_) {
     pack_panels(kernels_, tile_, s.oc, s.kh * s.kw * s.ic, Transpose::yes, wei, s.oc, packed);
@@ -244,16 +286,23 @@ void ConvBackwardData::run(const float* d_dst, const float* packed_wei, float* d
   }
 }
 
-void ConvBackwardData::image(const float* d_dst, const float* packed_wei, float* d_src,
-                             Workspace scratch) const {
-  for (std::int64_t i = 0; i < bands_.pieces(); ++i) {
-    run(d_dst, packed_wei, d_src, bands_[i], 0, shape_.ic, scratch);
+void ConvBackwardData::images(std::int64_t images, const float* d_dst, const float* packed_wei, float* d_src,
+                              Workspace scratch) const {
+  if (winograd_) return winograd_->images(images, d_dst, packed_wei, nullptr, kNoFloor, d_src, scratch);
+  for (std::int64_t n = 0; n < images; ++n) {
+    for (std::int64_t i = 0; i < bands_.pieces(); ++i) {
+      run(d_dst + n * shape_.dst_size(), packed_wei, d_src + n * shape_.src_size(), bands_[i], 0, shape_.ic,
+          scratch);
+    }
   }
 }
 
 void ConvBackwardData::batch(Executor& executor, std::int64_t images, const float* d_dst,
                              const float* packed_wei, float* d_src, Workspace workspace) const {
   if (images == 0) return;
+  if (winograd_) {
+    return winograd_->batch(executor, images, d_dst, packed_wei, nullptr, kNoFloor, d_src, workspace);
+  }
   const std::int64_t scratch = scratch_floats();
   float* const memory = workspace.take(executor.threads() * scratch);
   const std::int64_t panels = spreads_ ? 1 : ceil_div(shape_.ic, tile_.columns);

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/conv_winograd.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 #include "tilewise/simd/panels.hpp"
 
@@ -19,7 +23,8 @@ namespace tilewise::simd {
 ///
 /// over the taps for which ih = oh * stride_h + kh * dilation_h - pad_top has an oh, and likewise iw.
 ///
-/// Done in one of two ways, by which the vectors are fuller:
+/// Done in one of three ways; of the last two by which the vectors are fuller:
+/// - by Winograd's filtering, as the convolution of d_dst that it is where the stride is 1 (ConvWinograd);
 /// - gathered: each filter column kw adds one product (pixels x (kh, oc)) to a row of d_src, or stores it
 ///   where it is a pixel's first or only one, shifted by kw and spread by the stride, so that no work is
 ///   spent on padding or on the gaps of a stride;
@@ -28,21 +33,22 @@ namespace tilewise::simd {
 class ConvBackwardData {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
-  ConvBackwardData(const KernelTable& kernels, const ConvShape& shape);
+  ConvBackwardData(const KernelTable& kernels, const ConvShape& shape,
+                   ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
-  const TileShape& tile() const { return tile_; }
-  bool spreads() const { return spreads_; }  ///< or gathers
+  std::string kernel() const;           ///< in a few words: "tile 6x2", "tile 6x2 spread", "winograd 6x2"
   std::int64_t packed_floats() const;   ///< of the packed, transposed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
+  double multiply_adds() const;         ///< that are executed for an image, those of padding counted
 
-  /// Packs the filters (kh, kw, ic, oc), transposed, as image() and batch() want them.
+  /// Packs the filters (kh, kw, ic, oc), transposed, as images() and batch() want them.
   void pack(const float* wei, float* packed) const;
 
-  /// d_src of one image, overwritten.
-  void image(const float* d_dst, const float* packed_wei, float* d_src, Workspace scratch) const;
+  /// d_src of `images` images, one after the other in memory, perhaps none; overwritten.
+  void images(std::int64_t images, const float* d_dst, const float* packed_wei, float* d_src,
+              Workspace scratch) const;
 
-  /// The same for `images` of them, one after the other in memory, perhaps none, on all threads; the
-  /// workspace holds scratch_floats() for each thread.
+  /// The same on all threads; the workspace holds scratch_floats() for each.
   void batch(Executor& executor, std::int64_t images, const float* d_dst, const float* packed_wei,
              float* d_src, Workspace workspace) const;
 
@@ -67,6 +73,8 @@ class ConvBackwardData {
                    const PixelBand& band, float* d_src) const;
 
   ConvShape shape_;
+  std::optional<ConvWinograd> winograd_;
+  // Of the other ways.
   bool spreads_;
   const KernelTable& kernels_;
   PixelBands bands_;

@@ -7,18 +7,18 @@ namespace tilewise::simd {
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 ConvPoolForward::ConvPoolForward(const KernelTable& kernels, const ConvShape& conv,
-                                 const MaxPoolGeometry& pool)
+                                 const MaxPoolGeometry& pool, ConvAlgorithm algorithm)
     : kernels_(kernels), conv_(conv.checked()), pool_(pool) {
   if (ConvPoolShort::possible(conv, pool)) {
     short_.emplace(kernels, conv, pool);
   } else {
-    forward_.emplace(kernels, conv);
+    forward_.emplace(kernels, conv, algorithm);
   }
 }
 
 std::string ConvPoolForward::kernel() const {
   return short_ ? "conv_pool " + short_->tile().to_string()
-                : "tile " + forward_->tile().to_string() + ", max_pool";
+                : forward_->kernel() + ", max_pool";
 }
 
 std::int64_t ConvPoolForward::packed_floats() const {
@@ -27,7 +27,12 @@ std::int64_t ConvPoolForward::packed_floats() const {
 
 std::int64_t ConvPoolForward::scratch_floats() const {
   return short_ ? short_->scratch_floats()
-                : round_up_to_line(conv_.dst_size());
+                : round_up_to_line(conv_.dst_size()) + round_up_to_line(forward_->scratch_floats());
+}
+
+// In one pass only of what windows see.
+double ConvPoolForward::multiply_adds() const {
+  return short_ ? 4 * static_cast<double>(pool_.oh * pool_.ow * conv_.wei_size()) : forward_->multiply_adds();
 }
 
 void ConvPoolForward::pack(const float* wei, float* packed) const {
@@ -41,7 +46,7 @@ void ConvPoolForward::image(const float* src, const float* packed_wei, const flo
     return;
   }
   float* const convolved = scratch.take(conv_.dst_size());
-  forward_->images(1, src, packed_wei, bias, kNoFloor, convolved);
+  forward_->images(1, src, packed_wei, bias, kNoFloor, convolved, scratch);
   kernels_.max_pool_forward(pool_, convolved, dst, argmax);
   if (relu) kernels_.relu_forward(pool_.oh * pool_.ow * pool_.channels, dst, dst);
 }

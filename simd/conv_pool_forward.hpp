@@ -16,7 +16,8 @@ namespace tilewise::simd {
 class ConvPoolForward {
  public:
   /// `pool` takes the convolution's output, (oh, ow, oc). Throws ShapeError when `conv` is not a convolution.
-  ConvPoolForward(const KernelTable& kernels, const ConvShape& conv, const MaxPoolGeometry& pool);
+  ConvPoolForward(const KernelTable& kernels, const ConvShape& conv, const MaxPoolGeometry& pool,
+                  ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
   /// In one pass; null if in two.
   const ConvPoolShort* one_pass() const { return short_ ? &*short_ : nullptr; }
@@ -24,6 +25,7 @@ class ConvPoolForward {
 
   std::int64_t packed_floats() const;
   std::int64_t scratch_floats() const;
+  double multiply_adds() const;  ///< that are executed for an image
 
   /// Packs the filters (kh, kw, ic, oc) as image() wants them.
   void pack(const float* wei, float* packed) const;

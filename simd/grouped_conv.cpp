@@ -21,12 +21,13 @@ ConvShape group_of(ConvShape shape, std::int64_t groups) {
 
 }  // namespace
 
-GroupedConv::GroupedConv(const KernelTable& kernels, const ConvShape& shape, std::int64_t groups)
+GroupedConv::GroupedConv(const KernelTable& kernels, const ConvShape& shape, std::int64_t groups,
+                         ConvAlgorithm algorithm)
     : kernels_(kernels),
       groups_(groups),
       group_(group_of(shape, groups)),
-      forward_(kernels, group_),
-      data_(kernels, group_),
+      forward_(kernels, group_, algorithm),
+      data_(kernels, group_, algorithm),
       weights_(kernels, group_),
       forward_floats_(round_up_to_line(forward_.packed_floats())),
       backward_floats_(round_up_to_line(data_.packed_floats())) {}
@@ -34,7 +35,7 @@ GroupedConv::GroupedConv(const KernelTable& kernels, const ConvShape& shape, std
 std::int64_t GroupedConv::scratch_floats() const {
   const std::int64_t images = round_up_to_line(group_.src_size()) + round_up_to_line(group_.dst_size());
   const std::int64_t passes =
-      std::max(data_.scratch_floats(), weights_.scratch_floats());
+      std::max({forward_.scratch_floats(), data_.scratch_floats(), weights_.scratch_floats()});
   return std::max(images + round_up_to_line(passes), round_up_to_line(wei_size()));
 }
 
@@ -70,7 +71,8 @@ void GroupedConv::forward(const float* src, const float* packed_wei, const float
   float* const dst_part = scratch.take(group_.dst_size());
   for (std::int64_t g = 0; g < groups_; ++g) {
     gather(src_pixels(), group_.ic, g, src, src_part);
-    forward_.images(1, src_part, packed_wei + g * forward_floats_, bias + g * group_.oc, floor, dst_part);
+    forward_.images(1, src_part, packed_wei + g * forward_floats_, bias + g * group_.oc, floor, dst_part,
+                    scratch);
     scatter(dst_pixels(), group_.oc, g, dst_part, dst);
   }
 }
@@ -81,7 +83,7 @@ void GroupedConv::backward_data(const float* d_dst, const float* packed_wei, flo
   float* const dst_part = scratch.take(group_.dst_size());
   for (std::int64_t g = 0; g < groups_; ++g) {
     gather(dst_pixels(), group_.oc, g, d_dst, dst_part);
-    data_.image(dst_part, packed_wei + g * backward_floats_, src_part, scratch);
+    data_.images(1, dst_part, packed_wei + g * backward_floats_, src_part, scratch);
     scatter(src_pixels(), group_.ic, g, src_part, d_src);
   }
 }

@@ -16,15 +16,19 @@ namespace tilewise::simd {
 class GroupedConv {
  public:
   /// Throws ShapeError when `shape`, that of the whole, is not a convolution or its channels do not divide.
-  GroupedConv(const KernelTable& kernels, const ConvShape& shape, std::int64_t groups);
+  GroupedConv(const KernelTable& kernels, const ConvShape& shape, std::int64_t groups,
+              ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
   std::int64_t groups() const { return groups_; }
   const ConvShape& group_shape() const { return group_; }  ///< of one of the convolutions
   std::int64_t wei_size() const { return groups_ * group_.wei_size(); }
-  double multiply_adds() const { return static_cast<double>(groups_) * group_.multiply_adds(); }
+  /// Multiply-adds that each pass executes for an image.
+  double forward_multiply_adds() const { return static_cast<double>(groups_) * forward_.multiply_adds(); }
+  double data_multiply_adds() const { return static_cast<double>(groups_) * data_.multiply_adds(); }
+  double weights_multiply_adds() const { return static_cast<double>(groups_) * group_.multiply_adds(); }
 
-  const TileShape& forward_tile() const { return forward_.tile(); }
-  const TileShape& data_tile() const { return data_.tile(); }
+  std::string forward_kernel() const { return forward_.kernel(); }
+  std::string data_kernel() const { return data_.kernel(); }
   const TileShape& weights_tile() const { return weights_.tile(); }
 
   std::int64_t packed_forward_floats() const { return groups_ * forward_floats_; }

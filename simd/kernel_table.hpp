@@ -4,6 +4,7 @@
 
 #include "tilewise/simd/isa.hpp"
 #include "tilewise/simd/microkernel.hpp"
+#include "tilewise/simd/winograd.hpp"
 
 namespace tilewise::simd {
 
@@ -251,6 +252,15 @@ inline constexpr int kPeakChains = 12;
   /* dst(pixel, c) = max(floor, bias(c) + sum over taps, in order, of src(tap of the pixel, c) *     \
      wei(tap, c)); NaN stays NaN */                                                                \
   KERNEL(depthwise, void, (const DepthwiseArgs& args))                                             \
+  /* transformed = B' src B of each tile (winograd.hpp) */                                         \
+  KERNEL(winograd_src, void, (const WinogradArgs& args, float* transformed))                       \
+  /* dst = max(floor, A' sums A + bias) of each tile; a null bias is 0; sums must be readable for   \
+     whole vectors; NaN stays NaN */                                                               \
+  KERNEL(winograd_dst, void,                                                                       \
+         (const WinogradArgs& args, const float* sums, const float* bias, float floor))            \
+  /* G wei G' of n filters, position p of filter i at planes[p * n + i]; before, tap t is at        \
+     planes[(kFirstWinogradTap + t) * n + i] */                                                    \
+  KERNEL(winograd_filters, void, (std::int64_t n, float* planes))                                  \
   /* d_wei(tap, c) += sum over pixels, in order, of src(tap of the pixel, c) * d_dst(pixel, c) */  \
   KERNEL(depthwise_weights, void, (const DepthwiseArgs& args, const float* d_dst, float* d_wei))   \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \

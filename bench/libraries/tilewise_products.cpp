@@ -66,17 +66,30 @@ class Conv : public Contender {
   Buffer src_, wei_, bias_, dst_, packed_, memory_;
 };
 
+/// Convolutions by the automatic algorithm, unless that takes more memory than the operands.
+template <class Convolution>
+Convolution within_operands(const ConvProblem& p, int threads) {
+  Convolution automatic(kernels(), p.shape);
+  const std::int64_t operands = p.batch * (p.shape.src_size() + p.shape.dst_size()) + p.shape.wei_size();
+  if (automatic.packed_floats() + threads * automatic.scratch_floats() <= operands) return automatic;
+  return Convolution(kernels(), p.shape, simd::ConvAlgorithm::direct);
+}
+
 // Filters are packed beforehand, as the reorders of other libraries are left out of their time.
 
 class ConvForward final : public Conv {
  public:
-  ConvForward(const Case& c, Executor& executor) : Conv(c, executor), conv_(kernels(), shape_) {
+  ConvForward(const Case& c, Executor& executor)
+      : Conv(c, executor),
+        conv_(within_operands<simd::ConvForward>(std::get<ConvProblem>(c.shape.problem), executor.threads())) {
     packed_ = Buffer(conv_.packed_floats());
+    memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
   }
   void run() override {
     constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
-    conv_.batch(executor_, batch_, src_.data(), packed_.data(), bias_.data(), kNoFloor, dst_.data());
+    conv_.batch(executor_, batch_, src_.data(), packed_.data(), bias_.data(), kNoFloor, dst_.data(),
+                workspace());
   }
   std::vector<float> result() override { return copy(dst_); }
 
@@ -86,7 +99,10 @@ class ConvForward final : public Conv {
 
 class ConvBackwardData final : public Conv {
  public:
-  ConvBackwardData(const Case& c, Executor& executor) : Conv(c, executor), conv_(kernels(), shape_) {
+  ConvBackwardData(const Case& c, Executor& executor)
+      : Conv(c, executor),
+        conv_(within_operands<simd::ConvBackwardData>(std::get<ConvProblem>(c.shape.problem),
+                                                      executor.threads())) {
     packed_ = Buffer(conv_.packed_floats());
     memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());

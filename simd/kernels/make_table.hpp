@@ -22,6 +22,7 @@
 #include "tilewise/simd/kernels/sparse.hpp"
 #include "tilewise/simd/kernels/tile.hpp"
 #include "tilewise/simd/kernels/warp.hpp"
+#include "tilewise/simd/kernels/winograd.hpp"
 
 namespace tilewise::simd {
 

@@ -98,6 +98,7 @@ void for_each_golden(Check check) {
              {"no move_relu_behind_pooling", {.move_relu_behind_pooling = false}},
              {"no fuse_pooling", {.fuse_pooling = false}},
              {"no sparse_gradients", {.sparse_gradients = false}},
+             {"no winograd", {.winograd = false}},
              {"no depth_first", {.depth_first = false}}}) {
       SCOPED_TRACE(what);
       check(golden, plan);

@@ -33,8 +33,9 @@ struct Data {
 };
 
 /// The kernel's output, from guarded arrays of just the sizes it asks for.
-std::vector<float> run(const ConvShape& shape, const Data& data) {
-  const ConvBackwardData conv(default_kernels(), shape);
+std::vector<float> run(const ConvShape& shape, const Data& data,
+                       ConvAlgorithm algorithm = ConvAlgorithm::direct) {
+  const ConvBackwardData conv(default_kernels(), shape, algorithm);
   const GuardedArray<float> d_dst(data.d_dst);
   const GuardedArray<float> wei(data.wei);
   GuardedArray<float> packed(conv.packed_floats());
@@ -42,8 +43,8 @@ std::vector<float> run(const ConvShape& shape, const Data& data) {
   conv.pack(wei.data(), packed.data());
   const std::vector<float> packed_before(packed.span().begin(), packed.span().end());
   GuardedArray<float> scratch(conv.scratch_floats());
-  conv.image(d_dst.data(), packed.data(), d_src.data(),
-             Workspace(scratch.data(), conv.scratch_floats()));
+  conv.images(1, d_dst.data(), packed.data(), d_src.data(),
+              Workspace(scratch.data(), conv.scratch_floats()));
   EXPECT_TRUE(scratch.intact());
   EXPECT_TRUE(d_dst.intact() && wei.intact() && packed.intact() && d_src.intact());
   EXPECT_TRUE(same_bits(d_dst.span(), data.d_dst));
@@ -62,8 +63,10 @@ TEST(ConvBackwardData, matches_the_reference) {
   for (const ConvShape& shape : testing::awkward_convolutions()) {
     SCOPED_TRACE(shape.to_string());
     const Data exact(shape, Pattern::integers);
-    ASSERT_TRUE(all_equal(run(shape, exact),
-                          expected(shape, widen(exact.d_dst), widen(exact.wei))));
+    for (const ConvAlgorithm algorithm : {ConvAlgorithm::direct, ConvAlgorithm::automatic}) {
+      ASSERT_TRUE(all_equal(run(shape, exact, algorithm),
+                            expected(shape, widen(exact.d_dst), widen(exact.wei))));
+    }
     const Data real(shape, Pattern::uniform);
     // At most kh * kw * oc products.
     const auto bounds =

@@ -37,8 +37,9 @@ struct Data {
 };
 
 /// The kernel's output, from guarded arrays of just the sizes it asks for.
-std::vector<float> run(const ConvShape& shape, const Data& data, float floor) {
-  const ConvForward conv(default_kernels(), shape);
+std::vector<float> run(const ConvShape& shape, const Data& data, float floor,
+                       ConvAlgorithm algorithm = ConvAlgorithm::direct) {
+  const ConvForward conv(default_kernels(), shape, algorithm);
   const GuardedArray<float> src(data.src);
   const GuardedArray<float> wei(data.wei);
   const GuardedArray<float> bias(data.bias);
@@ -46,7 +47,10 @@ std::vector<float> run(const ConvShape& shape, const Data& data, float floor) {
   GuardedArray<float> dst(shape.dst_size());
   conv.pack(wei.data(), packed.data());
   const std::vector<float> packed_before(packed.span().begin(), packed.span().end());
-  conv.images(1, src.data(), packed.data(), bias.data(), floor, dst.data());
+  GuardedArray<float> scratch(conv.scratch_floats());
+  conv.images(1, src.data(), packed.data(), bias.data(), floor, dst.data(),
+              Workspace(scratch.data(), conv.scratch_floats()));
+  EXPECT_TRUE(scratch.intact());
   EXPECT_TRUE(src.intact() && wei.intact() && bias.intact());
   EXPECT_TRUE(packed.intact() && dst.intact());
   EXPECT_TRUE(same_bits(src.span(), data.src));
@@ -69,10 +73,13 @@ std::vector<double> bounds(const ConvShape& shape, const Data& data) {
   return testing::bounds(static_cast<double>(shape.kh * shape.kw * shape.ic) + 1, scale);
 }
 
+// conv_winograd_test.cpp has the rounding of the other algorithm.
 TEST(ConvForward, matches_the_reference) {
   for (const ConvShape& shape : testing::awkward_convolutions()) {
     SCOPED_TRACE(shape.to_string());
     const Data exact(shape, Pattern::integers);
+    ASSERT_TRUE(all_equal(run(shape, exact, -kInfinity, ConvAlgorithm::automatic),
+                          expected(shape, exact, -kInfinity)));
     ASSERT_TRUE(all_equal(run(shape, exact, -kInfinity), expected(shape, exact, -kInfinity)));
     ASSERT_TRUE(all_equal(run(shape, exact, 0), expected(shape, exact, 0)));
     const Data real(shape, Pattern::uniform);

@@ -61,7 +61,9 @@ Pooled one_after_the_other(const ConvShape& s, const MaxPoolGeometry& pool, cons
   AlignedBuffer<float> packed(conv.packed_floats());
   std::vector<float> convolved(static_cast<std::size_t>(s.dst_size()));
   conv.pack(data.wei.data(), packed.data());
-  conv.images(1, data.src.data(), packed.data(), data.bias.data(), kNoFloor, convolved.data());
+  AlignedBuffer<float> scratch(conv.scratch_floats());
+  conv.images(1, data.src.data(), packed.data(), data.bias.data(), kNoFloor, convolved.data(),
+              Workspace(scratch.data(), scratch.size()));
   const auto size = static_cast<std::size_t>(pool.oh * pool.ow * s.oc);
   Pooled result{std::vector<float>(size), std::vector<std::int32_t>(size)};
   reference::max_pool_forward(pool, convolved.data(), result.dst.data(), result.argmax.data());

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tilewise/core/parallel.hpp"
+#include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/conv_blocking.hpp"
+#include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/panels.hpp"
+#include "tilewise/simd/tap_runs.hpp"
+
+namespace tilewise::simd {
+
+/// Forward convolution (conv_shape.hpp) as its definition has it, prepared for one shape; immutable.
+///
+/// Every row of output pixels is a product: (ow x K) pixels times (K x oc) filters, where an NHWC
+/// image and an HWIO filter make the (kw, ic) of each filter row one contiguous run of K. Pixels at the
+/// edges, which see fewer taps, are products of their own, shorter by what would be padding.
+class ConvDirect {
+ public:
+  /// Throws ShapeError when `shape` is not a convolution.
+  ConvDirect(const KernelTable& kernels, const ConvShape& shape);
+
+  const TileShape& tile() const { return tile_; }
+  std::int64_t packed_floats() const;             ///< of the packed filters
+  std::int64_t scratch_floats() const { return 0; }  ///< of each thread's workspace
+  double multiply_adds() const { return shape_.multiply_adds(); }  ///< of an image, those of padding counted
+
+  /// Packs the filters (kh, kw, ic, oc) as images() and batch() want them.
+  void pack(const float* wei, float* packed) const;
+
+  /// dst = max(floor, convolution + bias) for `images` images, one after the other in memory, perhaps
+  /// none. A floor of 0 is ReLU, of -infinity nothing.
+  void images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
+              float floor, float* dst, Workspace scratch) const;
+
+  /// The same on all threads; the workspace holds scratch_floats() for each.
+  void batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
+             const float* bias, float floor, float* dst, Workspace workspace) const;
+
+ private:
+  struct Operands {
+    const float *src, *packed_wei, *bias;
+    float floor;
+    float* dst;
+  };
+  /// A run of columns, and the pairs of the micro-kernel that sum its taps: `runs` contiguous ones of
+  /// length k for each filter row.
+  struct Columns {
+    TapRun run;
+    std::int64_t k, runs;
+    std::vector<std::int64_t> src_offsets, wei_offsets;  ///< of all filter rows
+  };
+
+  Columns make_columns(const TapRun& run) const;
+  /// Groups of small images, or single ones, that are worked on together.
+  EvenSplit groups(std::int64_t images) const;
+  /// One band of output pixels of some images, channels [first_oc, end_oc).
+  void band(const Operands& operands, std::int64_t images, const PixelBand& band,
+            std::int64_t first_oc, std::int64_t end_oc) const;
+  /// What the band after this one reads of src, fetched within so many tiles.
+  Ahead next_band(const float* src, std::int64_t images, const PixelBand& band,
+                  std::int64_t tiles) const;
+
+  const KernelTable& kernels_;
+  ConvShape shape_;
+  TileShape tile_;
+  PixelBands bands_;
+  std::int64_t max_group_;
+  std::vector<TapRun> rows_;
+  std::vector<Columns> columns_;
+};
+
+}  // namespace tilewise::simd

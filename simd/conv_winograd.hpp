@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tilewise/core/parallel.hpp"
+#include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+
+namespace tilewise::simd {
+
+/// Convolution with 3 x 3 filters and a stride of 1 by Winograd's filtering (winograd.hpp), prepared for one shape;
+/// immutable. A block of tiles is transformed, each of the sixteen positions is a product (tiles x ic) times
+/// (ic x oc), and these are transformed back.
+///
+/// Its multiply-adds are 4/9 of the direct way's; transforming takes additions for every channel, so that it
+/// pays where there are many. Of numbers of mixed signs the error is about twice the direct way's
+/// (docs/performance.md).
+class ConvWinograd {
+ public:
+  /// Whether it computes what `shape` describes.
+  static bool possible(const ConvShape& shape);
+  /// Whether it does so faster than the direct way.
+  static bool pays(const KernelTable& kernels, const ConvShape& shape);
+
+  /// Throws ShapeError when `shape` is not a convolution, ArgumentError where that is not possible().
+  ConvWinograd(const KernelTable& kernels, const ConvShape& shape);
+
+  const TileShape& tile() const { return tile_; }
+  std::int64_t packed_floats() const;   ///< of the packed filters
+  std::int64_t scratch_floats() const;  ///< of each thread's workspace
+  double multiply_adds() const;         ///< of an image
+
+  /// Packs the filters (3, 3, ic, oc).
+  void pack(const float* wei, float* packed) const;
+  /// Packs filters (3, 3, oc, ic), turned around both ways and transposed: the convolution then computes the
+  /// gradient with respect to the source of the one whose filters these are.
+  void pack_transposed(const float* wei, float* packed) const;
+
+  /// dst = max(floor, convolution + bias) for `images` images, perhaps none; a null bias is 0.
+  void images(std::int64_t images, const float* src, const float* packed_wei, const float* bias, float floor,
+              float* dst, Workspace scratch) const;
+  /// The same on all threads; the workspace holds scratch_floats() for each.
+  void batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
+             const float* bias, float floor, float* dst, Workspace workspace) const;
+
+ private:
+  struct Operands {
+    const float *src, *packed_wei, *bias;
+    float floor;
+    float* dst;
+  };
+  std::int64_t tiles(std::int64_t images) const { return images * tile_rows_ * tile_columns_; }
+  /// Floats from one position's part of a transformed block to the next's.
+  std::int64_t src_plane() const;
+  std::int64_t sums_plane() const;
+  void list_tiles(const Operands& operands, std::int64_t first, std::int64_t count, WinogradTile* tiles) const;
+  /// Tiles [first, first + count), counted over all images.
+  void block(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const;
+  template <class PackTap>
+  void pack_panels(float* packed, PackTap pack_tap) const;
+
+  ConvShape shape_;
+  const KernelTable& kernels_;
+  std::int64_t tile_rows_, tile_columns_;  ///< of an image
+  TileShape tile_;                         ///< of the products
+  std::int64_t src_row_;                   ///< floats from one tile's channels to the next's
+};
+
+}  // namespace tilewise::simd
