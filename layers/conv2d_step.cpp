@@ -14,7 +14,7 @@ Conv2DStep::Conv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& 
       relu_(relu),
       forward_(kernels, shape, algorithm),
       backward_data_(kernels, shape, algorithm),
-      backward_weights_(kernels, shape),
+      backward_weights_(kernels, shape, algorithm),
       kernel_(kernel),
       bias_(bias, shape.oc),
       packed_forward_(forward_.packed_floats()),
@@ -46,13 +46,12 @@ void Conv2DStep::begin_gradients(const Chunk& chunk) {
 
 void Conv2DStep::backward(const Chunk& chunk, const float* src, const float* dst, float* d_dst,
                           float* d_src) {
-  float* const d_kernel = kernel_.gradient_slot(chunk.index);
   for (std::int64_t i = 0; i < chunk.images; ++i) {
     float* const d_image = d_dst + i * dst_size();
     if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
     bias_.add_gradient(kernels_, shape_.oh() * shape_.ow(), d_image, chunk.index);
-    backward_weights_.image(src + i * src_size(), d_image, d_kernel, chunk.scratch);
   }
+  backward_weights_.images(chunk.images, src, d_dst, kernel_.gradient_slot(chunk.index), chunk.scratch);
   if (d_src != nullptr) {
     backward_data_.images(chunk.images, d_dst, packed_backward_.data(), d_src, chunk.scratch);
   }
@@ -64,7 +63,7 @@ Work Conv2DStep::forward_work(std::int64_t images) const {
 
 Work Conv2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
   const Work work = Step::backward_work(images, wants_d_src);
-  const double weights = shape_.multiply_adds();
+  const double weights = backward_weights_.multiply_adds();
   return wants_d_src
              ? with_convolutions(work, {weights, backward_data_.multiply_adds()}, shape_.wei_size(), images)
              : with_convolutions(work, {weights}, shape_.wei_size(), images);
@@ -73,7 +72,7 @@ Work Conv2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
 std::string Conv2DStep::forward_kernel() const { return forward_.kernel(); }
 
 std::string Conv2DStep::backward_kernel(bool wants_d_src) const {
-  const std::string text = "weights " + backward_weights_.tile().to_string();
+  const std::string text = "weights " + backward_weights_.kernel();
   return wants_d_src ? text + ", data " + backward_data_.kernel() : text;
 }
 

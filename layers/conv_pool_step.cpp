@@ -22,7 +22,7 @@ ConvPoolStep::ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvSha
     packed_backward_ = AlignedBuffer<float>(sparse_->packed_floats());
   } else {
     if (sparse) short_ = forward_.one_pass();
-    dense_.emplace(Dense{{kernels, conv}, {kernels, conv, algorithm}});
+    dense_.emplace(Dense{{kernels, conv, algorithm}, {kernels, conv, algorithm}});
     packed_backward_ = AlignedBuffer<float>(dense_->data.packed_floats());
   }
 }
@@ -83,7 +83,7 @@ void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* d
     Workspace scratch = chunk.scratch;
     float* const d_convolved = scratch.take(conv_.dst_size());
     kernels_.max_pool_backward(pool_, d_pooled, argmax, d_convolved);
-    if (short_ == nullptr) dense_->weights.image(image, d_convolved, d_kernel, scratch);
+    if (short_ == nullptr) dense_->weights.images(1, image, d_convolved, d_kernel, scratch);
     if (d_image != nullptr) dense_->data.images(1, d_convolved, wei, d_image, scratch);
   }
 }
@@ -108,13 +108,11 @@ Work ConvPoolStep::forward_work(std::int64_t images) const {
 
 Work ConvPoolStep::backward_work(std::int64_t images, bool wants_d_src) const {
   const int products = wants_d_src ? 2 : 1;
-  const std::int64_t pixels = sparse_ ? windows() : conv_.oh() * conv_.ow();
+  const double sparse = static_cast<double>(windows() * conv_.wei_size());
+  const double weights = sparse_ ? sparse : short_ != nullptr ? 4 * sparse : dense_->weights.multiply_adds();
+  const double data = sparse_ ? sparse : dense_->data.multiply_adds();
   Work work = Step::backward_work(images, wants_d_src);
-  work.flops = flops(short_ != nullptr ? 4 * windows() : pixels, images);
-  if (wants_d_src) {
-    work.flops += sparse_ ? flops(pixels, images)
-                          : 2 * dense_->data.multiply_adds() * static_cast<double>(images);
-  }
+  work.flops = 2 * (wants_d_src ? weights + data : weights) * static_cast<double>(images);
   work.bytes += array_bytes(images * dst_size() + products * conv_.wei_size());
   return work;
 }
@@ -126,7 +124,7 @@ std::string ConvPoolStep::forward_kernel() const {
 std::string ConvPoolStep::backward_kernel(bool wants_d_src) const {
   if (sparse_) return "list_picked, add_sparse";
   const std::string text =
-      short_ != nullptr ? "conv_pool_weights" : "weights " + dense_->weights.tile().to_string();
+      short_ != nullptr ? "conv_pool_weights" : "weights " + dense_->weights.kernel();
   return wants_d_src ? text + ", data " + dense_->data.kernel() : text;
 }
 

@@ -40,10 +40,6 @@ class ConvPoolStep final : public Step {
 
  private:
   std::int64_t windows() const { return pool_.oh * pool_.ow; }
-  /// Of a product for each of `pixels` pixels of the convolution's output.
-  double flops(std::int64_t pixels, std::int64_t images) const {
-    return 2 * static_cast<double>(pixels * conv_.wei_size()) * static_cast<double>(images);
-  }
 
   struct Dense {
     simd::ConvBackwardWeights weights;

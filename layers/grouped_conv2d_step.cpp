@@ -72,7 +72,7 @@ std::string GroupedConv2DStep::forward_kernel() const {
 
 std::string GroupedConv2DStep::backward_kernel(bool wants_d_src) const {
   const std::string text =
-      std::to_string(conv_.groups()) + " groups, weights " + conv_.weights_tile().to_string();
+      std::to_string(conv_.groups()) + " groups, weights " + conv_.weights_kernel();
   return wants_d_src ? text + ", data " + conv_.data_kernel() : text;
 }
 

@@ -31,6 +31,12 @@ ConvShape patches(const ConvShape& s) {
   return {.ic = s.kh * s.kw * s.ic, .ih = s.oh(), .iw = s.ow(), .oc = s.oc, .kh = 1, .kw = 1};
 }
 
+std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const ConvShape& shape,
+                                               ConvAlgorithm algorithm) {
+  if (algorithm == ConvAlgorithm::direct || !WinogradWeights::pays(kernels, shape)) return std::nullopt;
+  return WinogradWeights(kernels, shape);
+}
+
 /// A panel of d_dst is used once for every tile of channels of a filter row. Packing pays if those are
 /// several, and has to be where vectors would reach past the end of d_dst.
 bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s) {
@@ -61,9 +67,11 @@ Range columns_inside(const ConvShape& s, const PixelBand& band, std::int64_t kw)
 
 }  // namespace
 
-ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape)
+ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape,
+                                         ConvAlgorithm algorithm)
     : kernels_(kernels_for_columns(kernels, shape.oc)),
       source_(shape.joined()),
+      winograd_(choose_winograd(kernels, source_, algorithm)),
       patches_(wants_patches(kernels_, source_)),
       shape_(patches_ ? patches(source_) : source_),
       packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
@@ -97,7 +105,19 @@ std::int64_t ConvBackwardWeights::image_panels_floats() const {
   return packed_floats(tile_, bands_.rows.size(0) * bands_.columns.size(0), shape_.oc);
 }
 
-std::int64_t ConvBackwardWeights::scratch_floats(std::int64_t group) const {
+std::string ConvBackwardWeights::kernel() const {
+  return winograd_ ? "winograd " + winograd_->tile().to_string() : "tile " + tile_.to_string();
+}
+
+double ConvBackwardWeights::multiply_adds() const {
+  return winograd_ ? winograd_->multiply_adds() : source_.multiply_adds();
+}
+
+std::int64_t ConvBackwardWeights::scratch_floats() const {
+  return winograd_ ? winograd_->scratch_floats() : group_scratch_floats(1);
+}
+
+std::int64_t ConvBackwardWeights::group_scratch_floats(std::int64_t group) const {
   const std::int64_t rows = bands_.rows.size(0);
   const std::int64_t planes = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0;
   const std::int64_t padded = patches_ || !channels_first_ ? padded_rows_floats(source_, rows) : 0;
@@ -246,10 +266,13 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
   }
 }
 
-void ConvBackwardWeights::image(const float* src, const float* d_dst, float* d_wei,
-                                Workspace scratch) const {
-  for (std::int64_t band = 0; band < bands_.pieces(); ++band) {
-    accumulate(src, d_dst, {0, 1, band}, 0, shape_.oc, Epilogue::add, d_wei, scratch);
+void ConvBackwardWeights::images(std::int64_t images, const float* src, const float* d_dst, float* d_wei,
+                                 Workspace scratch) const {
+  if (winograd_) return winograd_->images(images, src, d_dst, d_wei, scratch);
+  for (std::int64_t image = 0; image < images; ++image) {
+    for (std::int64_t band = 0; band < bands_.pieces(); ++band) {
+      accumulate(src, d_dst, {image, 1, band}, 0, shape_.oc, Epilogue::add, d_wei, scratch);
+    }
   }
 }
 
@@ -262,7 +285,7 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   const std::int64_t pixels = images * (source_.src_size() + shape_.dst_size());
   std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostSlots);
   std::int64_t group = std::min(max_group_, images);
-  const auto fits = [&] { return 2 * scratch_floats(group) + (slots - 1) * wei <= pixels + wei; };
+  const auto fits = [&] { return 2 * group_scratch_floats(group) + (slots - 1) * wei <= pixels + wei; };
   while (group > 1 && !fits()) --group;
   while (slots > 1 && !fits()) --slots;
   const std::int64_t segments = ceil_div(images, group) * bands_.pieces();
@@ -275,13 +298,15 @@ ConvBackwardWeights::Segment ConvBackwardWeights::segment(const Cut& cut, std::i
 }
 
 std::int64_t ConvBackwardWeights::workspace_floats(std::int64_t images, int threads) const {
+  if (winograd_) return winograd_->workspace_floats(images, threads);
   if (images == 0) return 0;
   const Cut c = cut(images);
-  return threads * scratch_floats(c.group) + (c.slots - 1) * round_up_to_line(shape_.wei_size());
+  return threads * group_scratch_floats(c.group) + (c.slots - 1) * round_up_to_line(shape_.wei_size());
 }
 
 void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const float* src,
                                 const float* d_dst, float* d_wei, Workspace workspace) const {
+  if (winograd_) return winograd_->batch(executor, images, src, d_dst, d_wei, workspace);
   if (images == 0) {
     std::fill_n(d_wei, shape_.wei_size(), 0.0F);
     return;
@@ -290,7 +315,7 @@ void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const f
   const Cut c = cut(images);
   const EvenSplit parts(c.segments, ceil_div(c.segments, c.slots));
   float* const sums = workspace.take((c.slots - 1) * size);
-  const std::int64_t scratch = scratch_floats(c.group);
+  const std::int64_t scratch = group_scratch_floats(c.group);
   float* const memory = workspace.take(executor.threads() * scratch);
   const auto sum = [&](std::int64_t slot) { return slot == 0 ? d_wei : sums + (slot - 1) * size; };
 

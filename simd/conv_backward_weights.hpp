@@ -1,12 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/winograd_weights.hpp"
 
 namespace tilewise::simd {
 
@@ -17,20 +21,22 @@ namespace tilewise::simd {
 ///       src(oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw * dilation_w - pad_left, ic)
 ///       * d_dst(oh, ow, oc)
 ///
-/// Each filter tap, or filter row, is a product: (channels x pixels) times (pixels x oc). Where it is taps,
+/// Done by Winograd's filtering (WinogradWeights) or directly: then each filter tap, or filter row, is a product: (channels x pixels) times (pixels x oc). Where it is taps,
 /// pixels of padding are left out. With one channel all taps are, of patches laid out as the channels of a 1x1
 /// convolution. The sum over pixels is cut into segments: bands of one image, or a few
 /// small images.
 class ConvBackwardWeights {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
-  ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape);
+  ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape,
+                      ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
-  const TileShape& tile() const { return tile_; }
-  std::int64_t scratch_floats() const { return scratch_floats(1); }  ///< of image()'s workspace
+  std::string kernel() const;           ///< in a few words: "tile 6x2", "winograd 6x2"
+  std::int64_t scratch_floats() const;  ///< of images()'s workspace
+  double multiply_adds() const;         ///< that are executed for an image, those of padding counted
 
-  /// Adds one image's gradient to d_wei (kh, kw, ic, oc).
-  void image(const float* src, const float* d_dst, float* d_wei, Workspace scratch) const;
+  /// Adds the gradient of `images` images, one after the other in memory, perhaps none, to d_wei (kh, kw, ic, oc).
+  void images(std::int64_t images, const float* src, const float* d_dst, float* d_wei, Workspace scratch) const;
 
   /// Floats of workspace that batch() takes for exactly so many images: fewer may take more, for they
   /// are grouped otherwise.
@@ -57,7 +63,7 @@ class ConvBackwardWeights {
   Segment segment(const Cut& cut, std::int64_t i) const;
 
   /// Of a thread that sums over segments of so many images.
-  std::int64_t scratch_floats(std::int64_t group) const;
+  std::int64_t group_scratch_floats(std::int64_t group) const;
   /// Floats of one channel of so many images, if channels first: off a power of two.
   std::int64_t plane_floats(std::int64_t group) const;
 
@@ -83,7 +89,9 @@ class ConvBackwardWeights {
 
   const KernelTable& kernels_;
   ConvShape source_;         ///< as given
-  bool patches_;             ///< whether its taps become channels
+  std::optional<WinogradWeights> winograd_;
+  // Of the direct way.
+  bool patches_;             ///< whether source_'s taps become channels
   ConvShape shape_;          ///< what is computed: source_, or the 1x1 convolution of patches
   TileShape tile_;
   bool packs_d_dst_;         ///< into panels; or it is used in place

@@ -14,30 +14,9 @@ constexpr std::int64_t kNoOffset = 0;
 /// transforms stay there; larger blocks are no faster.
 constexpr std::int64_t kBlockTiles = 2 * kMaxTileRows;
 
-/// Planes a power of two apart would all want the same few places in L1.
-constexpr std::int64_t kPlanePadding = 16;
-
-/// From one tile's channels to the next's: whole lines, and not a power of two where that is long.
-std::int64_t src_row_floats(std::int64_t channels) {
-  const std::int64_t floats = round_up_to_line(channels);
-  return floats % 128 == 0 ? floats + 16 : floats;
-}
-
-/// Of the three taps of each of so many outputs along an axis those inside the image, `input` long.
-std::int64_t taps_inside(std::int64_t outputs, std::int64_t input, std::int64_t padding) {
-  std::int64_t taps = 0;
-  for (std::int64_t tap = 0; tap < 3; ++tap) {
-    const std::int64_t first = std::max<std::int64_t>(0, padding - tap);
-    taps += std::max<std::int64_t>(0, std::min(outputs, input + padding - tap) - first);
-  }
-  return taps;
-}
-
 }  // namespace
 
-bool ConvWinograd::possible(const ConvShape& s) {
-  return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
-}
+bool ConvWinograd::possible(const ConvShape& s) { return has_winograd_tiles(s); }
 
 // In multiply-adds of vectors; the transforms of a vector of channels, with what each product of few terms costs
 // beside them, were measured.
@@ -46,28 +25,28 @@ bool ConvWinograd::pays(const KernelTable& widest, const ConvShape& s) {
   constexpr double kTransform = 100;
   const std::int64_t width = kernels_for_columns(widest, s.oc).vector_floats;
   const auto ic = static_cast<double>(s.ic), oc_vectors = static_cast<double>(ceil_div(s.oc, width));
-  const double direct = static_cast<double>(taps_inside(s.oh(), s.ih, s.pad_top) *
-                                            taps_inside(s.ow(), s.iw, s.pad_left)) * ic * oc_vectors;
+  const double direct = multiply_adds_inside(s) * ic * oc_vectors;
   const double transforms = kTransform * (static_cast<double>(ceil_div(s.ic, width)) + oc_vectors);
-  const auto tiles = static_cast<double>(ceil_div(s.oh(), 2) * ceil_div(s.ow(), 2));
+  const auto tiles = static_cast<double>(WinogradTiles(s).count(1));
   return tiles * (kWinogradPositions * ic * oc_vectors + transforms) < direct;
 }
 
 ConvWinograd::ConvWinograd(const KernelTable& kernels, const ConvShape& shape)
     : shape_(shape.checked()),
       kernels_(kernels_for_columns(kernels, shape.oc)),
-      tile_rows_(ceil_div(shape.oh(), 2)),
-      tile_columns_(ceil_div(shape.ow(), 2)),
+      tiles_(shape),
       tile_(choose_tile(kernels_, kBlockTiles, shape.oc, shape.ic)),
-      src_row_(src_row_floats(shape.ic)) {
+      src_row_(winograd_tile_floats(shape.ic)) {
   if (!possible(shape)) {
     throw ArgumentError("ConvWinograd: " + shape.to_string() + " is not 3 x 3 with a stride and dilation of 1");
   }
 }
 
-std::int64_t ConvWinograd::src_plane() const { return kBlockTiles * src_row_ + kPlanePadding; }
+std::int64_t ConvWinograd::src_plane() const { return winograd_plane_floats(kBlockTiles, src_row_); }
 
-std::int64_t ConvWinograd::sums_plane() const { return kBlockTiles * tile_.columns + kPlanePadding; }
+std::int64_t ConvWinograd::sums_plane() const {
+  return winograd_plane_floats(kBlockTiles, tile_.columns);
+}
 
 std::int64_t ConvWinograd::packed_floats() const {
   return kWinogradPositions * simd::packed_floats(tile_, shape_.ic, shape_.oc);
@@ -79,7 +58,7 @@ std::int64_t ConvWinograd::scratch_floats() const {
 }
 
 double ConvWinograd::multiply_adds() const {
-  return static_cast<double>(tiles(1) * kWinogradPositions * shape_.ic) * static_cast<double>(shape_.oc);
+  return static_cast<double>(tiles_.count(1) * kWinogradPositions * shape_.ic) * static_cast<double>(shape_.oc);
 }
 
 // packed(panel, position, ic, j), of column panel * tile.columns + j: pack_tap(tap, first, count, to) leaves a tap
@@ -110,38 +89,12 @@ void ConvWinograd::pack_transposed(const float* wei, float* packed) const {
   });
 }
 
-void ConvWinograd::list_tiles(const Operands& operands, std::int64_t first, std::int64_t count,
-                              WinogradTile* tiles) const {
-  const ConvShape& s = shape_;
-  std::int64_t image = first / (tile_rows_ * tile_columns_);
-  std::int64_t row = first / tile_columns_ % tile_rows_, column = first % tile_columns_;
-  const auto inside = [](std::int64_t at) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(at, 0, 4)); };
-  const auto wanted = [](std::int64_t left) { return static_cast<std::int32_t>(std::min<std::int64_t>(left, 2)); };
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t oh = 2 * row, ow = 2 * column;
-    const std::int64_t ih = oh - s.pad_top, iw = ow - s.pad_left;
-    tiles[i] = {.src = operands.src + image * s.src_size() + (ih * s.iw + iw) * s.ic,
-                .dst = operands.dst + image * s.dst_size() + (oh * s.ow() + ow) * s.oc,
-                .first_row = inside(-ih),
-                .end_row = inside(s.ih - ih),
-                .first_column = inside(-iw),
-                .end_column = inside(s.iw - iw),
-                .rows = wanted(s.oh() - oh),
-                .columns = wanted(s.ow() - ow)};
-    if (++column < tile_columns_) continue;
-    column = 0;
-    if (++row < tile_rows_) continue;
-    row = 0;
-    ++image;
-  }
-}
-
 void ConvWinograd::block(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const {
   const ConvShape& s = shape_;
   auto* const tiles = scratch.take_array<WinogradTile>(kBlockTiles);
   float* const transformed = scratch.take(kWinogradPositions * src_plane());
   float* const sums = scratch.take(kWinogradPositions * sums_plane());
-  list_tiles(operands, first, count, tiles);
+  tiles_.list(first, count, tiles);
   WinogradArgs args{.tiles = tiles,
                     .count = count,
                     .channels = s.ic,
@@ -149,7 +102,7 @@ void ConvWinograd::block(const Operands& operands, std::int64_t first, std::int6
                     .row_stride = s.iw * s.ic,
                     .plane = src_plane(),
                     .tile_stride = src_row_};
-  kernels_.winograd_src(args, transformed);
+  kernels_.winograd_src(args, operands.src, transformed);
 
   args.pixel_stride = s.oc;
   args.row_stride = s.ow() * s.oc;
@@ -175,16 +128,16 @@ void ConvWinograd::block(const Operands& operands, std::int64_t first, std::int6
       product.c = sums + p * sums_plane();
       multiply_panel(kernels_, rows, product);
     }
-    for (std::int64_t i = 0; i < count && oc > 0; ++i) tiles[i].dst += tile_.columns;
     args.channels = std::min(tile_.columns, s.oc - oc);
-    kernels_.winograd_dst(args, sums, operands.bias == nullptr ? nullptr : operands.bias + oc, operands.floor);
+    kernels_.winograd_dst(args, sums, operands.bias == nullptr ? nullptr : operands.bias + oc, operands.floor,
+                          operands.dst + oc);
   }
 }
 
 void ConvWinograd::images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
                           float floor, float* dst, Workspace scratch) const {
   if (images == 0) return;
-  const EvenSplit blocks(tiles(images), kBlockTiles);
+  const EvenSplit blocks(tiles_.count(images), kBlockTiles);
   for (std::int64_t i = 0; i < blocks.pieces; ++i) {
     block({src, packed_wei, bias, floor, dst}, blocks.begin(i), blocks.size(i), scratch);
   }
@@ -197,8 +150,8 @@ void ConvWinograd::batch(Executor& executor, std::int64_t images, const float* s
   const std::int64_t scratch = scratch_floats();
   float* const memory = workspace.take(executor.threads() * scratch);
   // As many blocks as threads, and a few tiles each.
-  const std::int64_t share = ceil_div(tiles(images), executor.threads());
-  const EvenSplit blocks(tiles(images), std::clamp<std::int64_t>(share, kMaxTileRows, kBlockTiles));
+  const std::int64_t share = ceil_div(tiles_.count(images), executor.threads());
+  const EvenSplit blocks(tiles_.count(images), std::clamp<std::int64_t>(share, kMaxTileRows, kBlockTiles));
   executor.parallel_for(blocks.pieces, kMultiplyAddNanoseconds * shape_.multiply_adds() * static_cast<double>(images),
                         [&](std::int64_t i, int worker) {
                           block({src, packed_wei, bias, floor, dst}, blocks.begin(i), blocks.size(i),

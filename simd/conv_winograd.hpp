@@ -7,6 +7,7 @@
 #include "tilewise/simd/blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/winograd_tiles.hpp"
 
 namespace tilewise::simd {
 
@@ -51,11 +52,9 @@ class ConvWinograd {
     float floor;
     float* dst;
   };
-  std::int64_t tiles(std::int64_t images) const { return images * tile_rows_ * tile_columns_; }
   /// Floats from one position's part of a transformed block to the next's.
   std::int64_t src_plane() const;
   std::int64_t sums_plane() const;
-  void list_tiles(const Operands& operands, std::int64_t first, std::int64_t count, WinogradTile* tiles) const;
   /// Tiles [first, first + count), counted over all images.
   void block(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const;
   template <class PackTap>
@@ -63,9 +62,9 @@ class ConvWinograd {
 
   ConvShape shape_;
   const KernelTable& kernels_;
-  std::int64_t tile_rows_, tile_columns_;  ///< of an image
-  TileShape tile_;                         ///< of the products
-  std::int64_t src_row_;                   ///< floats from one tile's channels to the next's
+  WinogradTiles tiles_;
+  TileShape tile_;        ///< of the products
+  std::int64_t src_row_;  ///< floats from one tile's channels to the next's
 };
 
 }  // namespace tilewise::simd

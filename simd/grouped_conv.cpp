@@ -28,7 +28,7 @@ GroupedConv::GroupedConv(const KernelTable& kernels, const ConvShape& shape, std
       group_(group_of(shape, groups)),
       forward_(kernels, group_, algorithm),
       data_(kernels, group_, algorithm),
-      weights_(kernels, group_),
+      weights_(kernels, group_, algorithm),
       forward_floats_(round_up_to_line(forward_.packed_floats())),
       backward_floats_(round_up_to_line(data_.packed_floats())) {}
 
@@ -95,7 +95,7 @@ void GroupedConv::backward_weights(const float* src, const float* d_dst, float* 
   for (std::int64_t g = 0; g < groups_; ++g) {
     gather(src_pixels(), group_.ic, g, src, src_part);
     gather(dst_pixels(), group_.oc, g, d_dst, dst_part);
-    weights_.image(src_part, dst_part, d_wei + g * group_.wei_size(), scratch);
+    weights_.images(1, src_part, dst_part, d_wei + g * group_.wei_size(), scratch);
   }
 }
 

@@ -25,11 +25,11 @@ class GroupedConv {
   /// Multiply-adds that each pass executes for an image.
   double forward_multiply_adds() const { return static_cast<double>(groups_) * forward_.multiply_adds(); }
   double data_multiply_adds() const { return static_cast<double>(groups_) * data_.multiply_adds(); }
-  double weights_multiply_adds() const { return static_cast<double>(groups_) * group_.multiply_adds(); }
+  double weights_multiply_adds() const { return static_cast<double>(groups_) * weights_.multiply_adds(); }
 
   std::string forward_kernel() const { return forward_.kernel(); }
   std::string data_kernel() const { return data_.kernel(); }
-  const TileShape& weights_tile() const { return weights_.tile(); }
+  std::string weights_kernel() const { return weights_.kernel(); }
 
   std::int64_t packed_forward_floats() const { return groups_ * forward_floats_; }
   std::int64_t packed_backward_floats() const { return groups_ * backward_floats_; }

@@ -253,11 +253,16 @@ inline constexpr int kPeakChains = 12;
      wei(tap, c)); NaN stays NaN */                                                                \
   KERNEL(depthwise, void, (const DepthwiseArgs& args))                                             \
   /* transformed = B' src B of each tile (winograd.hpp) */                                         \
-  KERNEL(winograd_src, void, (const WinogradArgs& args, float* transformed))                       \
-  /* dst = max(floor, A' sums A + bias) of each tile; a null bias is 0; sums must be readable for   \
-     whole vectors; NaN stays NaN */                                                               \
+  KERNEL(winograd_src, void, (const WinogradArgs& args, const float* src, float* transformed))     \
+  /* transformed = A d_dst A' of each tile, whole vectors: channels that are none are 0 */         \
+  KERNEL(winograd_d_dst, void, (const WinogradArgs& args, const float* d_dst, float* transformed)) \
+  /* dst = max(floor, A' sums A + bias) of each tile; a null bias is 0; sums are readable for whole  \
+     vectors; NaN stays NaN */                                                                     \
   KERNEL(winograd_dst, void,                                                                       \
-         (const WinogradArgs& args, const float* sums, const float* bias, float floor))            \
+         (const WinogradArgs& args, const float* sums, const float* bias, float floor, float* dst)) \
+  /* d_wei += G' sums G of each filter; sums are readable for whole vectors */                     \
+  KERNEL(winograd_d_filters, void,                                                                 \
+         (const WinogradFilters& args, const float* sums, float* d_wei))                           \
   /* G wei G' of n filters, position p of filter i at planes[p * n + i]; before, tap t is at        \
      planes[(kFirstWinogradTap + t) * n + i] */                                                    \
   KERNEL(winograd_filters, void, (std::int64_t n, float* planes))                                  \

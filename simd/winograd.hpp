@@ -15,7 +15,10 @@ namespace tilewise::simd {
 //        | 0 -1  1  0 |        | 1/2 -1/2 1/2|         | 0  1 -1 -1 |
 //        | 0  1  0 -1 |        | 0    0   1  |
 //
-// An output depends on just the pixels that it depends on in the direct convolution.
+// An output depends on just the pixels that it depends on in the direct convolution. For the same tiles the gradient
+// of the filters is, A, B and G as above and the sum over tiles,
+//
+//   d_wei = G' [sum of (B' src B) * (A d_dst A')] G
 
 /// Positions of a transformed tile.
 inline constexpr std::int64_t kWinogradPositions = 16;
@@ -25,8 +28,7 @@ inline constexpr std::int64_t kFirstWinogradTap = kWinogradPositions - kWinograd
 
 /// A tile: 4 x 4 pixels of src that make 2 x 2 of dst. What lies outside the image is zero.
 struct WinogradTile {
-  const float* src;  ///< pixel (0, 0), which may be outside
-  float* dst;        ///< output (0, 0)
+  std::int64_t src, dst;  ///< offsets of pixel (0, 0), which may be outside, and of output (0, 0)
   std::int32_t first_row, end_row, first_column, end_column;  ///< of the 4 x 4 those inside
   std::int32_t rows, columns;                                 ///< of the 2 x 2 those wanted
 };
@@ -39,6 +41,14 @@ struct WinogradArgs {
   std::int64_t pixel_stride = 0;  ///< of src or dst
   std::int64_t row_stride = 0;
   std::int64_t plane = 0, tile_stride = 0;
+};
+
+/// Where sums over tiles are, position p of filter (row, column) at sums + p * plane + row * row_stride + column,
+/// and where the gradients of its taps are to be added.
+struct WinogradFilters {
+  std::int64_t rows = 0, columns = 0;
+  std::int64_t plane = 0, row_stride = 0;
+  std::int64_t tap_stride = 0, wei_row_stride = 0;
 };
 
 }  // namespace tilewise::simd

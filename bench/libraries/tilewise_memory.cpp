@@ -283,6 +283,8 @@ struct OperationOf {
   static constexpr const char* list_picked = "pooled_conv_backward_data";
   static constexpr const char* winograd_src = "conv_forward";
   static constexpr const char* winograd_dst = "conv_forward";
+  static constexpr const char* winograd_d_dst = "conv_backward_weights";
+  static constexpr const char* winograd_d_filters = "conv_backward_weights";
   static constexpr const char* winograd_filters = nullptr;  // packs filters, which is off the clock
   static constexpr const char* scale_bytes = "batch_assembly";
   static constexpr const char* warp = "warp";

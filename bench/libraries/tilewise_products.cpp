@@ -66,13 +66,21 @@ class Conv : public Contender {
   Buffer src_, wei_, bias_, dst_, packed_, memory_;
 };
 
-/// Convolutions by the automatic algorithm, unless that takes more memory than the operands.
-template <class Convolution>
-Convolution within_operands(const ConvProblem& p, int threads) {
+/// A convolution or gradient by the automatic algorithm, unless that takes more memory than the operands:
+/// extra_floats(convolution).
+template <class Convolution, class ExtraFloats>
+Convolution within_operands(const Case& c, ExtraFloats extra_floats) {
+  const auto& p = std::get<ConvProblem>(c.shape.problem);
   Convolution automatic(kernels(), p.shape);
   const std::int64_t operands = p.batch * (p.shape.src_size() + p.shape.dst_size()) + p.shape.wei_size();
-  if (automatic.packed_floats() + threads * automatic.scratch_floats() <= operands) return automatic;
+  if (extra_floats(automatic) <= operands) return automatic;
   return Convolution(kernels(), p.shape, simd::ConvAlgorithm::direct);
+}
+template <class Convolution>
+Convolution within_operands(const Case& c, const Executor& executor) {
+  return within_operands<Convolution>(c, [&](const Convolution& conv) {
+    return conv.packed_floats() + executor.threads() * conv.scratch_floats();
+  });
 }
 
 // Filters are packed beforehand, as the reorders of other libraries are left out of their time.
@@ -81,7 +89,7 @@ class ConvForward final : public Conv {
  public:
   ConvForward(const Case& c, Executor& executor)
       : Conv(c, executor),
-        conv_(within_operands<simd::ConvForward>(std::get<ConvProblem>(c.shape.problem), executor.threads())) {
+        conv_(within_operands<simd::ConvForward>(c, executor)) {
     packed_ = Buffer(conv_.packed_floats());
     memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
@@ -101,8 +109,7 @@ class ConvBackwardData final : public Conv {
  public:
   ConvBackwardData(const Case& c, Executor& executor)
       : Conv(c, executor),
-        conv_(within_operands<simd::ConvBackwardData>(std::get<ConvProblem>(c.shape.problem),
-                                                      executor.threads())) {
+        conv_(within_operands<simd::ConvBackwardData>(c, executor)) {
     packed_ = Buffer(conv_.packed_floats());
     memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
@@ -119,7 +126,10 @@ class ConvBackwardData final : public Conv {
 class ConvBackwardWeights final : public Conv {
  public:
   ConvBackwardWeights(const Case& c, Executor& executor)
-      : Conv(c, executor), conv_(kernels(), shape_) {
+      : Conv(c, executor),
+        conv_(within_operands<simd::ConvBackwardWeights>(c, [&](const simd::ConvBackwardWeights& conv) {
+          return conv.workspace_floats(batch_, executor.threads());
+        })) {
     memory_ = Buffer(conv_.workspace_floats(batch_, executor.threads()));
   }
   void run() override {

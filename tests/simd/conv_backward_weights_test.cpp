@@ -36,14 +36,15 @@ struct Data {
 };
 
 /// The kernel's output, from guarded arrays of just the sizes it asks for.
-std::vector<float> run(const ConvShape& shape, const Data& data) {
-  const ConvBackwardWeights conv(default_kernels(), shape);
+std::vector<float> run(const ConvShape& shape, const Data& data,
+                       ConvAlgorithm algorithm = ConvAlgorithm::direct) {
+  const ConvBackwardWeights conv(default_kernels(), shape, algorithm);
   const GuardedArray<float> src(data.src);
   const GuardedArray<float> d_dst(data.d_dst);
   GuardedArray<float> scratch(conv.scratch_floats());
   GuardedArray<float> d_wei(data.d_wei);
-  conv.image(src.data(), d_dst.data(), d_wei.data(),
-             Workspace(scratch.data(), conv.scratch_floats()));
+  conv.images(1, src.data(), d_dst.data(), d_wei.data(),
+              Workspace(scratch.data(), conv.scratch_floats()));
   EXPECT_TRUE(src.intact() && d_dst.intact() && scratch.intact() && d_wei.intact());
   EXPECT_TRUE(same_bits(src.span(), data.src));
   EXPECT_TRUE(same_bits(d_dst.span(), data.d_dst));
@@ -56,12 +57,15 @@ std::vector<double> expected(const ConvShape& shape, const std::vector<double>& 
   return d_wei;
 }
 
+// winograd_weights_test.cpp has the rounding of the other algorithm.
 TEST(ConvBackwardWeights, matches_the_reference) {
   for (const ConvShape& shape : testing::awkward_convolutions()) {
     SCOPED_TRACE(shape.to_string());
     const Data exact(shape, Pattern::integers);
-    ASSERT_TRUE(all_equal(run(shape, exact), expected(shape, widen(exact.src), widen(exact.d_dst),
-                                                      widen(exact.d_wei))));
+    for (const ConvAlgorithm algorithm : {ConvAlgorithm::direct, ConvAlgorithm::automatic}) {
+      ASSERT_TRUE(all_equal(run(shape, exact, algorithm), expected(shape, widen(exact.src), widen(exact.d_dst),
+                                                                   widen(exact.d_wei))));
+    }
     const Data real(shape, Pattern::uniform);
     // A product for each output pixel, and what was there.
     const auto bounds = testing::bounds(

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "simd/conv_cases.hpp"
+#include "simd/winograd_matrices.hpp"
 #include "support/guarded_array.hpp"
 #include "support/random_data.hpp"
 #include "support/reference.hpp"
@@ -24,44 +25,26 @@ namespace {
 using testing::all_equal;
 using testing::all_near;
 using testing::GuardedArray;
+using testing::kWinogradA;
+using testing::kWinogradB;
+using testing::kWinogradChannels;
+using testing::kWinogradG;
+using testing::kWinogradTileCases;
 using testing::magnitudes;
 using testing::Pattern;
 using testing::random_values;
+using testing::transform;
 using testing::widen;
+using testing::WinogradTileCase;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-// The matrices of winograd.hpp.
-constexpr double kB[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
-constexpr double kG[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-constexpr double kA[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
-
-/// left x right' of both matrices, which is m m' for a quadratic m: both ways of a transform at once.
-template <int R, int C>
-std::vector<double> transform(const double (&matrix)[R][C], const std::vector<double>& m, bool absolute = false) {
-  std::vector<double> result(R * R);
-  for (int i = 0; i < R; ++i) {
-    for (int j = 0; j < R; ++j) {
-      double& sum = result[static_cast<std::size_t>(i * R + j)];
-      for (int k = 0; k < C; ++k) {
-        for (int l = 0; l < C; ++l) {
-          const double factor = matrix[i][k] * matrix[j][l];
-          sum += (absolute ? std::abs(factor) : factor) * m[static_cast<std::size_t>(k * C + l)];
-        }
-      }
-    }
-  }
-  return result;
-}
 
 TILEWISE_TESTS_KERNEL(winograd_filters);
 TILEWISE_TESTS_KERNEL(winograd_src);
 TILEWISE_TESTS_KERNEL(winograd_dst);
 
-constexpr std::int64_t kChannels[] = {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64};
-
 TEST(WinogradKernels, transform_filters_in_place) {
-  for (const std::int64_t n : kChannels) {
+  for (const std::int64_t n : kWinogradChannels) {
     const std::vector<float> taps = random_values(kWinogradTaps * n, 1, Pattern::integers);
     GuardedArray<float> planes(kWinogradPositions * n);
     std::copy(taps.begin(), taps.end(), planes.data() + kFirstWinogradTap * n);
@@ -70,7 +53,7 @@ TEST(WinogradKernels, transform_filters_in_place) {
     for (std::int64_t i = 0; i < n; ++i) {
       std::vector<double> tap(kWinogradTaps);
       for (std::int64_t t = 0; t < kWinogradTaps; ++t) tap[static_cast<std::size_t>(t)] = taps[static_cast<std::size_t>(t * n + i)];
-      const std::vector<double> expected = transform(kG, tap);
+      const std::vector<double> expected = transform(kWinogradG, tap);
       for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
         ASSERT_EQ(planes.data()[p * n + i], expected[static_cast<std::size_t>(p)]) << "n = " << n << ", filter " << i;
       }
@@ -78,23 +61,15 @@ TEST(WinogradKernels, transform_filters_in_place) {
   }
 }
 
-/// A tile whose pixels [first_row, end_row) x [first_column, end_column) are inside, and which wants rows x
-/// columns.
-struct TileCase {
-  std::int32_t first_row, end_row, first_column, end_column, rows, columns;
-};
-constexpr TileCase kTiles[] = {{0, 4, 0, 4, 2, 2}, {1, 4, 0, 4, 2, 2}, {0, 3, 0, 4, 1, 2}, {0, 4, 1, 3, 2, 2},
-                               {1, 2, 2, 4, 2, 1}, {0, 4, 0, 0, 2, 2}, {4, 4, 0, 4, 1, 1}};
-
 TEST(WinogradKernels, transform_pixels_taking_those_outside_as_zero) {
-  for (const std::int64_t channels : kChannels) {
-    for (const TileCase& c : kTiles) {
+  for (const std::int64_t channels : kWinogradChannels) {
+    for (const WinogradTileCase& c : kWinogradTileCases) {
       // Just the pixels that are inside: no other may be read.
       const std::int64_t rows = c.end_row - c.first_row, columns = c.end_column - c.first_column;
       const GuardedArray<float> src(random_values(rows * columns * channels, 2, Pattern::integers));
       const std::int64_t row_stride = columns * channels;
-      const WinogradTile tile{src.data() - c.first_row * row_stride - c.first_column * channels, nullptr,
-                              c.first_row, c.end_row, c.first_column, c.end_column, 2, 2};
+      const WinogradTile tile{-c.first_row * row_stride - c.first_column * channels, 0, c.first_row, c.end_row,
+                              c.first_column, c.end_column, 2, 2};
       const std::int64_t plane = channels + 5;
       GuardedArray<float> out(kWinogradPositions * plane - 5);
       default_kernels().winograd_src({.tiles = &tile,
@@ -104,7 +79,7 @@ TEST(WinogradKernels, transform_pixels_taking_those_outside_as_zero) {
                                       .row_stride = row_stride,
                                       .plane = plane,
                                       .tile_stride = channels},
-                                     out.data());
+                                     src.data(), out.data());
       EXPECT_TRUE(out.intact());
       for (std::int64_t channel = 0; channel < channels; ++channel) {
         std::vector<double> pixels(16);
@@ -114,7 +89,7 @@ TEST(WinogradKernels, transform_pixels_taking_those_outside_as_zero) {
                 src.data()[(i * columns + j) * channels + channel];
           }
         }
-        const std::vector<double> expected = transform(kB, pixels);
+        const std::vector<double> expected = transform(kWinogradB, pixels);
         for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
           ASSERT_EQ(out.data()[p * plane + channel], expected[static_cast<std::size_t>(p)]) << channels << " channels";
         }
@@ -125,14 +100,14 @@ TEST(WinogradKernels, transform_pixels_taking_those_outside_as_zero) {
 
 TEST(WinogradKernels, transform_sums_and_write_what_is_wanted) {
   const std::int64_t width = default_kernels().vector_floats;
-  for (const std::int64_t channels : kChannels) {
-    for (const TileCase& c : kTiles) {
+  for (const std::int64_t channels : kWinogradChannels) {
+    for (const WinogradTileCase& c : kWinogradTileCases) {
       const std::int64_t padded = (channels + width - 1) / width * width, row_stride = c.columns * channels + 3;
       const GuardedArray<float> sums(random_values(kWinogradPositions * padded, 3, Pattern::integers));
       const GuardedArray<float> bias(random_values(channels, 4, Pattern::integers));
       for (const bool has_bias : {true, false}) {
         GuardedArray<float> dst((c.rows - 1) * row_stride + c.columns * channels);
-        const WinogradTile tile{nullptr, dst.data(), 0, 4, 0, 4, c.rows, c.columns};
+        const WinogradTile tile{0, 0, 0, 4, 0, 4, c.rows, c.columns};
         default_kernels().winograd_dst({.tiles = &tile,
                                         .count = 1,
                                         .channels = channels,
@@ -140,12 +115,12 @@ TEST(WinogradKernels, transform_sums_and_write_what_is_wanted) {
                                         .row_stride = row_stride,
                                         .plane = padded,
                                         .tile_stride = padded},
-                                       sums.data(), has_bias ? bias.data() : nullptr, -3);
+                                       sums.data(), has_bias ? bias.data() : nullptr, -3, dst.data());
         EXPECT_TRUE(dst.intact());
         for (std::int64_t channel = 0; channel < channels; ++channel) {
           std::vector<double> m(16);
           for (std::int64_t p = 0; p < 16; ++p) m[static_cast<std::size_t>(p)] = sums.data()[p * padded + channel];
-          const std::vector<double> expected = transform(kA, m);
+          const std::vector<double> expected = transform(kWinogradA, m);
           for (std::int64_t i = 0; i < c.rows; ++i) {
             for (std::int64_t j = 0; j < c.columns; ++j) {
               const double value = expected[static_cast<std::size_t>(2 * i + j)] + (has_bias ? bias.data()[channel] : 0);
@@ -201,22 +176,17 @@ std::vector<double> bounds(const ConvShape& s, const Data& data) {
     for (std::int64_t ic = 0; ic < s.ic; ++ic) {
       std::vector<double> taps;
       for (std::int64_t t = 0; t < 9; ++t) taps.push_back(wei[static_cast<std::size_t>((t * s.ic + ic) * s.oc + oc)]);
-      filters.push_back(transform(kG, taps, true));
+      filters.push_back(transform(kWinogradG, taps, true));
     }
     for (std::int64_t oh = 0; oh < s.oh(); oh += 2) {
       for (std::int64_t ow = 0; ow < s.ow(); ow += 2) {
         std::vector<double> sums(16);
         for (std::int64_t ic = 0; ic < s.ic; ++ic) {
-          std::vector<double> pixels(16);
-          for (std::int64_t p = 0; p < 16; ++p) {
-            const std::int64_t ih = oh - s.pad_top + p / 4, iw = ow - s.pad_left + p % 4;
-            if (ih < 0 || ih >= s.ih || iw < 0 || iw >= s.iw) continue;
-            pixels[static_cast<std::size_t>(p)] = src[static_cast<std::size_t>((ih * s.iw + iw) * s.ic + ic)];
-          }
-          const std::vector<double> v = transform(kB, pixels, true);
+          const std::vector<double> v =
+              transform(kWinogradB, testing::winograd_pixels(s, src, oh, ow, ic), true);
           for (std::size_t p = 0; p < 16; ++p) sums[p] += v[p] * filters[static_cast<std::size_t>(ic)][p];
         }
-        const std::vector<double> tile = transform(kA, sums, true);
+        const std::vector<double> tile = transform(kWinogradA, sums, true);
         for (std::int64_t i = 0; i < 4; ++i) {
           if (oh + i / 2 >= s.oh() || ow + i % 2 >= s.ow()) continue;
           scale[static_cast<std::size_t>(((oh + i / 2) * s.ow() + ow + i % 2) * s.oc + oc)] =

@@ -1,0 +1,67 @@
+#include "tilewise/simd/winograd_tiles.hpp"
+
+#include <algorithm>
+
+#include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/blocking.hpp"
+
+namespace tilewise::simd {
+namespace {
+
+/// Of the three taps of each of so many outputs along an axis those inside the image, `input` long.
+std::int64_t taps_inside(std::int64_t outputs, std::int64_t input, std::int64_t padding) {
+  std::int64_t taps = 0;
+  for (std::int64_t tap = 0; tap < 3; ++tap) {
+    const std::int64_t first = std::max<std::int64_t>(0, padding - tap);
+    taps += std::max<std::int64_t>(0, std::min(outputs, input + padding - tap) - first);
+  }
+  return taps;
+}
+
+}  // namespace
+
+WinogradTiles::WinogradTiles(const ConvShape& shape)
+    : shape_(shape), rows_(ceil_div(shape.oh(), 2)), columns_(ceil_div(shape.ow(), 2)) {}
+
+void WinogradTiles::list(std::int64_t first, std::int64_t count, WinogradTile* tiles) const {
+  const ConvShape& s = shape_;
+  std::int64_t image = first / (rows_ * columns_), row = first / columns_ % rows_, column = first % columns_;
+  const auto inside = [](std::int64_t at) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(at, 0, 4)); };
+  const auto wanted = [](std::int64_t left) { return static_cast<std::int32_t>(std::min<std::int64_t>(left, 2)); };
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t oh = 2 * row, ow = 2 * column;
+    const std::int64_t ih = oh - s.pad_top, iw = ow - s.pad_left;
+    tiles[i] = {.src = image * s.src_size() + (ih * s.iw + iw) * s.ic,
+                .dst = image * s.dst_size() + (oh * s.ow() + ow) * s.oc,
+                .first_row = inside(-ih),
+                .end_row = inside(s.ih - ih),
+                .first_column = inside(-iw),
+                .end_column = inside(s.iw - iw),
+                .rows = wanted(s.oh() - oh),
+                .columns = wanted(s.ow() - ow)};
+    if (++column < columns_) continue;
+    column = 0;
+    if (++row < rows_) continue;
+    row = 0;
+    ++image;
+  }
+}
+
+bool has_winograd_tiles(const ConvShape& s) {
+  return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
+}
+
+double multiply_adds_inside(const ConvShape& s) {
+  return static_cast<double>(taps_inside(s.oh(), s.ih, s.pad_top) * taps_inside(s.ow(), s.iw, s.pad_left));
+}
+
+std::int64_t winograd_tile_floats(std::int64_t channels) {
+  const std::int64_t floats = round_up_to_line(channels);
+  return floats % 128 == 0 ? floats + 16 : floats;
+}
+
+std::int64_t winograd_plane_floats(std::int64_t tiles, std::int64_t tile_floats) {
+  return round_up_to_line(tiles * tile_floats) + 16;
+}
+
+}  // namespace tilewise::simd

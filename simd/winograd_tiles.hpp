@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/winograd.hpp"
+
+namespace tilewise::simd {
+
+/// The tiles of images of a 3 x 3 convolution with a stride of 1, row by row and image by image.
+class WinogradTiles {
+ public:
+  explicit WinogradTiles(const ConvShape& shape);
+
+  std::int64_t count(std::int64_t images) const { return images * rows_ * columns_; }
+  /// Tiles [first, first + count), with offsets from the first image on.
+  void list(std::int64_t first, std::int64_t count, WinogradTile* tiles) const;
+
+ private:
+  ConvShape shape_;
+  std::int64_t rows_, columns_;  ///< of an image
+};
+
+/// Whether `shape` is such a convolution.
+bool has_winograd_tiles(const ConvShape& shape);
+
+/// Multiply-adds of one channel to another that a direct convolution takes for an image, padding left out.
+double multiply_adds_inside(const ConvShape& shape);
+
+/// From one tile's `channels` channels to the next's: whole lines, and not a power of two apart where that is long.
+std::int64_t winograd_tile_floats(std::int64_t channels);
+/// From one position of so many tiles to the next: planes a power of two apart would all want the same few places
+/// in L1.
+std::int64_t winograd_plane_floats(std::int64_t tiles, std::int64_t tile_floats);
+
+}  // namespace tilewise::simd

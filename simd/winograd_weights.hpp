@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tilewise/core/parallel.hpp"
+#include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/winograd_tiles.hpp"
+
+namespace tilewise::simd {
+
+/// Gradient of a convolution with 3 x 3 filters and a stride of 1 with respect to the filters, by Winograd's filtering
+/// (winograd.hpp), prepared for one shape; immutable. For each of the sixteen positions transformed pixels and
+/// gradients are multiplied, (ic x tiles) times (tiles x oc); the sums of all tiles are transformed back once.
+class WinogradWeights {
+ public:
+  /// Whether it computes what `shape` describes.
+  static bool possible(const ConvShape& shape) { return has_winograd_tiles(shape); }
+  /// Whether it does so faster than the direct way, for a few images at a time.
+  static bool pays(const KernelTable& kernels, const ConvShape& shape);
+
+  /// Throws ShapeError when `shape` is not a convolution, ArgumentError where that is not possible().
+  WinogradWeights(const KernelTable& kernels, const ConvShape& shape);
+
+  const TileShape& tile() const { return tile_; }
+  std::int64_t scratch_floats() const;  ///< of images()'s workspace
+  double multiply_adds() const;         ///< of an image
+
+  /// Adds the gradient of `images` images, one after the other in memory, to d_wei (3, 3, ic, oc).
+  void images(std::int64_t images, const float* src, const float* d_dst, float* d_wei, Workspace scratch) const;
+
+  /// Floats of workspace that batch() takes.
+  std::int64_t workspace_floats(std::int64_t images, int threads) const;
+  /// d_wei of `images` images, perhaps none, overwritten; on all threads, with partial sums that the shape and
+  /// `images` fix, added up in order.
+  void batch(Executor& executor, std::int64_t images, const float* src, const float* d_dst, float* d_wei,
+             Workspace workspace) const;
+
+ private:
+  std::int64_t panels() const { return ceil_div(shape_.oc, tile_.columns); }
+  std::int64_t sums_floats() const;   ///< of all panels
+  std::int64_t block_floats() const;  ///< of a thread's transforms
+  std::int64_t slots(std::int64_t images) const;
+  /// sums of tiles [first, end), counted over all images, for panels [first_panel, end_panel).
+  void sum_up(const float* src, const float* d_dst, std::int64_t first, std::int64_t end, std::int64_t first_panel,
+              std::int64_t end_panel, float* sums, Workspace scratch) const;
+  /// d_wei += what the sums of one panel come to.
+  void transform_back(const float* sums, std::int64_t panel, float* d_wei) const;
+
+  ConvShape shape_;
+  const KernelTable& kernels_;
+  WinogradTiles tiles_;
+  TileShape tile_;        ///< of the products
+  std::int64_t src_row_;  ///< floats from one tile's channels to the next's
+};
+
+}  // namespace tilewise::simd

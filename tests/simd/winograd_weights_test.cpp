@@ -1,0 +1,219 @@
+#include "tilewise/simd/winograd_weights.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "simd/conv_cases.hpp"
+#include "simd/winograd_matrices.hpp"
+#include "support/guarded_array.hpp"
+#include "support/random_data.hpp"
+#include "support/reference.hpp"
+#include "support/tested_kernels.hpp"
+#include "support/tolerance.hpp"
+#include "tilewise/core/error.hpp"
+#include "tilewise/simd/conv_backward_weights.hpp"
+
+namespace tilewise::simd {
+namespace {
+
+using testing::all_equal;
+using testing::all_near;
+using testing::GuardedArray;
+using testing::magnitudes;
+using testing::Pattern;
+using testing::random_values;
+using testing::same_bits;
+using testing::transform;
+using testing::widen;
+
+TILEWISE_TESTS_KERNEL(winograd_d_dst);
+TILEWISE_TESTS_KERNEL(winograd_d_filters);
+
+TEST(WinogradWeightsKernels, transform_gradients_taking_what_is_not_wanted_as_zero) {
+  const std::int64_t width = default_kernels().vector_floats;
+  for (const std::int64_t channels : testing::kWinogradChannels) {
+    for (const testing::WinogradTileCase& c : testing::kWinogradTileCases) {
+      const std::int64_t padded = (channels + width - 1) / width * width, row_stride = c.columns * channels + 3;
+      const GuardedArray<float> d_dst(
+          random_values((c.rows - 1) * row_stride + c.columns * channels, 1, Pattern::integers));
+      const WinogradTile tile{0, 0, 0, 4, 0, 4, c.rows, c.columns};
+      GuardedArray<float> out(kWinogradPositions * padded);
+      default_kernels().winograd_d_dst({.tiles = &tile,
+                                        .count = 1,
+                                        .channels = channels,
+                                        .pixel_stride = channels,
+                                        .row_stride = row_stride,
+                                        .plane = padded,
+                                        .tile_stride = padded},
+                                       d_dst.data(), out.data());
+      EXPECT_TRUE(out.intact());
+      for (std::int64_t channel = 0; channel < padded; ++channel) {
+        std::vector<double> d(4);
+        for (std::int64_t i = 0; i < c.rows && channel < channels; ++i) {
+          for (std::int64_t j = 0; j < c.columns; ++j) {
+            d[static_cast<std::size_t>(2 * i + j)] = d_dst.data()[i * row_stride + j * channels + channel];
+          }
+        }
+        const std::vector<double> expected = transform(testing::kWinogradATransposed, d);
+        for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
+          ASSERT_EQ(out.data()[p * padded + channel], expected[static_cast<std::size_t>(p)]) << channels << " channels";
+        }
+      }
+    }
+  }
+}
+
+TEST(WinogradWeightsKernels, add_gradients_of_filters) {
+  constexpr std::int64_t kRows = 3;
+  const std::int64_t width = default_kernels().vector_floats;
+  for (const std::int64_t columns : testing::kWinogradChannels) {
+    const std::int64_t padded = (columns + width - 1) / width * width, wei_row = columns + 2;
+    const GuardedArray<float> sums(random_values(kWinogradPositions * kRows * padded, 1, Pattern::integers));
+    const std::vector<float> before = random_values((kWinogradTaps * kRows - 1) * wei_row + columns, 2, Pattern::integers);
+    GuardedArray<float> d_wei(before);
+    default_kernels().winograd_d_filters({.rows = kRows,
+                                          .columns = columns,
+                                          .plane = kRows * padded,
+                                          .row_stride = padded,
+                                          .tap_stride = kRows * wei_row,
+                                          .wei_row_stride = wei_row},
+                                         sums.data(), d_wei.data());
+    EXPECT_TRUE(d_wei.intact());
+    std::vector<float> expected = before;
+    for (std::int64_t row = 0; row < kRows; ++row) {
+      for (std::int64_t column = 0; column < columns; ++column) {
+        std::vector<double> u(kWinogradPositions);
+        for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
+          u[static_cast<std::size_t>(p)] = sums.data()[(p * kRows + row) * padded + column];
+        }
+        const std::vector<double> taps = transform(testing::kWinogradGTransposed, u);
+        for (std::int64_t t = 0; t < kWinogradTaps; ++t) {
+          float& value = expected[static_cast<std::size_t>((t * kRows + row) * wei_row + column)];
+          value = static_cast<float>(value + taps[static_cast<std::size_t>(t)]);
+        }
+      }
+    }
+    ASSERT_TRUE(all_equal(d_wei.span(), expected)) << columns << " columns";
+  }
+}
+
+std::vector<ConvShape> possible_convolutions() {
+  std::vector<ConvShape> shapes = testing::awkward_convolutions();
+  std::erase_if(shapes, [](const ConvShape& s) { return !WinogradWeights::possible(s); });
+  return shapes;
+}
+
+struct Data {
+  Data(const ConvShape& shape, std::int64_t images, Pattern pattern)
+      : src(random_values(images * shape.src_size(), 1, pattern)),
+        d_dst(random_values(images * shape.dst_size(), 2, pattern)),
+        d_wei(random_values(shape.wei_size(), 3, pattern)) {}
+
+  std::vector<float> src, d_dst;
+  std::vector<float> d_wei;  ///< the gradient so far
+};
+
+std::vector<float> run(const ConvShape& shape, std::int64_t images, const Data& data) {
+  const WinogradWeights conv(default_kernels(), shape);
+  const GuardedArray<float> src(data.src), d_dst(data.d_dst);
+  GuardedArray<float> scratch(conv.scratch_floats()), d_wei(data.d_wei);
+  conv.images(images, src.data(), d_dst.data(), d_wei.data(), Workspace(scratch.data(), conv.scratch_floats()));
+  EXPECT_TRUE(scratch.intact() && d_wei.intact());
+  return {d_wei.span().begin(), d_wei.span().end()};
+}
+
+std::vector<double> expected(const ConvShape& shape, std::int64_t images, const Data& data) {
+  std::vector<double> d_wei = widen(data.d_wei);
+  const std::vector<double> src = widen(data.src), d_dst = widen(data.d_dst);
+  for (std::int64_t i = 0; i < images; ++i) {
+    reference::conv_backward_weights(shape, src.data() + i * shape.src_size(), d_dst.data() + i * shape.dst_size(),
+                                     d_wei.data());
+  }
+  return d_wei;
+}
+
+/// Two additions deep for src and for d_dst, a sum over tiles, at most two and a half roundings each way back and
+/// what was there: so many roundings of what the terms' magnitudes add up to.
+std::vector<double> bounds(const ConvShape& s, const Data& data) {
+  std::vector<double> scale = magnitudes(data.d_wei);
+  const std::vector<double> src = magnitudes(data.src), d_dst = magnitudes(data.d_dst);
+  std::int64_t tiles = 0;
+  std::vector<std::vector<double>> sums(static_cast<std::size_t>(s.ic * s.oc), std::vector<double>(16));
+  for (std::int64_t oh = 0; oh < s.oh(); oh += 2) {
+    for (std::int64_t ow = 0; ow < s.ow(); ow += 2, ++tiles) {
+      std::vector<std::vector<double>> pixels, gradients;
+      for (std::int64_t ic = 0; ic < s.ic; ++ic) {
+        pixels.push_back(transform(testing::kWinogradB, testing::winograd_pixels(s, src, oh, ow, ic), true));
+      }
+      for (std::int64_t oc = 0; oc < s.oc; ++oc) {
+        std::vector<double> d(4);
+        for (std::int64_t i = 0; i < 4; ++i) {
+          if (oh + i / 2 >= s.oh() || ow + i % 2 >= s.ow()) continue;
+          d[static_cast<std::size_t>(i)] =
+              d_dst[static_cast<std::size_t>(((oh + i / 2) * s.ow() + ow + i % 2) * s.oc + oc)];
+        }
+        gradients.push_back(transform(testing::kWinogradATransposed, d, true));
+      }
+      for (std::size_t filter = 0; filter < sums.size(); ++filter) {
+        const auto oc = static_cast<std::size_t>(s.oc);
+        for (std::size_t p = 0; p < 16; ++p) sums[filter][p] += pixels[filter / oc][p] * gradients[filter % oc][p];
+      }
+    }
+  }
+  for (std::size_t filter = 0; filter < sums.size(); ++filter) {
+    const std::vector<double> taps = transform(testing::kWinogradGTransposed, sums[filter], true);
+    for (std::size_t t = 0; t < taps.size(); ++t) scale[t * sums.size() + filter] += taps[t];
+  }
+  return testing::bounds(static_cast<double>(tiles) + 2 + 2 + 6 + 1, scale);
+}
+
+TEST(WinogradWeights, matches_the_reference) {
+  for (const ConvShape& shape : possible_convolutions()) {
+    SCOPED_TRACE(shape.to_string());
+    const Data exact(shape, 1, Pattern::integers);
+    ASSERT_TRUE(all_equal(run(shape, 1, exact), expected(shape, 1, exact)));
+    const Data real(shape, 1, Pattern::uniform);
+    ASSERT_TRUE(all_near(run(shape, 1, real), expected(shape, 1, real), bounds(shape, real)));
+  }
+}
+
+// Blocks of tiles do not stop at images.
+TEST(WinogradWeights, adds_up_over_images) {
+  for (const std::int64_t size : {3, 6, 9, 20}) {
+    const ConvShape shape{.ic = 5, .ih = size, .iw = size + 1, .oc = 18, .kh = 3, .kw = 3, .pad_left = 1};
+    constexpr std::int64_t kImages = 7;
+    const Data data(shape, kImages, Pattern::integers);
+    EXPECT_TRUE(all_equal(run(shape, kImages, data), expected(shape, kImages, data)));
+    EXPECT_TRUE(same_bits(run(shape, 0, data), data.d_wei));
+  }
+}
+
+TEST(WinogradWeights, rejects_what_it_cannot_do) {
+  const ConvShape strided{.ic = 32, .ih = 9, .iw = 9, .oc = 32, .kh = 3, .kw = 3, .stride_h = 2};
+  EXPECT_FALSE(WinogradWeights::pays(default_kernels(), strided));
+  EXPECT_THROW(WinogradWeights(default_kernels(), strided), ArgumentError);
+  EXPECT_THROW(WinogradWeights(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}), ShapeError);
+}
+
+TEST(WinogradWeights, is_the_automatic_choice_where_it_pays) {
+  const auto shape = [](std::int64_t ic, std::int64_t size, std::int64_t oc) {
+    return ConvShape{.ic = ic, .ih = size, .iw = size, .oc = oc, .kh = 3, .kw = 3};
+  };
+  const KernelTable& kernels = default_kernels();
+  EXPECT_FALSE(WinogradWeights::pays(kernels, shape(1, 28, 32)));
+  EXPECT_FALSE(WinogradWeights::pays(kernels, shape(64, 3, 64)));  // transforms back what is summed for a pixel
+  const ConvShape many = shape(32, 12, 64);
+  ASSERT_TRUE(WinogradWeights::pays(kernels, many));
+  const ConvBackwardWeights direct(kernels, many, ConvAlgorithm::direct), automatic(kernels, many);
+  EXPECT_EQ(direct.kernel().find("winograd"), std::string::npos);
+  EXPECT_NE(automatic.kernel().find("winograd"), std::string::npos);
+  EXPECT_EQ(direct.multiply_adds(), many.multiply_adds());
+  EXPECT_EQ(automatic.multiply_adds(), 5.0 * 5 * 16 * 32 * 64);
+}
+
+}  // namespace
+}  // namespace tilewise::simd
