@@ -92,6 +92,31 @@ train --config fast.toml --output fast-config
 same fast/model.safetensors fast-config/model.safetensors
 expect 2 "--preset" "$tilewise" train --data-dir data --preset slow --output wrong
 expect 2 "leave out --preset" "$tilewise" train --resume fast --preset fast
+# What does not go with an option that only the preset set says so; --label-smoothing 0 goes with every loss.
+while IFS='|' read -r text options; do
+  # shellcheck disable=SC2086
+  expect 2 "; what is given beside it wins)" "$tilewise" train --data-dir data $options --output wrong
+  grep -qF -- "(--preset $text;" err || fail "$options does not say '$text': $(<err)"
+done <<'TABLE'
+fast sets --label-smoothing 0.1|--preset fast --loss mse
+best sets --label-smoothing 0.1|--preset best --loss mse --validation-split 0.2
+fast sets --label-smoothing 0.1|--config fast.toml --loss mse
+fast sets --validation-split 0|--preset fast --early-stopping 1
+fast sets --validation-split 0|--preset fast --reduce-on-plateau 0.5
+fast sets --validation-split 0|--preset fast --target val_accuracy=0.9
+best sets --validation-split 0|--preset best --save-best val_loss
+best sets --schedule one-cycle|--preset best --gamma 0.5
+fast sets --epochs 1|--preset fast --warmup-epochs 2
+fast sets --lr 0.01|--preset fast --min-lr 1
+TABLE
+for options in "--loss mse --label-smoothing 0.1" "--early-stopping 1 --validation-split 0"; do
+  # shellcheck disable=SC2086
+  expect 2 "" "$tilewise" train --data-dir data --preset fast $options --output wrong
+  grep -qF -- --preset err && fail "$options: says that the preset set what was given"
+done
+train --preset fast --loss mse --label-smoothing 0 --output mse
+train --preset fast --early-stopping 1 --save-best val_loss --validation-split 0.2 --output validated
+[[ ! -e wrong ]] || fail "a refused option left a folder"
 expect 0 "61,706" "$tilewise" summary --model $weights
 expect 0 "dense_2  " "$tilewise" profile --data-dir data --model lenet5 --steps 1 --batch-size 8
 
