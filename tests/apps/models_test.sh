@@ -224,6 +224,7 @@ awk -v names=named.txt -f "$scripts/plot_confusion.awk" named.csv >cells.txt 2>/
   fail "plots read other names of classes: $(<named.txt)"
 [[ $(awk '{ sum += $5 } END { print sum }' cells.txt) == 6 ]] || fail "plots read other counts"
 expect 2 "--samples" "$tilewise" samples --samples 0
+expect 2 "--samples: needs --output" "$tilewise" samples --data-dir data --samples 3
 expect 2 "--split" "$tilewise" samples --data-dir data --split both
 expect 1 "nowhere" "$tilewise" samples --data-dir nowhere
 expect 1 "nowhere/s.png" "$tilewise" samples --data-dir data --output nowhere/s.png
