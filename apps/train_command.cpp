@@ -214,6 +214,7 @@ int train(const TrainOptions& options, const std::string& config) {
   std::optional<RunFiles> files;
   TrainingState start;
   if (options.dry_run) {
+    if (!options.output.empty()) RunFolder::check_is_free(options.output);
     training = one_batch(train_data, model.max_batch());
     test = one_batch(test_data, model.max_batch());
     if (fit_options.validation) fit_options.validation = training;

@@ -79,6 +79,7 @@ expect 0 "" "$tilewise" train --data-dir data --epochs 1 --output quiet --verbos
 expect 0 ",NA,NA," cat quiet/training.csv
 expect 0 "images/s" "$tilewise" train --data-dir data --dry-run
 [[ ! -e runs ]] || fail "--dry-run wrote something"
+expect 1 "run: already holds a run" "$tilewise" train --data-dir data --output run --dry-run
 expect 0 "" "$tilewise" train --data-dir data --epochs 1 --verbose 0
 [[ -s $(echo runs/keras-*/run.json) ]] || fail "no default run folder"
 
