@@ -34,7 +34,11 @@ expect 0 "(None, 32, 32, 3)" "$tilewise" summary --model lenet5 --image-shape 32
 expect 0 "(None, 7)" "$tilewise" summary --model mlp --classes 7
 expect 2 "images of shape (9, 9, 1) are too small: layer max_pooling2d_1" \
   "$tilewise" summary --model keras --image-shape 9,9,1
-expect 2 "--image-shape" "$tilewise" summary --image-shape 28,28
+for shape in 28x28 28 28,28 28,28,0 28,28,1,1 28,28,65537 28,28,x; do
+  expect 2 "--image-shape: $shape, expected height,width,channels, each from 1 to 65536, as 28,28,1" \
+    "$tilewise" summary --image-shape $shape
+done
+expect 0 "(None, 32, 32, 3)" "$tilewise" summary --model lenet5 --image-shape 32 32 3
 expect 2 "--classes" "$tilewise" summary --classes 0
 expect 2 "keras, lenet5, mlp, bn_convnet, resnet8, fast_convnet, best_convnet, or a file that ends in .json" "$tilewise" summary --model alexnet
 expect 0 '"class_name": "Sequential"' "$tilewise" summary --model lenet5 --json
