@@ -43,6 +43,7 @@ expect 0 "5 threads (--threads)" env TILEWISE_NUM_THREADS=3 "$tilewise" info --t
 
 # Missing and damaged data.
 expect 1 "fetch_data.sh" "$tilewise" train --data-dir nowhere
+expect 1 "fetch_data.sh fashion-mnist gets Fashion-MNIST" "$tilewise" train --data-dir none/fashion-mnist/
 expect 1 "nowhere/model" "$tilewise" evaluate --data-dir data nowhere/model
 cp -r data short
 head -c 5000 data/train-images-idx3-ubyte >short/train-images-idx3-ubyte

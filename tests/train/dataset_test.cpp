@@ -197,10 +197,12 @@ TEST_F(LoadMnistTest, PrefersPlainFiles) {
 TEST_F(LoadMnistTest, MissingFileNamesFolderAndScript) {
   std::filesystem::remove(folder_ / "train-labels-idx1-ubyte");
   expect_error("has no train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz",
-               "scripts/fetch_data.sh mnist");
+               "scripts/fetch_data.sh gets ");
   EXPECT_THAT([&] { load_mnist(folder_ / "none", Split::test); },
               throws_line<FileError>((folder_ / "none").string(), "t10k-images-idx3-ubyte",
-                                     "scripts/fetch_data.sh mnist"));
+                                     "scripts/fetch_data.sh gets "));
+  EXPECT_THAT([&] { load_mnist(folder_ / "mnist", Split::test); },
+              throws_line<FileError>("t10k-images-idx3-ubyte", "scripts/fetch_data.sh mnist gets MNIST"));
 }
 
 TEST_F(LoadMnistTest, UnreadableFolder) {
