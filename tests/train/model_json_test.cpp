@@ -367,7 +367,7 @@ TEST(ModelJsonTest, RefusesWhatIsNotSupported) {
       {"/config/layers/3/class_name",
        {"LSTM", "layer conv2d_1 (LSTM) is not supported, expected Activation, AveragePooling2D, "}},
       {"/config/layers/3", {nullptr, "layer 3: class_name is null"}},
-      {"/config/layers/6/config/rate", {1.0, "layer dropout: Dropout: rate 1.0"}},
+      {"/config/layers/6/config/rate", {1.0, "layer dropout: Dropout: rate 1 is not in [0, 1)"}},
       {"/config/layers/6/config/rate", {"half", "rate is \"half\", expected a number"}},
       {"/config/layers/6/config/noise_shape", {{1}, "noise_shape [1] is not supported"}},
       {"/config/layers", {Json::array(), "layers is [], expected a list"}},
