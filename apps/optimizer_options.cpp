@@ -132,7 +132,7 @@ std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options) {
 }
 
 std::shared_ptr<const Loss> make_loss(const OptimizerOptions& options) {
-  check_applies("--label-smoothing", options.label_smoothing.has_value(), options.loss, {"cross-entropy"});
+  check_applies("--label-smoothing", options.label_smoothing.value_or(0) > 0, options.loss, {"cross-entropy"});
   if (options.loss == "mse") return std::make_shared<MeanSquaredError>();
   return std::make_shared<CategoricalCrossentropy>(
       CategoricalCrossentropyOptions{.label_smoothing = options.label_smoothing.value_or(0)});

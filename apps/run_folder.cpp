@@ -9,15 +9,22 @@
 namespace tilewise::app {
 
 RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)) {
-  for (const auto& file : {log(), step_log(), checkpoint(), best(), weights(), config(), report()}) {
-    if (std::error_code ignored; std::filesystem::exists(file, ignored)) {
-      throw FileError(path_.string() + ": already holds a run (" + file.filename().string() +
-                      "); choose another --output or remove it");
-    }
-  }
+  check_is_free(path_);
   std::error_code error;
   std::filesystem::create_directories(path_, error);
   if (error) throw FileError(path_.string() + ": cannot make the folder: " + error.message());
+}
+
+void RunFolder::check_is_free(const std::filesystem::path& path) {
+  RunFolder folder;
+  folder.path_ = path;
+  for (const auto& file : {folder.log(), folder.step_log(), folder.checkpoint(), folder.best(),
+                           folder.weights(), folder.config(), folder.report()}) {
+    if (std::error_code ignored; std::filesystem::exists(file, ignored)) {
+      throw FileError(path.string() + ": already holds a run (" + file.filename().string() +
+                      "); choose another --output or remove it");
+    }
+  }
 }
 
 RunFolder RunFolder::to_resume(const std::filesystem::path& path) {

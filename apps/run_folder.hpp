@@ -11,6 +11,9 @@ class RunFolder {
   /// never overwritten.
   explicit RunFolder(std::filesystem::path path);
 
+  /// Throws FileError when the folder, which need not be there, already holds a run.
+  static void check_is_free(const std::filesystem::path& path);
+
   /// The folder of a run to go on with. Throws FileError when it has no checkpoint.
   static RunFolder to_resume(const std::filesystem::path& path);
 

@@ -10,6 +10,7 @@
 #include "apps/config_file.hpp"
 #include "apps/exit_status.hpp"
 #include "apps/options.hpp"
+#include "tilewise/core/error.hpp"
 #include "tilewise/train/atomic_file.hpp"
 #include "tilewise/train/contact_sheet.hpp"
 #include "tilewise/train/image_file.hpp"
@@ -24,7 +25,8 @@ struct SamplesOptions {
   std::string output;  ///< empty: none
 };
 
-int samples(const SamplesOptions& options) {
+int samples(const SamplesOptions& options, bool limits_samples) {
+  if (limits_samples && options.output.empty()) throw ArgumentError("--samples: needs --output");
   if (!options.output.empty()) check_can_write(options.output);
   const Dataset data = load_data(options.data, options.split);
   fmt::print("{}: {} {} images of shape {}, {} classes\n\nclass   images  name\n", options.data.data_dir,
@@ -47,7 +49,7 @@ Command add_samples_command(CLI::App& app) {
   CLI::App& command = *app.add_subcommand("samples", "What a data set holds: classes, and some of the images");
   add_data_options(command, options->data);
   add_split(command, options->split);
-  command.add_option("--samples", options->samples, "images of each class, at most")
+  command.add_option("--samples", options->samples, "images of each class in --output, at most")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
   add_output_file(command, "--output", options->output, "write a PNG with a row of images a class");
@@ -55,7 +57,7 @@ Command add_samples_command(CLI::App& app) {
   command.footer(
       "Example:\n"
       "  tilewise samples --data-dir data/cifar-10 --output sheet.png");
-  return {&command, [options] { return samples(*options); }};
+  return {&command, [&command, options] { return samples(*options, command.count("--samples") > 0); }};
 }
 
 }  // namespace tilewise::app

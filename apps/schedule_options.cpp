@@ -36,12 +36,12 @@ void check(const ScheduleOptions& options, double learning_rate, const TrainingL
   check_applies("--warmup-epochs", options.warmup_epochs.has_value(), {"cosine", "one-cycle"});
   check_applies("--min-lr", options.min_lr.has_value(), {"cosine", "one-cycle"});
   if (options.warmup_epochs.value_or(0) >= length.epochs) {
-    throw ArgumentError(fmt::format("--warmup-epochs {}: expected less than the {} epochs of the training",
+    throw ArgumentError(fmt::format("--warmup-epochs {}: expected less than --epochs {}",
                                     *options.warmup_epochs, length.epochs));
   }
   if (options.min_lr && *options.min_lr > learning_rate) {
     throw ArgumentError(
-        fmt::format("--min-lr {}: is more than the learning rate, {}", *options.min_lr, learning_rate));
+        fmt::format("--min-lr {}: is more than the learning rate, --lr {}", *options.min_lr, learning_rate));
   }
 }
 

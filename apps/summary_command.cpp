@@ -1,5 +1,5 @@
 #include <CLI/CLI.hpp>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <memory>
 #include <string>
@@ -32,6 +32,19 @@ Sequential described_network(const SummaryOptions& options, bool names_shape) {
                       options.classes);
 }
 
+std::vector<std::int64_t> parse_image_shape(const std::vector<std::string>& parts) {
+  std::vector<std::int64_t> shape;
+  for (const std::string& part : parts) {
+    std::int64_t extent = 0;
+    if (!CLI::detail::lexical_cast(part, extent) || extent < 1 || extent > 65'536) break;
+    shape.push_back(extent);
+  }
+  if (shape.size() == 3 && parts.size() == 3) return shape;
+  throw CLI::ValidationError(
+      "--image-shape", fmt::format("{}, expected height,width,channels, each from 1 to 65536, as 28,28,1",
+                                   fmt::join(parts, ",")));
+}
+
 int summary(const SummaryOptions& options, bool names_shape) {
   const Sequential network = described_network(options, names_shape);
   fmt::print("{}", options.json ? to_json(network, 2) + "\n" : network.summary());
@@ -45,10 +58,13 @@ Command add_summary_command(CLI::App& app) {
   CLI::App& command =
       *app.add_subcommand("summary", "The layers of a network, as a table or as Keras's JSON");
   add_model(command, options->model, ", or a .safetensors file of weights");
-  command.add_option("--image-shape", options->image_shape, "height,width,channels for a built-in network")
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--image-shape",
+          [options](const std::vector<std::string>& parts) { options->image_shape = parse_image_shape(parts); },
+          "height,width,channels for a built-in network")
       ->delimiter(',')
-      ->expected(3)
-      ->check(CLI::Range(1, 65'536))
+      ->type_name("H,W,C")
       ->default_str("28,28,1");
   command.add_option("--classes", options->classes, "number of classes for a built-in network")
       ->capture_default_str()

@@ -214,6 +214,7 @@ int train(const TrainOptions& options, const std::string& config) {
   std::optional<RunFiles> files;
   TrainingState start;
   if (options.dry_run) {
+    if (!options.output.empty()) RunFolder::check_is_free(options.output);
     training = one_batch(train_data, model.max_batch());
     test = one_batch(test_data, model.max_batch());
     if (fit_options.validation) fit_options.validation = training;
@@ -283,6 +284,25 @@ std::string config_of(const CLI::App& command, const TrainOptions& options) {
                                                {"preset", ""}}));
 }
 
+/// What `tilewise train` does with what the command line has.
+int run(CLI::App& command, const TrainOptions& options) {
+  AppliedPreset preset;
+  if (!options.resume.empty()) {
+    for (const char* const other : {"--config", "--preset"}) {
+      if (command.count(other) == 0) continue;
+      throw ArgumentError(fmt::format("--resume: takes the options of the run; leave out {}", other));
+    }
+    apply_config(command, RunFolder::to_resume(options.resume).config().string());
+  } else {
+    preset = apply_preset(command);
+  }
+  try {
+    return train(options, config_of(command, options));
+  } catch (const ArgumentError& error) {
+    throw ArgumentError(error.what() + preset.note(error.what()));
+  }
+}
+
 }  // namespace
 
 Command add_train_command(CLI::App& app) {
@@ -299,18 +319,7 @@ Command add_train_command(CLI::App& app) {
       "  tilewise train --config runs/five-epochs/config.toml --output runs/again\n"
       "  tilewise train --resume runs/five-epochs --epochs 8\n"
       "  tilewise train --schedule cosine --warmup-epochs 0.5 --augment shift=2");
-  return {&command, [&command, options] {
-            if (!options->resume.empty()) {
-              for (const char* const other : {"--config", "--preset"}) {
-                if (command.count(other) == 0) continue;
-                throw ArgumentError(fmt::format("--resume: takes the options of the run; leave out {}", other));
-              }
-              apply_config(command, RunFolder::to_resume(options->resume).config().string());
-            } else {
-              apply_preset(command);
-            }
-            return train(*options, config_of(command, *options));
-          }};
+  return {&command, [&command, options] { return run(command, *options); }};
 }
 
 }  // namespace tilewise::app

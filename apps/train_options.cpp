@@ -74,7 +74,7 @@ void add_run(CLI::App& command, TrainOptions& options) {
       .add_option("--verbose", options.verbose, "0 silent, 1 progress bar, 2 one line per epoch, auto")
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "0", "1", "2"}));
-  command.add_flag("--dry-run", options.dry_run, "run a single step and leave no folder");
+  command.add_flag("--dry-run", options.dry_run, "try the other options: run a single step and leave no folder");
   command.add_flag("--profile", options.profile,
                    "print where the training steps went, as 'tilewise profile' does");
   add_trace(command, options.trace);

@@ -1,9 +1,11 @@
 #include "apps/training_preset.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <string>
+#include <cctype>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "apps/config_file.hpp"
 
@@ -40,7 +42,32 @@ constexpr TrainingPreset kPresets[] = {
      )"},
 };
 
+std::string name_of(const CLI::Option& option) { return "--" + option.get_lnames().front(); }
+
+/// Whether `text` has the option, and not only a longer one that starts like it.
+bool mentions(const std::string& text, const std::string& option) {
+  for (std::size_t at = text.find(option); at != std::string::npos; at = text.find(option, at + 1)) {
+    const std::size_t end = at + option.size();
+    if (end == text.size()) return true;
+    if (text[end] != '-' && std::isalnum(static_cast<unsigned char>(text[end])) == 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+AppliedPreset::AppliedPreset(std::string name, std::vector<const CLI::Option*> options)
+    : name_(std::move(name)), options_(std::move(options)) {}
+
+std::string AppliedPreset::note(const std::string& message) const {
+  std::string list;
+  for (const CLI::Option* const option : options_) {
+    const std::string name = name_of(*option);
+    if (!mentions(message, name)) continue;
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", name, fmt::join(option->results(), ","));
+  }
+  return list.empty() ? "" : fmt::format(" (--preset {} sets {}; what is given beside it wins)", name_, list);
+}
 
 void add_preset(CLI::App& command) {
   std::vector<std::string> names;
@@ -53,12 +80,16 @@ void add_preset(CLI::App& command) {
       ->check(CLI::IsMember(names));
 }
 
-void apply_preset(CLI::App& command) {
+AppliedPreset apply_preset(CLI::App& command) {
   const CLI::Option* const option = command.get_option(kPreset);
-  if (option->count() == 0) return;
+  if (option->count() == 0) return {};
   const auto name = option->as<std::string>();
   const auto preset = std::ranges::find(kPresets, name, &TrainingPreset::name);
+  std::vector<const CLI::Option*> options =
+      std::as_const(command).get_options([](const CLI::Option* one) { return one->count() == 0; });
   apply_config_text(command, "--preset " + name, std::string(preset->options));
+  std::erase_if(options, [](const CLI::Option* one) { return one->count() == 0; });
+  return {name, std::move(options)};
 }
 
 }  // namespace tilewise::app

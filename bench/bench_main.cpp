@@ -111,9 +111,9 @@ int main(int argc, char** argv) {
   app.allow_extras();
   app.add_option("--shapes", options.shapes,
                  "Lists of shapes, in the grammar of bench/shape_list.hpp; default: those in bench/shapes")
-      ->allow_extra_args(false)
-      ->type_name("FILE");
-  app.add_option("--threads", options.threads, "Numbers of threads; default: 1 and what the machine has")
+      ->option_text("FILE ...");
+  app.add_option("--threads", options.threads, "Numbers of threads, as 1,2,4; default: 1 and what the machine has")
+      ->option_text("N,...")
       ->check(CLI::Range(1, 4096))
       ->delimiter(',');
   app.add_option("--benchmark_out", options.out, "Write all results to this file, as JSON")

@@ -4,18 +4,14 @@
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/batch_normalization_step.hpp"
+#include "tilewise/layers/check_option.hpp"
 
 namespace tilewise {
 
 BatchNormalization::BatchNormalization(const BatchNormalizationOptions& options) : options_(options) {
-  if (!(options.momentum >= 0 && options.momentum <= 1)) {
-    throw ArgumentError("BatchNormalization: momentum " + std::to_string(options.momentum) +
-                        " is not in [0, 1]");
-  }
-  if (!(options.epsilon > 0)) {
-    throw ArgumentError("BatchNormalization: epsilon " + std::to_string(options.epsilon) +
-                        " is not positive");
-  }
+  check_option(options.momentum >= 0 && options.momentum <= 1, "BatchNormalization", "momentum", options.momentum,
+               "in [0, 1]");
+  check_option(options.epsilon > 0, "BatchNormalization", "epsilon", options.epsilon, "positive");
 }
 
 Shape BatchNormalization::output_shape(const Shape& input) const {

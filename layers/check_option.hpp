@@ -18,14 +18,18 @@ inline bool is_divisor(double value) {
 /// Whether `value` is one that averages can be multiplied by in each step: from 0 to below 1, also as a float.
 inline bool is_decay(double value) { return value >= 0 && static_cast<float>(value) < 1; }
 
+/// As many digits as tell the value from others: "1.5", "1e-40".
+inline std::string shortest_text(double value) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof(digits), value).ptr};
+}
+
 /// Throws ArgumentError, "SGD: momentum 1 is not in [0, 1)", unless `valid`.
 inline void check_option(bool valid, std::string_view owner, std::string_view option, double value,
                          std::string_view expected) {
   if (valid) return;
-  char digits[32];  // as many as tell the value from others: 1e-40
-  const auto count = std::to_chars(digits, digits + sizeof(digits), value).ptr - digits;
   std::string message(owner);
-  message.append(": ").append(option).append(" ").append(digits, static_cast<std::size_t>(count));
+  message.append(": ").append(option).append(" ").append(shortest_text(value));
   throw ArgumentError(message.append(" is not ").append(expected));
 }
 

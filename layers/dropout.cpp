@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "tilewise/core/error.hpp"
 #include "tilewise/core/random.hpp"
+#include "tilewise/layers/check_option.hpp"
 
 namespace tilewise {
 namespace {
@@ -57,9 +57,7 @@ class DropoutStep final : public Step {
 }  // namespace
 
 Dropout::Dropout(double rate) : rate_(rate) {
-  if (!(rate >= 0 && rate < 1)) {
-    throw ArgumentError("Dropout: rate " + std::to_string(rate) + " is not in [0, 1)");
-  }
+  check_option(rate >= 0 && rate < 1, "Dropout", "rate", rate, "in [0, 1)");
 }
 
 void Dropout::append_steps(const StepContext& context, Steps& steps) const {

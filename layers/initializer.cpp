@@ -6,6 +6,7 @@
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/normal_quantile.hpp"
+#include "tilewise/layers/check_option.hpp"
 #include "tilewise/layers/name_table.hpp"
 
 namespace tilewise {
@@ -83,8 +84,8 @@ void fill_truncated_normal(double variance, const RandomStream& stream, std::spa
 
 Initializer Initializer::uniform(double minval, double maxval) {
   if (!(std::isfinite(minval) && std::isfinite(maxval) && minval <= maxval)) {
-    throw ArgumentError("random_uniform: minval " + std::to_string(minval) + " and maxval " +
-                        std::to_string(maxval) + " are not an interval");
+    throw ArgumentError("random_uniform: minval " + shortest_text(minval) + " and maxval " +
+                        shortest_text(maxval) + " are not an interval");
   }
   Initializer result(random_uniform);
   result.minval = minval;
@@ -94,8 +95,8 @@ Initializer Initializer::uniform(double minval, double maxval) {
 
 Initializer Initializer::normal(double mean, double stddev) {
   if (!(std::isfinite(mean) && std::isfinite(stddev) && stddev >= 0)) {
-    throw ArgumentError("random_normal: mean " + std::to_string(mean) + " and stddev " +
-                        std::to_string(stddev) + " are not those of a distribution");
+    throw ArgumentError("random_normal: mean " + shortest_text(mean) + " and stddev " +
+                        shortest_text(stddev) + " are not those of a distribution");
   }
   Initializer result(random_normal);
   result.mean = mean;

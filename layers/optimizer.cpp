@@ -28,7 +28,7 @@ Optimizer::Optimizer(double learning_rate, const CommonOptimizerOptions& options
 
 void Optimizer::set_learning_rate(double rate) {
   if (!std::isfinite(rate) || rate < 0) {
-    throw ArgumentError("learning rate " + std::to_string(rate) + " is not a non-negative number");
+    throw ArgumentError("learning rate " + shortest_text(rate) + " is not a non-negative number");
   }
   learning_rate_ = rate;
 }

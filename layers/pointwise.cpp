@@ -3,7 +3,7 @@
 #include <limits>
 #include <string>
 
-#include "tilewise/core/error.hpp"
+#include "tilewise/layers/check_option.hpp"
 
 namespace tilewise {
 namespace {
@@ -56,9 +56,8 @@ void PointwiseLayer::append_steps(const StepContext& context, Steps& steps) cons
 }
 
 void check_alpha(std::string_view layer, std::string_view option, double value) {
-  if (value >= 0 && value <= std::numeric_limits<float>::max()) return;
-  throw ArgumentError(std::string(layer) + ": " + std::string(option) + " " + std::to_string(value) +
-                      " is not a number from 0 on");
+  check_option(value >= 0 && value <= std::numeric_limits<float>::max(), layer, option, value,
+               "a number from 0 on");
 }
 
 std::unique_ptr<Step> make_pointwise_step(const simd::KernelTable& kernels,

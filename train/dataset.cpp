@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tilewise/core/error.hpp"
+#include "tilewise/layers/check_option.hpp"
 #include "tilewise/train/idx_dataset.hpp"
 
 namespace tilewise {
@@ -53,14 +54,14 @@ DatasetView::DatasetView(const Dataset& dataset, std::int64_t first, std::int64_
 
 std::pair<DatasetView, DatasetView> split_validation(const Dataset& dataset, double fraction) {
   if (!(fraction >= 0 && fraction < 1)) {
-    throw ArgumentError("validation fraction " + std::to_string(fraction) +
+    throw ArgumentError("validation fraction " + shortest_text(fraction) +
                         ": expected at least 0 and less than 1");
   }
   const auto samples = static_cast<double>(dataset.size());
   const auto training = static_cast<std::int64_t>(std::floor(samples * (1.0 - fraction)));
   const std::int64_t validation = dataset.size() - training;
   if (training == 0 || (validation == 0 && fraction > 0)) {
-    throw ArgumentError("validation fraction " + std::to_string(fraction) + " of " +
+    throw ArgumentError("validation fraction " + shortest_text(fraction) + " of " +
                         std::to_string(dataset.size()) + " samples leaves none for " +
                         (training == 0 ? "training" : "validation"));
   }

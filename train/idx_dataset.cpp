@@ -5,6 +5,7 @@
 #include <system_error>
 #include <vector>
 
+#include "tilewise/train/fetch_hint.hpp"
 #include "tilewise/train/idx.hpp"
 #include "tilewise/train/posix_file.hpp"
 
@@ -42,8 +43,7 @@ fs::path find_labels(const fs::path& folder, Split split) {
 }
 
 [[noreturn]] void throw_missing(const fs::path& folder, const std::string& name) {
-  throw_file_error(
-      folder, "has no " + name + " or " + name + ".gz; scripts/fetch_data.sh mnist gets MNIST");
+  throw_file_error(folder, "has no " + name + " or " + name + ".gz; " + fetch_hint(folder));
 }
 
 IdxArray read_images(const fs::path& path) {

@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "tilewise/train/cifar10.hpp"
+#include "tilewise/train/fetch_hint.hpp"
 #include "tilewise/train/idx_dataset.hpp"
 #include "tilewise/train/posix_file.hpp"
 
@@ -16,13 +17,13 @@ Dataset load_dataset(const std::filesystem::path& folder, Split split, const Loa
   const auto type = std::filesystem::status(folder, error).type();
   if (type != std::filesystem::file_type::directory) {
     throw_file_error(folder, type == std::filesystem::file_type::not_found
-                                 ? "no such folder, expected a data set; scripts/fetch_data.sh mnist gets MNIST"
+                                 ? "no such folder, expected a data set; " + fetch_hint(folder)
                                  : "is not a folder, expected one with a data set");
   }
   throw_file_error(folder,
                    "no data set found: looked for train-images-idx3-ubyte (MNIST's format, or .gz), "
-                   "data_batch_1.bin (CIFAR-10), train/<class>/*.png and <class>/*.png; "
-                   "scripts/fetch_data.sh mnist gets MNIST");
+                   "data_batch_1.bin (CIFAR-10), train/<class>/*.png and <class>/*.png; " +
+                       fetch_hint(folder));
 }
 
 }  // namespace tilewise

@@ -43,6 +43,7 @@ expect 0 "5 threads (--threads)" env TILEWISE_NUM_THREADS=3 "$tilewise" info --t
 
 # Missing and damaged data.
 expect 1 "fetch_data.sh" "$tilewise" train --data-dir nowhere
+expect 1 "fetch_data.sh fashion-mnist gets Fashion-MNIST" "$tilewise" train --data-dir none/fashion-mnist/
 expect 1 "nowhere/model" "$tilewise" evaluate --data-dir data nowhere/model
 cp -r data short
 head -c 5000 data/train-images-idx3-ubyte >short/train-images-idx3-ubyte
@@ -79,6 +80,7 @@ expect 0 "" "$tilewise" train --data-dir data --epochs 1 --output quiet --verbos
 expect 0 ",NA,NA," cat quiet/training.csv
 expect 0 "images/s" "$tilewise" train --data-dir data --dry-run
 [[ ! -e runs ]] || fail "--dry-run wrote something"
+expect 1 "run: already holds a run" "$tilewise" train --data-dir data --output run --dry-run
 expect 0 "" "$tilewise" train --data-dir data --epochs 1 --verbose 0
 [[ -s $(echo runs/keras-*/run.json) ]] || fail "no default run folder"
 

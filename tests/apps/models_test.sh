@@ -34,7 +34,11 @@ expect 0 "(None, 32, 32, 3)" "$tilewise" summary --model lenet5 --image-shape 32
 expect 0 "(None, 7)" "$tilewise" summary --model mlp --classes 7
 expect 2 "images of shape (9, 9, 1) are too small: layer max_pooling2d_1" \
   "$tilewise" summary --model keras --image-shape 9,9,1
-expect 2 "--image-shape" "$tilewise" summary --image-shape 28,28
+for shape in 28x28 28 28,28 28,28,0 28,28,1,1 28,28,65537 28,28,x; do
+  expect 2 "--image-shape: $shape, expected height,width,channels, each from 1 to 65536, as 28,28,1" \
+    "$tilewise" summary --image-shape $shape
+done
+expect 0 "(None, 32, 32, 3)" "$tilewise" summary --model lenet5 --image-shape 32 32 3
 expect 2 "--classes" "$tilewise" summary --classes 0
 expect 2 "keras, lenet5, mlp, bn_convnet, resnet8, fast_convnet, best_convnet, or a file that ends in .json" "$tilewise" summary --model alexnet
 expect 0 '"class_name": "Sequential"' "$tilewise" summary --model lenet5 --json
@@ -92,6 +96,31 @@ train --config fast.toml --output fast-config
 same fast/model.safetensors fast-config/model.safetensors
 expect 2 "--preset" "$tilewise" train --data-dir data --preset slow --output wrong
 expect 2 "leave out --preset" "$tilewise" train --resume fast --preset fast
+# What does not go with an option that only the preset set says so; --label-smoothing 0 goes with every loss.
+while IFS='|' read -r text options; do
+  # shellcheck disable=SC2086
+  expect 2 "; what is given beside it wins)" "$tilewise" train --data-dir data $options --output wrong
+  grep -qF -- "(--preset $text;" err || fail "$options does not say '$text': $(<err)"
+done <<'TABLE'
+fast sets --label-smoothing 0.1|--preset fast --loss mse
+best sets --label-smoothing 0.1|--preset best --loss mse --validation-split 0.2
+fast sets --label-smoothing 0.1|--config fast.toml --loss mse
+fast sets --validation-split 0|--preset fast --early-stopping 1
+fast sets --validation-split 0|--preset fast --reduce-on-plateau 0.5
+fast sets --validation-split 0|--preset fast --target val_accuracy=0.9
+best sets --validation-split 0|--preset best --save-best val_loss
+best sets --schedule one-cycle|--preset best --gamma 0.5
+fast sets --epochs 1|--preset fast --warmup-epochs 2
+fast sets --lr 0.01|--preset fast --min-lr 1
+TABLE
+for options in "--loss mse --label-smoothing 0.1" "--early-stopping 1 --validation-split 0"; do
+  # shellcheck disable=SC2086
+  expect 2 "" "$tilewise" train --data-dir data --preset fast $options --output wrong
+  grep -qF -- --preset err && fail "$options: says that the preset set what was given"
+done
+train --preset fast --loss mse --label-smoothing 0 --output mse
+train --preset fast --early-stopping 1 --save-best val_loss --validation-split 0.2 --output validated
+[[ ! -e wrong ]] || fail "a refused option left a folder"
 expect 0 "61,706" "$tilewise" summary --model $weights
 expect 0 "dense_2  " "$tilewise" profile --data-dir data --model lenet5 --steps 1 --batch-size 8
 
@@ -199,6 +228,7 @@ awk -v names=named.txt -f "$scripts/plot_confusion.awk" named.csv >cells.txt 2>/
   fail "plots read other names of classes: $(<named.txt)"
 [[ $(awk '{ sum += $5 } END { print sum }' cells.txt) == 6 ]] || fail "plots read other counts"
 expect 2 "--samples" "$tilewise" samples --samples 0
+expect 2 "--samples: needs --output" "$tilewise" samples --data-dir data --samples 3
 expect 2 "--split" "$tilewise" samples --data-dir data --split both
 expect 1 "nowhere" "$tilewise" samples --data-dir nowhere
 expect 1 "nowhere/s.png" "$tilewise" samples --data-dir data --output nowhere/s.png

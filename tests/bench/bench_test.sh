@@ -75,6 +75,16 @@ expect 0 gemm/tilewise/NT/5x7x3/threads:1_median --shapes shapes.txt --threads 1
 [[ $(grep -c '"run_type": "iteration"' out.json) -eq 3 ]] || fail "out.json does not have 3 repetitions"
 expect 0 add/tilewise/33/threads:1 --shapes shapes.txt --threads 1 --benchmark_list_tests
 [[ $(grep -c /tilewise/ out) -eq $(wc -l <out) ]] || fail "a list of names has more than names: $(cat out)"
+# Several lists after one --shapes, and several numbers of threads after one --threads.
+echo 'vector 5' >more.txt
+several=(--benchmark_list_tests --benchmark_filter='add/')
+for arguments in '--shapes shapes.txt more.txt --threads 1 2' '--shapes shapes.txt --shapes more.txt --threads 1,2'; do
+  # shellcheck disable=SC2086
+  expect 0 add/tilewise/33/threads:1 $arguments "${several[@]}"
+  for name in add/tilewise/33/threads:2 add/tilewise/5/threads:1 add/tilewise/5/threads:2; do
+    grep -qxF "$name" out || fail "$arguments: no $name in $(cat out)"
+  done
+done
 # A filter sees the names that are shown, from end to end.
 expect 0 add/tilewise/33/threads:1 --shapes shapes.txt --benchmark_filter='^add/tilewise/33/threads:1$' "${fast[@]}"
 

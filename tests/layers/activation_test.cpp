@@ -88,7 +88,7 @@ TEST(ActivationTest, NamesAreKerass) {
 
 TEST(ActivationTest, RefusesBadOptions) {
   EXPECT_THAT([] { LeakyReLU({.negative_slope = -0.5}); },
-              throws_line<ArgumentError>("LeakyReLU", "negative_slope -0.5"));
+              throws_line<ArgumentError>("LeakyReLU", "negative_slope -0.5 is not"));
   EXPECT_THAT([] { ELU({.alpha = std::numeric_limits<double>::quiet_NaN()}); },
               throws_line<ArgumentError>("ELU", "alpha nan"));
   EXPECT_THAT([] { ELU({.alpha = std::numeric_limits<double>::infinity()}); },

@@ -232,8 +232,10 @@ TEST(BatchNormalizationDeterminismTest, SameBitsOnAnyNumberOfThreads) {
 }
 
 TEST(BatchNormalizationTest, RefusesBadOptionsAndShapes) {
-  EXPECT_THAT([] { BatchNormalization({.momentum = 1.5}); }, throws_line<ArgumentError>("momentum 1.5"));
-  EXPECT_THAT([] { BatchNormalization({.epsilon = 0}); }, throws_line<ArgumentError>("epsilon 0.0"));
+  EXPECT_THAT([] { BatchNormalization({.momentum = 1.5}); },
+              throws_line<ArgumentError>("BatchNormalization: momentum 1.5 is not in [0, 1]"));
+  EXPECT_THAT([] { BatchNormalization({.epsilon = 0}); },
+              throws_line<ArgumentError>("BatchNormalization: epsilon 0 is not positive"));
   EXPECT_THAT([] { Sequential(Shape{}).add(BatchNormalization()); },
               throws_line<ShapeError>("batch_normalization", "()", "(..., channels)"));
 }

@@ -132,9 +132,9 @@ TEST(InitializerTest, NamesAreKerass) {
 }
 
 TEST(InitializerTest, RefusesWhatIsNoDistribution) {
-  EXPECT_THAT([] { Initializer::uniform(1, 0); }, throws_line<ArgumentError>("minval 1", "maxval 0"));
+  EXPECT_THAT([] { Initializer::uniform(1, 0); }, throws_line<ArgumentError>("minval 1 and maxval 0 are"));
   EXPECT_THAT([] { Initializer::uniform(0, kInfinity); }, throws_line<ArgumentError>("maxval inf"));
-  EXPECT_THAT([] { Initializer::normal(0, -1); }, throws_line<ArgumentError>("stddev -1"));
+  EXPECT_THAT([] { Initializer::normal(0, -1); }, throws_line<ArgumentError>("mean 0 and stddev -1 are"));
 }
 
 TEST(InitializerTest, LayersUseTheirs) {

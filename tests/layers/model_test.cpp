@@ -299,10 +299,11 @@ TEST(SequentialTest, NamesTheLayerThatDoesNotFit) {
 TEST(SequentialTest, RefusesBadOptions) {
   EXPECT_THAT([] { Conv2D({.filters = 0}); }, throws_line<ArgumentError>("filters 0"));
   EXPECT_THAT([] { Dense({.units = -1}); }, throws_line<ArgumentError>("units -1"));
-  EXPECT_THAT([] { Dropout(1.0); }, throws_line<ArgumentError>("rate 1.0"));
+  EXPECT_THAT([] { Dropout(1.5); }, throws_line<ArgumentError>("Dropout: rate 1.5 is not in [0, 1)"));
+  EXPECT_THAT([] { Dropout(1.0); }, throws_line<ArgumentError>("rate 1 is"));
   EXPECT_THAT([] { Adam({.beta_1 = 1}); }, throws_line<ArgumentError>("beta_1"));
   EXPECT_THAT([] { SGD({.momentum = 1}); }, throws_line<ArgumentError>("momentum 1 is"));
-  EXPECT_THAT([] { Adam({.learning_rate = -1}); }, throws_line<ArgumentError>("learning rate"));
+  EXPECT_THAT([] { Adam({.learning_rate = -1}); }, throws_line<ArgumentError>("learning rate -1 is"));
   EXPECT_THAT([] { Sequential({3, 3, 1}).add(Conv2D({.filters = 1, .strides = 0})); },
               throws_line<ShapeError>("stride 0"));
 }

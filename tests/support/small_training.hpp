@@ -11,6 +11,7 @@
 #include "tilewise/layers/dropout.hpp"
 #include "tilewise/layers/flatten.hpp"
 #include "tilewise/layers/max_pool2d.hpp"
+#include "tilewise/layers/model.hpp"
 #include "tilewise/layers/relu.hpp"
 #include "tilewise/layers/residual.hpp"
 #include "tilewise/layers/sequential.hpp"
@@ -60,6 +61,15 @@ inline Sequential small_resnet(std::int64_t side = 8, int classes = 4) {
       .add(Dropout(0.25))
       .add(Dense({.units = classes, .activation = Activation::softmax}));
   return network;
+}
+
+/// The values of all parameters.
+inline std::vector<float> weights_of(const Model& model) {
+  std::vector<float> all;
+  for (const Parameter& parameter : model.parameters()) {
+    all.insert(all.end(), parameter.value(), parameter.value() + parameter.size());
+  }
+  return all;
 }
 
 /// Calls function(training, point) at each save point.

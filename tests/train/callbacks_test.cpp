@@ -1,19 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "support/error_matchers.hpp"
-#include "support/file_size_limit.hpp"
 #include "support/small_training.hpp"
 #include "support/temp_dir.hpp"
 #include "tilewise/core/error.hpp"
-#include "tilewise/layers/adam.hpp"
 #include "tilewise/layers/sgd.hpp"
 #include "tilewise/train/callbacks/checkpointer.hpp"
 #include "tilewise/train/callbacks/early_stopping.hpp"
@@ -21,22 +16,18 @@
 #include "tilewise/train/callbacks/reduce_lr_on_plateau.hpp"
 #include "tilewise/train/callbacks/step_csv_log.hpp"
 #include "tilewise/train/callbacks/stop_at_target.hpp"
-#include "tilewise/train/checkpoint.hpp"
 #include "tilewise/train/fit.hpp"
-#include "tilewise/train/weights_file.hpp"
 
 namespace tilewise {
 namespace {
 
 using ::testing::ElementsAre;
-using testing::FileSizeLimit;
 using testing::quarters;
 using testing::read_bytes;
 using testing::small_convnet;
-using testing::small_resnet;
 using testing::TempDir;
 using testing::throws_line;
-using testing::write_bytes;
+using testing::weights_of;
 
 /// Halves the rate every step.
 class Halving final : public Schedule {
@@ -45,14 +36,6 @@ class Halving final : public Schedule {
     return std::ldexp(1.0, -static_cast<int>(step));
   }
 };
-
-std::vector<float> weights_of(const Model& model) {
-  std::vector<float> all;
-  for (const Parameter& parameter : model.parameters()) {
-    all.insert(all.end(), parameter.value(), parameter.value() + parameter.size());
-  }
-  return all;
-}
 
 class CallbacksTest : public ::testing::Test {
  protected:
@@ -212,279 +195,6 @@ TEST_F(CallbacksTest, MonitoringNeedsValidationData) {
   Callback* const callbacks[] = {&stopping};
   EXPECT_THAT([&] { fit(model_, sgd_, data_, {.callbacks = callbacks}); },
               throws_line<ArgumentError>("EarlyStopping", "\"val_loss\" without validation data"));
-}
-
-// --- The average of the weights.
-
-/// The average in double, made from the weights after each step.
-class ReferenceAverage final : public Callback {
- public:
-  explicit ReferenceAverage(double momentum) : momentum_(momentum) {}
-  void on_train_begin(Training& training) override { model_ = &training.model; }
-  void on_step_end(const StepRecord&) override {
-    const std::vector<float> weights = weights_of(*model_);
-    if (average.empty()) average.assign(weights.begin(), weights.end());
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      average[i] = momentum_ * average[i] + (1 - momentum_) * static_cast<double>(weights[i]);
-    }
-    last = weights;
-  }
-
-  std::vector<double> average;
-  std::vector<float> last;
-
- private:
-  double momentum_;
-  Model* model_ = nullptr;
-};
-
-TEST_F(CallbacksTest, AveragesWeightsAndLeavesTheAverage) {
-  ExponentialMovingAverage average({.momentum = 0.75});
-  ReferenceAverage reference(0.75);
-  Callback* const callbacks[] = {&average, &reference};
-  fit(model_, sgd_, data_, {.epochs = 2, .batch_size = 8, .callbacks = callbacks});
-  const std::vector<float> weights = weights_of(model_);
-  ASSERT_EQ(weights.size(), reference.average.size());
-  double largest_move = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    // Eight averages, each a product, a product and a sum of values below 4.
-    ASSERT_NEAR(weights[i], reference.average[i], 8 * 3 * 4 * 0x1p-24);
-    largest_move = std::max(largest_move, std::abs(reference.average[i] - reference.last[i]));
-  }
-  EXPECT_GT(largest_move, 1e-3);
-}
-
-// Moving statistics are averages already: the model's last ones are left.
-TEST_F(CallbacksTest, AveragesOnlyWhatIsTrained) {
-  Model averaged(small_resnet(), executor_, {.max_batch = 8, .seed = 5});
-  Model plain(small_resnet(), executor_, {.max_batch = 8, .seed = 5});
-  ExponentialMovingAverage average({.momentum = 0.75});
-  Callback* const callbacks[] = {&average};
-  SGD one({.learning_rate = 0.1}), other({.learning_rate = 0.1});
-  fit(averaged, one, data_, {.epochs = 2, .batch_size = 8, .callbacks = callbacks});
-  fit(plain, other, data_, {.epochs = 2, .batch_size = 8});
-  int statistics = 0;
-  for (std::size_t i = 0; i < plain.parameters().size(); ++i) {
-    const Parameter& expected = plain.parameters()[i];
-    const Parameter& found = averaged.parameters()[i];
-    EXPECT_NE(std::equal(expected.value(), expected.value() + expected.size(), found.value()),
-              expected.trainable())
-        << expected.name();
-    statistics += expected.trainable() ? 0 : 1;
-  }
-  EXPECT_EQ(statistics, 4);
-}
-
-TEST_F(CallbacksTest, AverageIsTheSameOnAnyNumberOfThreads) {
-  // 70,000 weights: several threads take part.
-  Sequential network({8, 8, 1});
-  network.add(Flatten()).add(Dense({.units = 1000})).add(Dense({.units = 4}));
-  std::vector<std::vector<float>> results;
-  for (const int threads : {1, 2, 3, 5}) {
-    Executor executor(threads);
-    Model model(network, executor, {.max_batch = 8, .seed = 5});
-    SGD sgd;
-    ExponentialMovingAverage average({.momentum = 0.9});
-    Callback* const callbacks[] = {&average};
-    fit(model, sgd, data_, {.epochs = 2, .batch_size = 8, .callbacks = callbacks});
-    results.push_back(weights_of(model));
-    EXPECT_EQ(results.back(), results.front()) << threads;
-  }
-}
-
-/// Notes the weights that an epoch is validated with, and those that it ends with.
-class WeightsSeen final : public Callback {
- public:
-  void on_train_begin(Training& training) override { model_ = &training.model; }
-  void on_test_begin() override { tested = weights_of(*model_); }
-  void on_epoch_end(const EpochRecord&) override { trained = weights_of(*model_); }
-
-  std::vector<float> tested, trained;
-
- private:
-  Model* model_ = nullptr;
-};
-
-TEST_F(CallbacksTest, ValidatesWithTheAverage) {
-  for (const bool test : {true, false}) {
-    Model model(small_convnet(), executor_, {.max_batch = 8, .seed = 5});
-    SGD sgd({.learning_rate = 0.1});
-    ExponentialMovingAverage average({.test = test, .overwrite_at_end = false});
-    WeightsSeen seen;
-    Callback* const callbacks[] = {&average, &seen};
-    const History history = fit(model, sgd, data_, {.epochs = 1, .validation = data_, .callbacks = callbacks});
-    EXPECT_EQ(seen.tested != seen.trained, test);
-    EXPECT_EQ(weights_of(model), seen.trained);
-    const ExponentialMovingAverage::Swap swap(average);
-    EXPECT_EQ(weights_of(model) == seen.tested, test);
-    if (test) {
-      EXPECT_EQ(evaluate(model, data_).loss, history.epochs[0].val_loss);
-    }
-  }
-}
-
-TEST_F(CallbacksTest, EarlyStoppingKeepsTheAverage) {
-  ExponentialMovingAverage average;
-  EarlyStopping stopping({.restore_best_weights = true, .average = &average});
-  WeightsSeen seen;
-  Callback* const callbacks[] = {&average, &stopping, &seen};
-  SGD sgd({.learning_rate = 0.1});
-  fit(model_, sgd, data_, {.epochs = 1, .validation = data_, .callbacks = callbacks});
-  EXPECT_EQ(weights_of(model_), seen.tested);
-}
-
-// --- Checkpointer.
-
-TEST_F(CallbacksTest, SavesAfterEpochsStepsAndAtTheEnd) {
-  struct Case {
-    int every_epochs;
-    std::int64_t every_steps;
-    std::vector<std::int64_t> saved;  ///< optimizer steps of the checkpoint, after each save point
-  };
-  // Two epochs of four steps.
-  const std::vector<Case> cases = {{1, 0, {0, 0, 0, 0, 4, 4, 4, 4, 4, 8}},
-                                   {0, 3, {0, 0, 3, 3, 3, 3, 6, 6, 6, 8}},
-                                   {0, 0, {0, 0, 0, 0, 0, 0, 0, 0, 0, 8}},
-                                   {2, 5, {0, 0, 0, 0, 0, 5, 5, 5, 5, 8}}};
-  for (const Case& c : cases) {
-    const TempDir folder;
-    Model model(small_convnet(), executor_, {.max_batch = 8, .seed = 5});
-    Adam adam;
-    Checkpointer checkpointer(
-        {.folder = folder.path(), .every_epochs = c.every_epochs, .every_steps = c.every_steps});
-    std::vector<std::int64_t> saved;
-    testing::AtSavePoint look([&](Training&, const SavePoint&) {
-      Model other(small_convnet(), executor_, {.max_batch = 8, .seed = 5});
-      Adam loaded;
-      if (std::filesystem::exists(checkpointer.last())) {
-        load_checkpoint(checkpointer.last(), other, loaded, data_, {});
-      }
-      saved.push_back(loaded.steps());
-    });
-    Callback* const callbacks[] = {&checkpointer, &look};
-    fit(model, adam, data_, {.epochs = 2, .callbacks = callbacks});
-    EXPECT_EQ(saved, c.saved);
-    EXPECT_THAT(folder.names(), ElementsAre("checkpoint.safetensors"));
-  }
-}
-
-TEST_F(CallbacksTest, SavesWhenTrainingIsStopped) {
-  class StopAtThree final : public Callback {
-   public:
-    void on_step_end(const StepRecord& record) override { stop_ = record.global_step == 3; }
-    bool should_stop() const override { return stop_; }
-
-   private:
-    bool stop_ = false;
-  };
-  StopAtThree stop;
-  Checkpointer checkpointer({.folder = folder_.path()});
-  Callback* const callbacks[] = {&stop, &checkpointer};
-  EXPECT_TRUE(fit(model_, sgd_, data_, {.epochs = 2, .callbacks = callbacks}).stopped);
-  SGD resumed({.momentum = 0.5});
-  const TrainingState state = load_checkpoint(checkpointer.last(), model_, resumed, data_, {});
-  EXPECT_EQ(resumed.steps(), 3);
-  EXPECT_EQ(state.progress.epoch, 1);
-}
-
-TEST_F(CallbacksTest, KeepsTheBestWeights) {
-  Checkpointer checkpointer({.folder = folder_.path(), .monitor = "val_accuracy"});
-  checkpointer.on_train_begin(training_);
-  std::vector<std::vector<float>> best;
-  for (const double value : {0.5, 0.4, 0.5, 0.6, 0.1}) {
-    model_.edit_parameters([](std::span<Parameter> p) { p[0].value()[0] += 1; });
-    checkpointer.on_epoch_end({.epoch = static_cast<int>(best.size()) + 1, .val_accuracy = value});
-    Model loaded(small_convnet(), executor_, {.max_batch = 8});
-    load_weights(checkpointer.best(), loaded);
-    best.push_back(weights_of(loaded));
-  }
-  EXPECT_EQ(best[1], best[0]);
-  EXPECT_EQ(best[2], best[0]);
-  EXPECT_NE(best[3], best[0]);
-  EXPECT_EQ(best[4], best[3]);
-}
-
-TEST_F(CallbacksTest, AWorseEpochAfterAResumeDoesNotReplaceTheBest) {
-  Checkpointer before({.folder = folder_.path(), .monitor = "val_loss"});
-  before.on_train_begin(training_);
-  before.on_epoch_end({.epoch = 1, .val_loss = 1});
-  const std::string best = read_bytes(before.best());
-  Checkpointer after({.folder = folder_.path(), .monitor = "val_loss"});
-  after.on_train_begin(training_);
-  after.restore(before.state());
-  model_.edit_parameters([](std::span<Parameter> p) { p[0].value()[0] += 1; });
-  after.on_epoch_end({.epoch = 2, .val_loss = 1.5});
-  EXPECT_EQ(read_bytes(after.best()), best);
-  after.on_epoch_end({.epoch = 3, .val_loss = 0.5});
-  EXPECT_NE(read_bytes(after.best()), best);
-}
-
-TEST_F(CallbacksTest, BestWeightsMayBeTheAverage) {
-  ExponentialMovingAverage average;
-  Checkpointer checkpointer({.folder = folder_.path(), .monitor = "val_loss", .average = &average});
-  WeightsSeen seen;
-  Callback* const callbacks[] = {&average, &checkpointer, &seen};
-  SGD sgd({.learning_rate = 0.1});
-  fit(model_, sgd, data_, {.epochs = 1, .validation = data_, .callbacks = callbacks});
-  load_weights(checkpointer.best(), model_);
-  EXPECT_EQ(weights_of(model_), seen.tested);
-}
-
-TEST_F(CallbacksTest, FullDiskLeavesTheLastCheckpoint) {
-  const auto last = folder_ / "checkpoint.safetensors";
-  {
-    Checkpointer checkpointer({.folder = folder_.path()});
-    Callback* const callbacks[] = {&checkpointer};
-    fit(model_, sgd_, data_, {.epochs = 1, .callbacks = callbacks});
-  }
-  const std::string good = read_bytes(last);
-  for (const std::size_t room : {std::size_t{0}, std::size_t{100}, good.size() - 1}) {
-    Checkpointer checkpointer({.folder = folder_.path()});
-    Callback* const callbacks[] = {&checkpointer};
-    const FileSizeLimit limit(room);
-    EXPECT_THAT([&] { fit(model_, sgd_, data_, {.epochs = 2, .callbacks = callbacks}); },
-                throws_line<FileError>(last.string() + ": cannot write: "));
-    EXPECT_EQ(read_bytes(last), good);
-    EXPECT_THAT(folder_.names(), ElementsAre("checkpoint.safetensors"));
-  }
-}
-
-TEST_F(CallbacksTest, TellsBeforehandThatItCannotWrite) {
-  Checkpointer nowhere({.folder = folder_ / "none"});
-  Callback* callbacks[] = {&nowhere};
-  EXPECT_THAT([&] { fit(model_, sgd_, data_, {.callbacks = callbacks}); },
-              throws_line<FileError>((folder_ / "none").string(), "No such file or directory"));
-  EXPECT_EQ(sgd_.steps(), 0);
-  if (geteuid() == 0) GTEST_SKIP() << "root may write everything";
-  std::filesystem::permissions(
-      folder_.path(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
-  Checkpointer read_only({.folder = folder_.path()});
-  callbacks[0] = &read_only;
-  EXPECT_THAT([&] { fit(model_, sgd_, data_, {.callbacks = callbacks}); },
-              throws_line<FileError>(folder_.path().string(), "Permission denied"));
-  EXPECT_EQ(sgd_.steps(), 0);
-}
-
-TEST_F(CallbacksTest, ARuinedTrainingDoesNotReplaceTheCheckpoint) {
-  class Ruin final : public Callback {
-   public:
-    void on_train_begin(Training& training) override { model_ = &training.model; }
-    void on_step_end(const StepRecord& record) override {
-      if (record.global_step < 3) return;
-      model_->edit_parameters([](std::span<Parameter> p) { p[1].value()[2] = INFINITY; });
-    }
-
-   private:
-    Model* model_ = nullptr;
-  };
-  Ruin ruin;
-  Checkpointer checkpointer({.folder = folder_.path(), .every_steps = 1});
-  Callback* const callbacks[] = {&ruin, &checkpointer};
-  EXPECT_THAT([&] { fit(model_, sgd_, data_, {.callbacks = callbacks}); },
-              throws_line<DivergedError>("after step 3, to be saved: value of conv2d/bias"));
-  SGD resumed({.momentum = 0.5});
-  load_checkpoint(checkpointer.last(), model_, resumed, data_, {});
-  EXPECT_EQ(resumed.steps(), 2);
 }
 
 // --- StepCsvLog.

@@ -31,6 +31,7 @@ using testing::read_bytes;
 using testing::small_convnet;
 using testing::TempDir;
 using testing::throws_line;
+using testing::weights_of;
 using testing::write_bytes;
 
 /// Remembers what it is told to.
@@ -52,14 +53,6 @@ class Memory final : public Callback {
   std::map<std::string, double> numbers;
   float two = 0;
 };
-
-std::vector<float> weights_of(const Model& model) {
-  std::vector<float> all;
-  for (const Parameter& parameter : model.parameters()) {
-    all.insert(all.end(), parameter.value(), parameter.value() + parameter.size());
-  }
-  return all;
-}
 
 /// A checkpoint in the middle of the second epoch.
 class CheckpointTest : public ::testing::Test {

@@ -141,16 +141,18 @@ TEST(SplitValidationTest, ZeroKeepsAllForTraining) {
 
 TEST(SplitValidationTest, ChecksTheFraction) {
   const Dataset dataset = small_dataset(10);
-  for (const double fraction : {-0.1, 1.0, 1.5, std::numeric_limits<double>::infinity(),
-                                std::numeric_limits<double>::quiet_NaN()}) {
-    EXPECT_THAT([&] { split_validation(dataset, fraction); },
-                throws_line<ArgumentError>("validation fraction", std::to_string(fraction),
+  const std::vector<std::pair<double, std::string>> fractions = {
+      {-0.1, "-0.1:"}, {1.0, "1:"}, {1.5, "1.5:"},
+      {std::numeric_limits<double>::infinity(), "inf:"}, {std::numeric_limits<double>::quiet_NaN(), "nan:"}};
+  for (const auto& fraction : fractions) {
+    EXPECT_THAT([&] { split_validation(dataset, fraction.first); },
+                throws_line<ArgumentError>("validation fraction " + fraction.second,
                                            "at least 0 and less than 1"));
   }
   EXPECT_THAT([&] { split_validation(dataset, 0.95); },
               throws_line<ArgumentError>("0.95", "10 samples", "none for training"));
   EXPECT_THAT([&] { split_validation(dataset, 1e-18); },
-              throws_line<ArgumentError>("10 samples", "none for validation"));
+              throws_line<ArgumentError>("fraction 1e-18 of 10 samples", "none for validation"));
 }
 
 /// Small files with MNIST's names: 3 images of 2 x 4 for training, 2 for testing.
@@ -197,10 +199,12 @@ TEST_F(LoadMnistTest, PrefersPlainFiles) {
 TEST_F(LoadMnistTest, MissingFileNamesFolderAndScript) {
   std::filesystem::remove(folder_ / "train-labels-idx1-ubyte");
   expect_error("has no train-labels-idx1-ubyte or train-labels-idx1-ubyte.gz",
-               "scripts/fetch_data.sh mnist");
+               "scripts/fetch_data.sh gets ");
   EXPECT_THAT([&] { load_mnist(folder_ / "none", Split::test); },
               throws_line<FileError>((folder_ / "none").string(), "t10k-images-idx3-ubyte",
-                                     "scripts/fetch_data.sh mnist"));
+                                     "scripts/fetch_data.sh gets "));
+  EXPECT_THAT([&] { load_mnist(folder_ / "mnist", Split::test); },
+              throws_line<FileError>("t10k-images-idx3-ubyte", "scripts/fetch_data.sh mnist gets MNIST"));
 }
 
 TEST_F(LoadMnistTest, UnreadableFolder) {

@@ -19,6 +19,7 @@ namespace {
 using testing::quarters;
 using testing::small_convnet;
 using testing::small_resnet;
+using testing::weights_of;
 
 constexpr std::int64_t kSide = 8;
 
@@ -29,12 +30,6 @@ Dataset plain(std::int64_t count, std::uint8_t grey, int classes) {
   std::vector<std::int32_t> labels;
   for (std::int64_t i = 0; i < count; ++i) labels.push_back(static_cast<std::int32_t>(i % classes));
   return Dataset({kSide, kSide, 1}, 4, std::move(images), std::move(labels));
-}
-
-std::vector<float> weights_of(const Model& model) {
-  std::vector<float> all;
-  for (const Parameter& p : model.parameters()) all.insert(all.end(), p.value(), p.value() + p.size());
-  return all;
 }
 
 /// A training of many steps on few images: the last epoch, and losses and weights that are finite.

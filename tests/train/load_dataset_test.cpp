@@ -81,15 +81,32 @@ TEST_F(LoadDatasetTest, RecognisesImageFolders) {
 }
 
 TEST_F(LoadDatasetTest, SaysWhatItLookedFor) {
+  const std::string any_data_set = "scripts/fetch_data.sh gets mnist, fashion-mnist or cifar-10";
   std::filesystem::create_directory(folder_ / "empty");
   EXPECT_THAT([&] { load(Split::train); },
               throws_line<FileError>(folder_.path().string(), "train-images-idx3-ubyte", "data_batch_1.bin",
-                                     "train/<class>/*.png", "scripts/fetch_data.sh mnist"));
+                                     "train/<class>/*.png", any_data_set));
   EXPECT_THAT([&] { load_dataset(folder_ / "none", Split::train); },
-              throws_line<FileError>("none: no such folder", "scripts/fetch_data.sh mnist"));
+              throws_line<FileError>("none: no such folder", any_data_set));
   write_bytes(folder_ / "file", "x");
   EXPECT_THAT([&] { load_dataset(folder_ / "file", Split::train); },
               throws_line<FileError>("file: is not a folder"));
+}
+
+TEST_F(LoadDatasetTest, SaysHowToGetTheDatasetOfAFoldersName) {
+  const auto expect_hint = [&](const std::string& name, const char* hint) {
+    EXPECT_THAT([&] { load_dataset(folder_ / name, Split::train); }, throws_line<FileError>(name, hint));
+  };
+  expect_hint("mnist", "scripts/fetch_data.sh mnist gets MNIST");
+  expect_hint("fashion-mnist", "scripts/fetch_data.sh fashion-mnist gets Fashion-MNIST");
+  expect_hint("fashion-mnist/", "scripts/fetch_data.sh fashion-mnist gets Fashion-MNIST");
+  expect_hint("cifar-10", "scripts/fetch_data.sh cifar-10 gets CIFAR-10");
+  expect_hint("my-mnist", "scripts/fetch_data.sh gets mnist, fashion-mnist or cifar-10");
+  std::filesystem::create_directory(folder_ / "fashion-mnist");
+  expect_hint("fashion-mnist", "scripts/fetch_data.sh fashion-mnist gets Fashion-MNIST");
+  write_bytes(folder_ / "fashion-mnist" / "t10k-labels-idx1-ubyte", "x");
+  write_bytes(folder_ / "fashion-mnist" / "t10k-images-idx3-ubyte", "x");
+  expect_hint("fashion-mnist", "scripts/fetch_data.sh fashion-mnist gets Fashion-MNIST");
 }
 
 }  // namespace
