@@ -47,8 +47,10 @@ std::string cpu_model() {
 std::vector<std::unique_ptr<Library>> libraries() {
   std::vector<std::unique_ptr<Library>> result;
   result.push_back(tilewise_library());
+  result.push_back(tilewise_direct_library());
 #if defined(TILEWISE_BENCH_ONEDNN)
   result.push_back(onednn_library());
+  result.push_back(onednn_winograd_library());
 #endif
 #if defined(TILEWISE_BENCH_BLAS)
   result.push_back(blas_library());

@@ -38,7 +38,10 @@ class Library {
   virtual std::string name() const = 0;
   virtual std::string version() const = 0;
 
-  virtual bool has(const std::string& operation) const = 0;
+  virtual bool has(const Case& c) const = 0;
+
+  /// What results may be off by, in units of the largest; case and library know what they round.
+  virtual double tolerance(const Case& c) const { return c.tolerance; }
 
   /// How long threads of this library go on waiting busily for more work: so long they take the
   /// processor from whoever runs next.
@@ -50,7 +53,9 @@ class Library {
 };
 
 std::unique_ptr<Library> tilewise_library();
+std::unique_ptr<Library> tilewise_direct_library();  ///< convolutions that have another way, done directly
 std::unique_ptr<Library> onednn_library();
+std::unique_ptr<Library> onednn_winograd_library();  ///< convolutions by oneDNN's F(4x4, 3x3)
 std::unique_ptr<Library> blas_library();  ///< the one that implements cblas.h here
 
 }  // namespace tilewise::bench

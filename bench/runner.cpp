@@ -64,7 +64,7 @@ class Runner::Entry {
       return;
     }
     contender_->run();
-    error_ = difference(contender_->result(), expected, case_.tolerance);
+    error_ = difference(contender_->result(), expected, library_.tolerance(case_));
     if (!error_.empty()) ++runner_.failures_;
     ++runner_.runs_;
   }
@@ -135,11 +135,11 @@ Runner::~Runner() = default;
 void Runner::run(const Case& c) {
   std::chrono::milliseconds pause(0);
   for (const auto& library : libraries_) {
-    if (library->has(c.operation)) pause = std::max(pause, library->spinning());
+    if (library->has(c)) pause = std::max(pause, library->spinning());
   }
   std::vector<std::unique_ptr<Entry>> entries;
   for (const auto& library : libraries_) {
-    if (!library->has(c.operation)) continue;
+    if (!library->has(c)) continue;
     for (const auto& executor : executors_) {
       if (c.one_thread && executor->threads() > 1) continue;
       auto entry = std::make_unique<Entry>(*this, c, *library, *executor, pause);

@@ -8,6 +8,7 @@ BEGIN {
 NR == 1 { next }
 { key = $1 OFS $2 OFS $3 }
 !(key in seen) { seen[key] = ++cases; keys[cases] = key }
+$4 == "tilewise_direct" { next }
 $4 == "tilewise" { own[key] = $5; share[key] = $7 != "" ? $7 : $9; next }
 !(key in best) || $5 < best[key] { best[key] = $5; name[key] = $4 }
 END {

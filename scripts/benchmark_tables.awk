@@ -2,7 +2,8 @@
 #
 #   facts.dat        the instruction set, the CPU, and the largest number of threads
 #   <operation>.dat  share of the FMA peak in per cent on that many threads:
-#                    place, shape, Tilewise, oneDNN, BLAS
+#                    place, shape, Tilewise, oneDNN, BLAS; of convolutions not BLAS, but what Tilewise does
+#                    directly and oneDNN by Winograd's filtering
 #   gemm_size.dat    square NN products: size, then GFLOP/s of the three on one thread, then on most
 #   roofline.dat     Tilewise on one thread: flops per byte, GFLOP/s; a block for each group of kernels
 #   roofs.dat        medians on one thread: the FMA peak in GFLOP/s, the triad in GB/s; 0 if not known
@@ -17,10 +18,12 @@ function median(values, n,    i, j, t) {
   return n > 0 ? values[int((n + 1) / 2)] : 0
 }
 function value(key) { return key in figure ? figure[key] : "NaN" }
-function of_three(operation, shape, threads, factor,    text, l) {
+# Of the libraries, by their numbers below.
+function figures(numbers, operation, shape, threads, factor,    text, count, number, l) {
   text = ""
-  for (l = 1; l <= 3; ++l) {
-    v = value(operation SUBSEP shape SUBSEP threads SUBSEP l)
+  count = split(numbers, number, " ")
+  for (l = 1; l <= count; ++l) {
+    v = value(operation SUBSEP shape SUBSEP threads SUBSEP number[l])
     text = text " " (v == "NaN" ? v : factor * v)
   }
   return text
@@ -30,7 +33,7 @@ BEGIN { FS = "," }
 { gsub(/"/, "") }
 NR == 1 { next }
 {
-  l = $4 == "tilewise" ? 1 : $4 == "onednn" ? 2 : 3
+  l = $4 == "tilewise" ? 1 : $4 == "onednn" ? 2 : $4 == "tilewise_direct" ? 4 : $4 == "onednn_winograd" ? 5 : 3
   if ($3 > most) most = $3
   cpu = $16; isa = $17
   # The share of the peak of products, GFLOP/s of everything.
@@ -60,7 +63,7 @@ END {
     n = split(shapes[name], shape, " ")
     product = name == "gemm" || name ~ /^conv_/
     for (i = 1; i <= n; ++i) {
-      if (product) print i, shape[i] of_three("share" name, shape[i], most, 100) > (name ".dat")
+      if (product) print i, shape[i] figures(name == "gemm" ? "1 2 3" : "1 2 4 5", "share" name, shape[i], most, 100) > (name ".dat")
       # Not those that skip work: their shares are of what is described, and may be above all roofs.
       if (name !~ /^pooled_/ && (name, shape[i]) in intensity && intensity[name, shape[i]] > 0) {
         group = name == "gemm" ? 1 : name == "conv_forward" ? 2 : name ~ /^conv_/ ? 3 : 4
@@ -70,7 +73,7 @@ END {
       # Square, and the second of the two: A is not transposed
       if (name == "gemm" && split(shape[i], part, "/") == 2 && part[1] == "NN" &&
           split(part[2], extent, "x") == 3 && extent[1] == extent[2] && extent[2] == extent[3]) {
-        print extent[1] of_three(name, shape[i], 1, 1) of_three(name, shape[i], most, 1) > "gemm_size.dat"
+        print extent[1] figures("1 2 3", name, shape[i], 1, 1) figures("1 2 3", name, shape[i], most, 1) > "gemm_size.dat"
       }
     }
   }

@@ -8,8 +8,8 @@ most = int(line(3))
 on_most = sprintf("%d thread%s", most, most > 1 ? "s" : "")
 
 # Colours that colour-blind readers can tell apart (Okabe and Ito), and shapes of points besides.
-array name = ["Tilewise", "oneDNN", line(4)]
-array colour = [0x0072B2, 0xE69F00, 0x009E73]
+array name = ["Tilewise", "oneDNN", line(4), ""]
+array colour = [0x0072B2, 0xE69F00, 0x009E73, 0]
 array shape = [7, 5, 9]
 
 set border 3 linecolor rgb 0x606060
@@ -28,7 +28,11 @@ do for [operation in "gemm conv_forward conv_backward_data conv_backward_weights
   table = operation . ".dat"
   count = int(system("cat " . table . " 2>/dev/null | wc -l"))
   if (count == 0) { continue }
-  libraries = operation eq "gemm" ? 3 : 2
+  libraries = operation eq "gemm" ? 3 : 4
+  if (operation ne "gemm") {
+    name[3] = "Tilewise, direct"; name[4] = "oneDNN, Winograd F(4x4, 3x3)"
+    colour[3] = 0x56B4E9; colour[4] = 0xF0E442
+  }
   height = 100 + 9 * count * (libraries + 1)
   thickness = 0.4 / (libraries + 0.5)
   do for [format in "png svg"] {
@@ -52,6 +56,8 @@ do for [operation in "gemm conv_forward conv_backward_data conv_backward_weights
   }
 }
 unset label
+name[3] = line(4)
+colour[3] = 0x009E73
 set key default
 set key samplen 2 spacing 1.2 reverse Left
 set xtics autofreq nomirror

@@ -64,7 +64,7 @@ class Blas final : public Library {
  public:
   std::string name() const override { return kName; }
   std::string version() const override { return describe(); }
-  bool has(const std::string& operation) const override { return operation == "gemm"; }
+  bool has(const Case& c) const override { return c.operation == "gemm"; }
   // OpenBLAS: 2^26 cycles (OPENBLAS_THREAD_TIMEOUT); MKL, on Intel's OpenMP: 200 ms (KMP_BLOCKTIME)
   std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(kSpinning); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {

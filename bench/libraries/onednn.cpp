@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "bench/library.hpp"
+#include "tilewise/simd/winograd_tiles.hpp"
 
 namespace tilewise::bench {
 namespace {
@@ -168,20 +169,21 @@ struct ConvDims {
   Desc plain_dst() const { return {dst, kF32, Tag::nhwc}; }
   Desc plain_bias() const { return {bias, kF32, Tag::x}; }
 
-  auto forward() const {
+  auto forward(algorithm how) const {
     return describe<dnnl::convolution_forward>(prop_kind::forward_training,
-                                               algorithm::convolution_direct, any(src), any(wei),
-                                               any(bias), any(dst), strides, dilation, begin, end);
+                                               how, any(src), any(wei), any(bias), any(dst), strides,
+                                               dilation, begin, end);
   }
 
   Dims src, wei, bias, dst, strides, dilation, begin, end;
 };
 
+template <algorithm kHow>
 class ConvForward final : public Primitive {
  public:
   ConvForward(const Case& c, int threads) : Primitive(c, threads) {
     const ConvDims d(std::get<ConvProblem>(c.shape.problem));
-    const auto conv = d.forward();
+    const auto conv = d.forward(kHow);
     set(dnnl::convolution_forward(conv),
         {{DNNL_ARG_SRC, input(0, d.plain_src(), conv.src_desc())},
          {DNNL_ARG_WEIGHTS, input(1, d.plain_wei(), conv.weights_desc())},
@@ -190,12 +192,13 @@ class ConvForward final : public Primitive {
   }
 };
 
+template <algorithm kHow>
 class ConvBackwardData final : public Primitive {
  public:
   ConvBackwardData(const Case& c, int threads) : Primitive(c, threads) {
     const ConvDims d(std::get<ConvProblem>(c.shape.problem));
     const auto conv = describe_backward<dnnl::convolution_backward_data>(
-        d.forward(), algorithm::convolution_direct, d.any(d.src), d.any(d.wei), d.any(d.dst),
+        d.forward(kHow), kHow, d.any(d.src), d.any(d.wei), d.any(d.dst),
         d.strides, d.dilation, d.begin, d.end);
     set(dnnl::convolution_backward_data(conv),
         {{DNNL_ARG_DIFF_DST, input(3, d.plain_dst(), conv.diff_dst_desc())},
@@ -204,12 +207,13 @@ class ConvBackwardData final : public Primitive {
   }
 };
 
+template <algorithm kHow>
 class ConvBackwardWeights final : public Primitive {
  public:
   ConvBackwardWeights(const Case& c, int threads) : Primitive(c, threads) {
     const ConvDims d(std::get<ConvProblem>(c.shape.problem));
     const auto conv = describe_backward<dnnl::convolution_backward_weights>(
-        d.forward(), algorithm::convolution_direct, d.any(d.src), d.any(d.wei), d.any(d.dst),
+        d.forward(kHow), kHow, d.any(d.src), d.any(d.wei), d.any(d.dst),
         d.strides, d.dilation, d.begin, d.end);
     set(dnnl::convolution_backward_weights(conv),
         {{DNNL_ARG_SRC, input(0, d.plain_src(), conv.src_desc())},
@@ -315,14 +319,19 @@ std::unique_ptr<Contender> prepare(const Case& c, int threads) {
 
 const std::map<std::string, Prepare> kOperations = {
     {"gemm", bench::prepare<Gemm>},
-    {"conv_forward", bench::prepare<ConvForward>},
-    {"conv_backward_data", bench::prepare<ConvBackwardData>},
-    {"conv_backward_weights", bench::prepare<ConvBackwardWeights>},
+    {"conv_forward", bench::prepare<ConvForward<algorithm::convolution_direct>>},
+    {"conv_backward_data", bench::prepare<ConvBackwardData<algorithm::convolution_direct>>},
+    {"conv_backward_weights", bench::prepare<ConvBackwardWeights<algorithm::convolution_direct>>},
     {"max_pool_forward", bench::prepare<MaxPool>},
     {"max_pool_backward", bench::prepare<MaxPool>},
     {"relu_forward", bench::prepare<Relu>},
     {"relu_backward", bench::prepare<Relu>},
     {"softmax", bench::prepare<Softmax>}};
+
+const std::map<std::string, Prepare> kWinogradOperations = {
+    {"conv_forward", bench::prepare<ConvForward<algorithm::convolution_winograd>>},
+    {"conv_backward_data", bench::prepare<ConvBackwardData<algorithm::convolution_winograd>>},
+    {"conv_backward_weights", bench::prepare<ConvBackwardWeights<algorithm::convolution_winograd>>}};
 
 /// The widest instructions that oneDNN will use, as ONEDNN_MAX_CPU_ISA has it.
 std::string instruction_set() {
@@ -335,28 +344,49 @@ std::string instruction_set() {
   }
 }
 
-class OneDnn final : public Library {
+class OneDnn : public Library {
  public:
+  explicit OneDnn(const std::map<std::string, Prepare>& operations = kOperations) : operations_(operations) {}
+
   std::string name() const override { return "onednn"; }
   std::string version() const override {
     const dnnl_version_t* v = dnnl_version();
     return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch) +
            " (" + instruction_set() + ")";
   }
-  bool has(const std::string& operation) const override { return kOperations.contains(operation); }
+  bool has(const Case& c) const override { return operations_.contains(c.operation); }
   std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(10); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
     // A primitive is made for the number of threads that there are when it is made.
     std::unique_ptr<Contender> contender;
     Threads(executor.threads()).run([&] {
-      contender = kOperations.at(c.operation)(c, executor.threads());
+      contender = operations_.at(c.operation)(c, executor.threads());
     });
     return contender;
   }
+
+ private:
+  const std::map<std::string, Prepare>& operations_;
+};
+
+/// Version 2 with AVX-512 alone has it. It is less exact: its transforms multiply by up to 5 and divide by up to 24.
+class OneDnnWinograd final : public OneDnn {
+ public:
+  OneDnnWinograd() : OneDnn(kWinogradOperations) {}
+
+  std::string name() const override { return "onednn_winograd"; }
+  bool has(const Case& c) const override {
+    const auto* const p = std::get_if<ConvProblem>(&c.shape.problem);
+    return DNNL_VERSION_MAJOR == 2 && instruction_set() == "avx512 or wider" && p != nullptr && OneDnn::has(c) &&
+           simd::has_winograd_tiles(p->shape);
+  }
+  double tolerance(const Case&) const override { return 1e-4; }
 };
 
 }  // namespace
 
 std::unique_ptr<Library> onednn_library() { return std::make_unique<OneDnn>(); }
+
+std::unique_ptr<Library> onednn_winograd_library() { return std::make_unique<OneDnnWinograd>(); }
 
 }  // namespace tilewise::bench

@@ -26,7 +26,7 @@ class Tilewise final : public Library {
 
   std::string name() const override { return "tilewise"; }
   std::string version() const override { return TILEWISE_VERSION; }
-  bool has(const std::string& operation) const override { return operations_.contains(operation); }
+  bool has(const Case& c) const override { return operations_.contains(c.operation); }
   std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(2); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
     return operations_.at(c.operation)(c, executor);
@@ -34,6 +34,17 @@ class Tilewise final : public Library {
 
  private:
   std::map<std::string, Prepare> operations_;
+};
+
+class TilewiseDirect final : public Library {
+ public:
+  std::string name() const override { return "tilewise_direct"; }
+  std::string version() const override { return TILEWISE_VERSION; }
+  bool has(const Case& c) const override { return may_choose(c); }
+  std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(2); }
+  std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
+    return direct_conv(c, executor);
+  }
 };
 
 }  // namespace
@@ -49,5 +60,7 @@ std::vector<float> copy(const Buffer& buffer) {
 }
 
 std::unique_ptr<Library> tilewise_library() { return std::make_unique<Tilewise>(); }
+
+std::unique_ptr<Library> tilewise_direct_library() { return std::make_unique<TilewiseDirect>(); }
 
 }  // namespace tilewise::bench

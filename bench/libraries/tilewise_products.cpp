@@ -66,19 +66,19 @@ class Conv : public Contender {
   Buffer src_, wei_, bias_, dst_, packed_, memory_;
 };
 
-/// A convolution or gradient by the automatic algorithm, unless that takes more memory than the operands:
+/// A convolution or gradient by `algorithm`, unless that takes more memory than the operands:
 /// extra_floats(convolution).
 template <class Convolution, class ExtraFloats>
-Convolution within_operands(const Case& c, ExtraFloats extra_floats) {
+Convolution within_operands(const Case& c, simd::ConvAlgorithm algorithm, ExtraFloats extra_floats) {
   const auto& p = std::get<ConvProblem>(c.shape.problem);
-  Convolution automatic(kernels(), p.shape);
+  Convolution convolution(kernels(), p.shape, algorithm);
   const std::int64_t operands = p.batch * (p.shape.src_size() + p.shape.dst_size()) + p.shape.wei_size();
-  if (extra_floats(automatic) <= operands) return automatic;
+  if (extra_floats(convolution) <= operands) return convolution;
   return Convolution(kernels(), p.shape, simd::ConvAlgorithm::direct);
 }
 template <class Convolution>
-Convolution within_operands(const Case& c, const Executor& executor) {
-  return within_operands<Convolution>(c, [&](const Convolution& conv) {
+Convolution within_operands(const Case& c, simd::ConvAlgorithm algorithm, const Executor& executor) {
+  return within_operands<Convolution>(c, algorithm, [&](const Convolution& conv) {
     return conv.packed_floats() + executor.threads() * conv.scratch_floats();
   });
 }
@@ -87,9 +87,8 @@ Convolution within_operands(const Case& c, const Executor& executor) {
 
 class ConvForward final : public Conv {
  public:
-  ConvForward(const Case& c, Executor& executor)
-      : Conv(c, executor),
-        conv_(within_operands<simd::ConvForward>(c, executor)) {
+  ConvForward(const Case& c, simd::ConvAlgorithm algorithm, Executor& executor)
+      : Conv(c, executor), conv_(within_operands<simd::ConvForward>(c, algorithm, executor)) {
     packed_ = Buffer(conv_.packed_floats());
     memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
@@ -107,9 +106,8 @@ class ConvForward final : public Conv {
 
 class ConvBackwardData final : public Conv {
  public:
-  ConvBackwardData(const Case& c, Executor& executor)
-      : Conv(c, executor),
-        conv_(within_operands<simd::ConvBackwardData>(c, executor)) {
+  ConvBackwardData(const Case& c, simd::ConvAlgorithm algorithm, Executor& executor)
+      : Conv(c, executor), conv_(within_operands<simd::ConvBackwardData>(c, algorithm, executor)) {
     packed_ = Buffer(conv_.packed_floats());
     memory_ = Buffer(executor.threads() * conv_.scratch_floats());
     conv_.pack(wei_.data(), packed_.data());
@@ -125,9 +123,9 @@ class ConvBackwardData final : public Conv {
 
 class ConvBackwardWeights final : public Conv {
  public:
-  ConvBackwardWeights(const Case& c, Executor& executor)
+  ConvBackwardWeights(const Case& c, simd::ConvAlgorithm algorithm, Executor& executor)
       : Conv(c, executor),
-        conv_(within_operands<simd::ConvBackwardWeights>(c, [&](const simd::ConvBackwardWeights& conv) {
+        conv_(within_operands<simd::ConvBackwardWeights>(c, algorithm, [&](const simd::ConvBackwardWeights& conv) {
           return conv.workspace_floats(batch_, executor.threads());
         })) {
     memory_ = Buffer(conv_.workspace_floats(batch_, executor.threads()));
@@ -292,13 +290,25 @@ std::unique_ptr<Contender> gemm(const Case& c, Executor& executor) {
   return std::make_unique<Gemm>(c, executor);
 }
 std::unique_ptr<Contender> conv_forward(const Case& c, Executor& executor) {
-  return std::make_unique<ConvForward>(c, executor);
+  return std::make_unique<ConvForward>(c, simd::ConvAlgorithm::automatic, executor);
 }
 std::unique_ptr<Contender> conv_backward_data(const Case& c, Executor& executor) {
-  return std::make_unique<ConvBackwardData>(c, executor);
+  return std::make_unique<ConvBackwardData>(c, simd::ConvAlgorithm::automatic, executor);
 }
 std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& executor) {
-  return std::make_unique<ConvBackwardWeights>(c, executor);
+  return std::make_unique<ConvBackwardWeights>(c, simd::ConvAlgorithm::automatic, executor);
+}
+bool may_choose(const Case& c) {
+  const auto* const p = std::get_if<ConvProblem>(&c.shape.problem);
+  return p != nullptr && simd::has_winograd_tiles(p->shape) &&
+         (c.operation == "conv_forward" || c.operation == "conv_backward_data" ||
+          c.operation == "conv_backward_weights");
+}
+std::unique_ptr<Contender> direct_conv(const Case& c, Executor& executor) {
+  constexpr auto kDirect = simd::ConvAlgorithm::direct;
+  if (c.operation == "conv_forward") return std::make_unique<ConvForward>(c, kDirect, executor);
+  if (c.operation == "conv_backward_data") return std::make_unique<ConvBackwardData>(c, kDirect, executor);
+  return std::make_unique<ConvBackwardWeights>(c, kDirect, executor);
 }
 std::unique_ptr<Contender> pooled_conv_forward(const Case& c, Executor& executor) {
   return std::make_unique<PooledConvForward>(c, executor);
