@@ -53,7 +53,7 @@ class Library {
 };
 
 std::unique_ptr<Library> tilewise_library();
-std::unique_ptr<Library> tilewise_direct_library();  ///< convolutions that have another way, done directly
+std::unique_ptr<Library> tilewise_direct_library();  ///< convolutions that tilewise does in another way
 std::unique_ptr<Library> onednn_library();
 std::unique_ptr<Library> onednn_winograd_library();  ///< convolutions by oneDNN's F(4x4, 3x3)
 std::unique_ptr<Library> blas_library();  ///< the one that implements cblas.h here

@@ -17,8 +17,8 @@ class ConvPoolStep final : public Step {
  public:
   /// bias: null for none. sparse: back-propagation looks only at the pixels that pooling picked, where that
   /// pays.
-  ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv,
-               simd::ConvAlgorithm algorithm, Parameter& kernel, Parameter* bias, const simd::MaxPoolGeometry& pool, bool relu, bool sparse,
+  ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv, simd::ConvAlgorithm algorithm,
+               Parameter& kernel, Parameter* bias, const simd::MaxPoolGeometry& pool, bool relu, bool sparse,
                std::int64_t max_batch);
 
   std::int64_t scratch_floats() const override;

@@ -5,7 +5,8 @@
 namespace tilewise {
 
 GroupedConv2DStep::GroupedConv2DStep(const simd::KernelTable& kernels, const simd::ConvShape& shape,
-                                     simd::ConvAlgorithm algorithm, std::int64_t groups, Parameter& kernel, Parameter* bias, bool relu)
+                                     simd::ConvAlgorithm algorithm, std::int64_t groups, Parameter& kernel,
+                                     Parameter* bias, bool relu)
     : Step(shape.src_size(), shape.dst_size()),
       kernels_(kernels),
       conv_(kernels, shape, groups, algorithm),

@@ -11,17 +11,18 @@ namespace tilewise {
 
 /// What a model may do to be faster; each can be switched off to see what it brings.
 struct PlanOptions {
-  /// Do not compute what no later layer reads. Activations are the same; gradients of filters are, too,
-  /// but for the last bits where an image's pixels are summed in several bands.
+  /// Do not compute what no later layer reads. Activations and gradients are the same but for the last bits of
+  /// filters' gradients, where an image's pixels are summed in several bands, and of convolutions that are done in
+  /// the other way (winograd) because of it.
   bool skip_unread = true;
   bool move_relu_behind_pooling = true;  ///< layers/rewrite.hpp
   bool fuse_pooling = true;              ///< layers/rewrite.hpp
   bool sparse_gradients = true;          ///< with fuse_pooling
-  /// 3 x 3 convolutions are done with fewer multiplications where that is faster (simd/conv_winograd.hpp): other
-  /// last bits.
+  /// 3 x 3 convolutions and their gradients are done with fewer multiplications where that is faster
+  /// (simd/conv_winograd.hpp): other last bits.
   bool winograd = true;
   /// Images go through a chunk's steps a few at a time, that fit in cache, not all through one step after
-  /// the other. Changes no bit.
+  /// the other. Changes no bit but the last ones of filters' gradients where winograd sums them.
   bool depth_first = true;
 };
 

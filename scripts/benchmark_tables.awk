@@ -63,17 +63,21 @@ END {
     n = split(shapes[name], shape, " ")
     product = name == "gemm" || name ~ /^conv_/
     for (i = 1; i <= n; ++i) {
-      if (product) print i, shape[i] figures(name == "gemm" ? "1 2 3" : "1 2 4 5", "share" name, shape[i], most, 100) > (name ".dat")
-      # Not those that skip work: their shares are of what is described, and may be above all roofs.
+      libraries = name == "gemm" ? "1 2 3" : "1 2 4 5"
+      if (product) print i, shape[i] figures(libraries, "share" name, shape[i], most, 100) > (name ".dat")
+      # Not those that skip work: their shares are of what is described, and may be above all roofs. Of convolutions
+      # the direct way.
       if (name !~ /^pooled_/ && (name, shape[i]) in intensity && intensity[name, shape[i]] > 0) {
         group = name == "gemm" ? 1 : name == "conv_forward" ? 2 : name ~ /^conv_/ ? 3 : 4
-        v = value(name SUBSEP shape[i] SUBSEP 1 SUBSEP 1)
+        v = value(name SUBSEP shape[i] SUBSEP 1 SUBSEP 4)
+        if (v == "NaN") v = value(name SUBSEP shape[i] SUBSEP 1 SUBSEP 1)
         roofline[group] = roofline[group] intensity[name, shape[i]] " " v "\n"
       }
       # Square, and the second of the two: A is not transposed
       if (name == "gemm" && split(shape[i], part, "/") == 2 && part[1] == "NN" &&
           split(part[2], extent, "x") == 3 && extent[1] == extent[2] && extent[2] == extent[3]) {
-        print extent[1] figures("1 2 3", name, shape[i], 1, 1) figures("1 2 3", name, shape[i], most, 1) > "gemm_size.dat"
+        print extent[1] figures(libraries, name, shape[i], 1, 1) figures(libraries, name, shape[i], most, 1) \
+          > "gemm_size.dat"
       }
     }
   }

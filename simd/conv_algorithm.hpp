@@ -4,10 +4,10 @@
 
 namespace tilewise::simd {
 
-/// How a convolution and its gradient with respect to the source are computed.
+/// How a convolution and its gradients are computed.
 enum class ConvAlgorithm : std::uint8_t {
-  automatic,  ///< by Winograd's filtering (ConvWinograd) where that is faster, else directly
-  direct,     ///< as its definition has it
+  automatic,  ///< by Winograd's filtering (ConvWinograd, WinogradWeights) where that is faster, else directly
+  direct,     ///< as the definition has it
 };
 
 }  // namespace tilewise::simd

@@ -53,7 +53,7 @@ ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& 
       kernels_(kernels_for_columns(
           kernels, spreads_ ? shape_.kh * shape_.kw * shape_.ic : shape_.ic)),
       bands_(backward_data_bands(shape_)) {
-  spreads_ ? prepare_spreading() : prepare_gathering();
+  if (!winograd_) spreads_ ? prepare_spreading() : prepare_gathering();
 }
 
 void ConvBackwardData::prepare_spreading() {

@@ -24,7 +24,8 @@ namespace tilewise::simd {
 /// over the taps for which ih = oh * stride_h + kh * dilation_h - pad_top has an oh, and likewise iw.
 ///
 /// Done in one of three ways; of the last two by which the vectors are fuller:
-/// - by Winograd's filtering, as the convolution of d_dst that it is where the stride is 1 (ConvWinograd);
+/// - by Winograd's filtering, as a convolution of d_dst (ConvWinograd), where there is one, of 3 x 3 filters with a
+///   stride of 1 and padding of at most 2 above and at the left, and it pays;
 /// - gathered: each filter column kw adds one product (pixels x (kh, oc)) to a row of d_src, or stores it
 ///   where it is a pixel's first or only one, shifted by kw and spread by the stride, so that no work is
 ///   spent on padding or on the gaps of a stride;

@@ -21,9 +21,9 @@ namespace tilewise::simd {
 ///       src(oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw * dilation_w - pad_left, ic)
 ///       * d_dst(oh, ow, oc)
 ///
-/// Done by Winograd's filtering (WinogradWeights) or directly: then each filter tap, or filter row, is a product: (channels x pixels) times (pixels x oc). Where it is taps,
-/// pixels of padding are left out. With one channel all taps are, of patches laid out as the channels of a 1x1
-/// convolution. The sum over pixels is cut into segments: bands of one image, or a few
+/// Done by Winograd's filtering (WinogradWeights) or directly: then each filter tap, or filter row, is a product
+/// (channels x pixels) times (pixels x oc). Where it is taps, pixels of padding are left out. With one channel all
+/// taps are, of patches laid out as the channels of a 1x1 convolution. The sum over pixels is cut into segments: bands of one image, or a few
 /// small images.
 class ConvBackwardWeights {
  public:

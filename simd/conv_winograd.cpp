@@ -18,17 +18,10 @@ constexpr std::int64_t kBlockTiles = 2 * kMaxTileRows;
 
 bool ConvWinograd::possible(const ConvShape& s) { return has_winograd_tiles(s); }
 
-// In multiply-adds of vectors; the transforms of a vector of channels, with what each product of few terms costs
-// beside them, were measured.
-bool ConvWinograd::pays(const KernelTable& widest, const ConvShape& s) {
+bool ConvWinograd::pays(const KernelTable& kernels, const ConvShape& s) {
   if (!possible(s)) return false;
-  constexpr double kTransform = 100;
-  const std::int64_t width = kernels_for_columns(widest, s.oc).vector_floats;
-  const auto ic = static_cast<double>(s.ic), oc_vectors = static_cast<double>(ceil_div(s.oc, width));
-  const double direct = multiply_adds_inside(s) * ic * oc_vectors;
-  const double transforms = kTransform * (static_cast<double>(ceil_div(s.ic, width)) + oc_vectors);
-  const auto tiles = static_cast<double>(WinogradTiles(s).count(1));
-  return tiles * (kWinogradPositions * ic * oc_vectors + transforms) < direct;
+  const WinogradCost cost = winograd_cost(kernels, s);
+  return cost.winograd < cost.direct;
 }
 
 ConvWinograd::ConvWinograd(const KernelTable& kernels, const ConvShape& shape)
@@ -55,10 +48,6 @@ std::int64_t ConvWinograd::packed_floats() const {
 std::int64_t ConvWinograd::scratch_floats() const {
   return round_up_to_line(kWinogradPositions * src_plane()) +
          round_up_to_line(kWinogradPositions * sums_plane()) + workspace_floats_of<WinogradTile>(kBlockTiles);
-}
-
-double ConvWinograd::multiply_adds() const {
-  return static_cast<double>(tiles_.count(1) * kWinogradPositions * shape_.ic) * static_cast<double>(shape_.oc);
 }
 
 // packed(panel, position, ic, j), of column panel * tile.columns + j: pack_tap(tap, first, count, to) leaves a tap
@@ -152,7 +141,7 @@ void ConvWinograd::batch(Executor& executor, std::int64_t images, const float* s
   // As many blocks as threads, and a few tiles each.
   const std::int64_t share = ceil_div(tiles_.count(images), executor.threads());
   const EvenSplit blocks(tiles_.count(images), std::clamp<std::int64_t>(share, kMaxTileRows, kBlockTiles));
-  executor.parallel_for(blocks.pieces, kMultiplyAddNanoseconds * shape_.multiply_adds() * static_cast<double>(images),
+  executor.parallel_for(blocks.pieces, kMultiplyAddNanoseconds * multiply_adds() * static_cast<double>(images),
                         [&](std::int64_t i, int worker) {
                           block({src, packed_wei, bias, floor, dst}, blocks.begin(i), blocks.size(i),
                                 Workspace(memory + worker * scratch, scratch));

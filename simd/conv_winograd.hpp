@@ -16,8 +16,8 @@ namespace tilewise::simd {
 /// (ic x oc), and these are transformed back.
 ///
 /// Its multiply-adds are 4/9 of the direct way's; transforming takes additions for every channel, so that it
-/// pays where there are many. Of numbers of mixed signs the error is about twice the direct way's
-/// (docs/performance.md).
+/// pays where there are many. docs/performance.md has what it gains, and how exact it is. Packed filters take 16/9 of
+/// the filters' memory, and each thread's scratch is for a block of tiles, however few there are.
 class ConvWinograd {
  public:
   /// Whether it computes what `shape` describes.
@@ -31,7 +31,7 @@ class ConvWinograd {
   const TileShape& tile() const { return tile_; }
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
-  double multiply_adds() const;         ///< of an image
+  double multiply_adds() const { return winograd_multiply_adds(shape_); }  ///< of an image
 
   /// Packs the filters (3, 3, ic, oc).
   void pack(const float* wei, float* packed) const;

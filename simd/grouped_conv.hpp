@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "tilewise/simd/conv_backward_data.hpp"
 #include "tilewise/simd/conv_backward_weights.hpp"

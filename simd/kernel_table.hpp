@@ -252,6 +252,8 @@ inline constexpr int kPeakChains = 12;
   /* dst(pixel, c) = max(floor, bias(c) + sum over taps, in order, of src(tap of the pixel, c) *     \
      wei(tap, c)); NaN stays NaN */                                                                \
   KERNEL(depthwise, void, (const DepthwiseArgs& args))                                             \
+  /* d_wei(tap, c) += sum over pixels, in order, of src(tap of the pixel, c) * d_dst(pixel, c) */  \
+  KERNEL(depthwise_weights, void, (const DepthwiseArgs& args, const float* d_dst, float* d_wei))   \
   /* transformed = B' src B of each tile (winograd.hpp) */                                         \
   KERNEL(winograd_src, void, (const WinogradArgs& args, const float* src, float* transformed))     \
   /* transformed = A d_dst A' of each tile, whole vectors: channels that are none are 0 */         \
@@ -266,8 +268,6 @@ inline constexpr int kPeakChains = 12;
   /* G wei G' of n filters, position p of filter i at planes[p * n + i]; before, tap t is at        \
      planes[(kFirstWinogradTap + t) * n + i] */                                                    \
   KERNEL(winograd_filters, void, (std::int64_t n, float* planes))                                  \
-  /* d_wei(tap, c) += sum over pixels, in order, of src(tap of the pixel, c) * d_dst(pixel, c) */  \
-  KERNEL(depthwise_weights, void, (const DepthwiseArgs& args, const float* d_dst, float* d_wei))   \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
          (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \

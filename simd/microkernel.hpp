@@ -21,8 +21,9 @@ enum class Epilogue : std::uint8_t {
 /// A_pair starts at a + a_offsets[pair]; A(m, k) = a[m * a_row_stride + k * a_k_stride], one of the
 /// strides being 1, serves plain, transposed and packed matrices and the pixels of an image alike.
 /// B_pair starts at b + b_offsets[pair]; B(k, n) = b[k * ldb + n] must be readable for all NV vectors;
-/// what lies past `columns` is ignored. It is read fastest where ldb is the tile's width. The order of the sum is fixed: pairs in order, k in order, one fused
-/// multiply-add each (multiply, then add, where the instruction set has no FMA).
+/// what lies past `columns` is ignored. It is read fastest where ldb is the tile's width. The order of the sum is
+/// fixed: pairs in order, k in order, one fused multiply-add each (multiply, then add, where the instruction set has
+/// no FMA).
 struct TileArgs {
   const float* a = nullptr;
   const float* b = nullptr;

@@ -26,10 +26,11 @@ inline constexpr std::int64_t kWinogradPositions = 16;
 inline constexpr std::int64_t kWinogradTaps = 9;
 inline constexpr std::int64_t kFirstWinogradTap = kWinogradPositions - kWinogradTaps;
 
-/// A tile: 4 x 4 pixels of src that make 2 x 2 of dst. What lies outside the image is zero.
+/// A tile: 4 x 4 pixels of src that make 2 x 2 of dst. What lies outside the image is zero; so is what no wanted
+/// output sees, for in the gradient it would meet a zero, and might be NaN.
 struct WinogradTile {
   std::int64_t src, dst;  ///< offsets of pixel (0, 0), which may be outside, and of output (0, 0)
-  std::int32_t first_row, end_row, first_column, end_column;  ///< of the 4 x 4 those inside
+  std::int32_t first_row, end_row, first_column, end_column;  ///< of the 4 x 4 those read
   std::int32_t rows, columns;                                 ///< of the 2 x 2 those wanted
 };
 

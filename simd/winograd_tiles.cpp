@@ -18,6 +18,8 @@ std::int64_t taps_inside(std::int64_t outputs, std::int64_t input, std::int64_t 
   return taps;
 }
 
+double product(std::int64_t a, std::int64_t b) { return static_cast<double>(a) * static_cast<double>(b); }
+
 }  // namespace
 
 WinogradTiles::WinogradTiles(const ConvShape& shape)
@@ -34,9 +36,9 @@ void WinogradTiles::list(std::int64_t first, std::int64_t count, WinogradTile* t
     tiles[i] = {.src = image * s.src_size() + (ih * s.iw + iw) * s.ic,
                 .dst = image * s.dst_size() + (oh * s.ow() + ow) * s.oc,
                 .first_row = inside(-ih),
-                .end_row = inside(s.ih - ih),
+                .end_row = std::min(inside(s.ih - ih), wanted(s.oh() - oh) + 2),
                 .first_column = inside(-iw),
-                .end_column = inside(s.iw - iw),
+                .end_column = std::min(inside(s.iw - iw), wanted(s.ow() - ow) + 2),
                 .rows = wanted(s.oh() - oh),
                 .columns = wanted(s.ow() - ow)};
     if (++column < columns_) continue;
@@ -51,8 +53,18 @@ bool has_winograd_tiles(const ConvShape& s) {
   return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
 }
 
-double multiply_adds_inside(const ConvShape& s) {
-  return static_cast<double>(taps_inside(s.oh(), s.ih, s.pad_top) * taps_inside(s.ow(), s.iw, s.pad_left));
+double winograd_multiply_adds(const ConvShape& s) {
+  return product(WinogradTiles(s).count(1), kWinogradPositions) * product(s.ic, s.oc);
+}
+
+WinogradCost winograd_cost(const KernelTable& kernels, const ConvShape& s) {
+  constexpr double kTransform = 100;
+  const std::int64_t width = kernels_for_columns(kernels, s.oc).vector_floats;
+  const auto ic = static_cast<double>(s.ic), oc_vectors = static_cast<double>(ceil_div(s.oc, width));
+  const auto ic_vectors = static_cast<double>(ceil_div(s.ic, width));
+  const double tile = kWinogradPositions + kTransform * (ic_vectors + oc_vectors) / (ic * oc_vectors);
+  return {.direct = product(taps_inside(s.oh(), s.ih, s.pad_top), taps_inside(s.ow(), s.iw, s.pad_left)),
+          .winograd = static_cast<double>(WinogradTiles(s).count(1)) * tile};
 }
 
 std::int64_t winograd_tile_floats(std::int64_t channels) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/kernel_table.hpp"
 #include "tilewise/simd/winograd.hpp"
 
 namespace tilewise::simd {
@@ -24,8 +25,17 @@ class WinogradTiles {
 /// Whether `shape` is such a convolution.
 bool has_winograd_tiles(const ConvShape& shape);
 
-/// Multiply-adds of one channel to another that a direct convolution takes for an image, padding left out.
-double multiply_adds_inside(const ConvShape& shape);
+/// Multiply-adds of an image by Winograd's filtering, forward or of a gradient.
+double winograd_multiply_adds(const ConvShape& shape);
+
+/// What an image costs either way, in multiply-adds of vectors and what takes as long, for one vector of output
+/// channels and one input channel. Transforming a vector of channels, with what products of few terms cost
+/// beside them, was measured.
+struct WinogradCost {
+  double direct;    ///< padding left out
+  double winograd;
+};
+WinogradCost winograd_cost(const KernelTable& kernels, const ConvShape& shape);
 
 /// From one tile's `channels` channels to the next's: whole lines, and not a power of two apart where that is long.
 std::int64_t winograd_tile_floats(std::int64_t channels);

@@ -11,27 +11,23 @@ namespace {
 constexpr std::int64_t kNoOffset = 0;
 
 /// Tiles of a block, the terms of a product: sums are read and written once for as many.
-constexpr std::int64_t kBlockTiles = 64;
+constexpr std::int64_t kSumTiles = 64;
 
 }  // namespace
 
-// In multiply-adds of vectors, as ConvWinograd::pays has them; beside them the transform back, shared by a few images.
-bool WinogradWeights::pays(const KernelTable& widest, const ConvShape& s) {
+bool WinogradWeights::pays(const KernelTable& kernels, const ConvShape& s) {
   if (!possible(s)) return false;
-  constexpr double kTransform = 100, kTransformBack = 100;
-  const std::int64_t width = kernels_for_columns(widest, s.oc).vector_floats;
-  const auto ic = static_cast<double>(s.ic), oc_vectors = static_cast<double>(ceil_div(s.oc, width));
-  const double direct = multiply_adds_inside(s) * ic * oc_vectors;
-  const double transforms = kTransform * (static_cast<double>(ceil_div(s.ic, width)) + oc_vectors);
-  const auto tiles = static_cast<double>(WinogradTiles(s).count(1));
-  return tiles * (kWinogradPositions * ic * oc_vectors + transforms) + kTransformBack * ic * oc_vectors < direct;
+  // Of two images or one: small ones come several at a time where a layer has them at hand.
+  constexpr double kTransformBack = 100;
+  const WinogradCost cost = winograd_cost(kernels, s);
+  return cost.winograd + kTransformBack < cost.direct;
 }
 
 WinogradWeights::WinogradWeights(const KernelTable& kernels, const ConvShape& shape)
     : shape_(shape.checked()),
       kernels_(kernels_for_columns(kernels, shape.oc)),
       tiles_(shape),
-      tile_(choose_tile(kernels_, shape.ic, shape.oc, kBlockTiles)),
+      tile_(choose_tile(kernels_, shape.ic, shape.oc, kSumTiles)),
       src_row_(winograd_tile_floats(shape.ic)) {
   if (!possible(shape)) {
     throw ArgumentError("WinogradWeights: " + shape.to_string() + " is not 3 x 3 with a stride and dilation of 1");
@@ -44,31 +40,27 @@ std::int64_t WinogradWeights::sums_floats() const {
 
 std::int64_t WinogradWeights::block_floats() const {
   return kWinogradPositions *
-             (winograd_plane_floats(kBlockTiles, src_row_) + winograd_plane_floats(kBlockTiles, tile_.columns)) +
-         workspace_floats_of<WinogradTile>(kBlockTiles);
+             (winograd_plane_floats(kSumTiles, src_row_) + winograd_plane_floats(kSumTiles, tile_.columns)) +
+         workspace_floats_of<WinogradTile>(kSumTiles);
 }
 
 std::int64_t WinogradWeights::scratch_floats() const { return sums_floats() + block_floats(); }
-
-double WinogradWeights::multiply_adds() const {
-  return static_cast<double>(tiles_.count(1) * kWinogradPositions * shape_.ic) * static_cast<double>(shape_.oc);
-}
 
 void WinogradWeights::sum_up(const float* src, const float* d_dst, std::int64_t first, std::int64_t end,
                              std::int64_t first_panel, std::int64_t end_panel, float* sums, Workspace scratch) const {
   const ConvShape& s = shape_;
   const std::int64_t sums_plane = winograd_plane_floats(s.ic, tile_.columns);
-  auto* const tiles = scratch.take_array<WinogradTile>(kBlockTiles);
+  auto* const tiles = scratch.take_array<WinogradTile>(kSumTiles);
   WinogradArgs pixels{.tiles = tiles,
                       .channels = s.ic,
                       .pixel_stride = s.ic,
                       .row_stride = s.iw * s.ic,
-                      .plane = winograd_plane_floats(kBlockTiles, src_row_),
+                      .plane = winograd_plane_floats(kSumTiles, src_row_),
                       .tile_stride = src_row_};
   WinogradArgs gradients{.tiles = tiles,
                          .pixel_stride = s.oc,
                          .row_stride = s.ow() * s.oc,
-                         .plane = winograd_plane_floats(kBlockTiles, tile_.columns),
+                         .plane = winograd_plane_floats(kSumTiles, tile_.columns),
                          .tile_stride = tile_.columns};
   float* const transformed = scratch.take(kWinogradPositions * pixels.plane);
   float* const d_transformed = scratch.take(kWinogradPositions * gradients.plane);
@@ -81,7 +73,7 @@ void WinogradWeights::sum_up(const float* src, const float* d_dst, std::int64_t 
                    .ldc = tile_.columns,
                    .epilogue = Epilogue::store};
   const EvenSplit channels(s.ic, tile_.rows);
-  const EvenSplit blocks(end - first, kBlockTiles);
+  const EvenSplit blocks(end - first, kSumTiles);
   for (std::int64_t b = 0; b < blocks.pieces; ++b, product.epilogue = Epilogue::add) {
     pixels.count = gradients.count = product.k = blocks.size(b);
     tiles_.list(first + blocks.begin(b), blocks.size(b), tiles);
@@ -123,7 +115,7 @@ void WinogradWeights::images(std::int64_t images, const float* src, const float*
 // Partial sums enough to share the work out, of several blocks each, and together no larger than half of what is read.
 std::int64_t WinogradWeights::slots(std::int64_t images) const {
   constexpr std::int64_t kMostSlots = 8;
-  const std::int64_t blocks = ceil_div(tiles_.count(images), 4 * kBlockTiles);
+  const std::int64_t blocks = ceil_div(tiles_.count(images), 4 * kSumTiles);
   const std::int64_t room = images * (shape_.src_size() + shape_.dst_size()) / (2 * sums_floats());
   return std::clamp<std::int64_t>(std::min(blocks, room), 1, kMostSlots);
 }

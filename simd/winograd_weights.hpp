@@ -13,7 +13,8 @@ namespace tilewise::simd {
 
 /// Gradient of a convolution with 3 x 3 filters and a stride of 1 with respect to the filters, by Winograd's filtering
 /// (winograd.hpp), prepared for one shape; immutable. For each of the sixteen positions transformed pixels and
-/// gradients are multiplied, (ic x tiles) times (tiles x oc); the sums of all tiles are transformed back once.
+/// gradients are multiplied, (ic x tiles) times (tiles x oc); the sums of all tiles of a call are transformed back
+/// once. They are as large as 16/9 of the filters.
 class WinogradWeights {
  public:
   /// Whether it computes what `shape` describes.
@@ -26,9 +27,10 @@ class WinogradWeights {
 
   const TileShape& tile() const { return tile_; }
   std::int64_t scratch_floats() const;  ///< of images()'s workspace
-  double multiply_adds() const;         ///< of an image
+  double multiply_adds() const { return winograd_multiply_adds(shape_); }  ///< of an image
 
-  /// Adds the gradient of `images` images, one after the other in memory, to d_wei (3, 3, ic, oc).
+  /// Adds the gradient of `images` images, one after the other in memory, to d_wei (3, 3, ic, oc). How many come
+  /// together decides the last bits.
   void images(std::int64_t images, const float* src, const float* d_dst, float* d_wei, Workspace scratch) const;
 
   /// Floats of workspace that batch() takes.

@@ -27,7 +27,7 @@ std::unique_ptr<Contender> gemm(const Case& c, Executor& executor);
 std::unique_ptr<Contender> conv_forward(const Case& c, Executor& executor);
 std::unique_ptr<Contender> conv_backward_data(const Case& c, Executor& executor);
 std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& executor);
-/// Whether the case is a convolution, or a gradient of one, that may be computed in another way than directly.
+/// Whether the case is a convolution, or a gradient of one, that Tilewise prefers to compute otherwise than directly.
 bool may_choose(const Case& c);
 /// Such a case, done directly.
 std::unique_ptr<Contender> direct_conv(const Case& c, Executor& executor);

@@ -9,6 +9,7 @@
 #include "tilewise/simd/conv_pooled_backward.hpp"
 #include "tilewise/simd/depthwise_conv.hpp"
 #include "tilewise/simd/gemm.hpp"
+#include "tilewise/simd/winograd_tiles.hpp"
 
 namespace tilewise::bench {
 namespace {
@@ -66,8 +67,8 @@ class Conv : public Contender {
   Buffer src_, wei_, bias_, dst_, packed_, memory_;
 };
 
-/// A convolution or gradient by `algorithm`, unless that takes more memory than the operands:
-/// extra_floats(convolution).
+/// A convolution or gradient by `algorithm`, unless that takes more memory than the operands, which is for programs
+/// to decide: extra_floats(convolution).
 template <class Convolution, class ExtraFloats>
 Convolution within_operands(const Case& c, simd::ConvAlgorithm algorithm, ExtraFloats extra_floats) {
   const auto& p = std::get<ConvProblem>(c.shape.problem);
@@ -79,7 +80,8 @@ Convolution within_operands(const Case& c, simd::ConvAlgorithm algorithm, ExtraF
 template <class Convolution>
 Convolution within_operands(const Case& c, simd::ConvAlgorithm algorithm, const Executor& executor) {
   return within_operands<Convolution>(c, algorithm, [&](const Convolution& conv) {
-    return conv.packed_floats() + executor.threads() * conv.scratch_floats();
+    // Alike for one thread and two.
+    return conv.packed_floats() + std::max(2, executor.threads()) * conv.scratch_floats();
   });
 }
 
@@ -126,7 +128,7 @@ class ConvBackwardWeights final : public Conv {
   ConvBackwardWeights(const Case& c, simd::ConvAlgorithm algorithm, Executor& executor)
       : Conv(c, executor),
         conv_(within_operands<simd::ConvBackwardWeights>(c, algorithm, [&](const simd::ConvBackwardWeights& conv) {
-          return conv.workspace_floats(batch_, executor.threads());
+          return conv.workspace_floats(batch_, std::max(2, executor.threads()));
         })) {
     memory_ = Buffer(conv_.workspace_floats(batch_, executor.threads()));
   }
@@ -300,9 +302,12 @@ std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& execut
 }
 bool may_choose(const Case& c) {
   const auto* const p = std::get_if<ConvProblem>(&c.shape.problem);
-  return p != nullptr && simd::has_winograd_tiles(p->shape) &&
-         (c.operation == "conv_forward" || c.operation == "conv_backward_data" ||
-          c.operation == "conv_backward_weights");
+  if (p == nullptr || !simd::has_winograd_tiles(p->shape)) return false;
+  const simd::KernelTable& table = kernels();
+  const auto winograd = [](const auto& conv) { return conv.kernel().starts_with("winograd"); };
+  if (c.operation == "conv_forward") return winograd(simd::ConvForward(table, p->shape));
+  if (c.operation == "conv_backward_data") return winograd(simd::ConvBackwardData(table, p->shape));
+  return c.operation == "conv_backward_weights" && winograd(simd::ConvBackwardWeights(table, p->shape));
 }
 std::unique_ptr<Contender> direct_conv(const Case& c, Executor& executor) {
   constexpr auto kDirect = simd::ConvAlgorithm::direct;

@@ -155,9 +155,9 @@ template <class Arch>
 }
 
 template <class Arch>
-void winograd_filters(std::int64_t n, float* planes) noexcept {
+[[gnu::flatten]] void winograd_filters(std::int64_t n, float* planes) noexcept {
   const Vec<Arch> half(0.5F);
-  for_each_vector<Arch>(n, [&](std::int64_t at, std::int64_t count) {
+  for_each_vector<Arch>(n, [&](std::int64_t at, std::int64_t count) __attribute__((always_inline)) {
     Vec<Arch> t[4][3];  // G wei
     TILEWISE_UNROLL for (int j = 0; j < 3; ++j) {
       Vec<Arch> g[3];

@@ -52,6 +52,11 @@ const BatchCase kCases[] = {
     {2, {.ic = 1, .ih = 60, .iw = 70, .oc = 32, .kh = 3, .kw = 3}},
     {23, {.ic = 1, .ih = 6, .iw = 7, .oc = 6, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
           .pad_right = 1}},
+    // by Winograd's filtering: several partial sums, and none
+    {40, {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3}},
+    {9, {.ic = 24, .ih = 16, .iw = 15, .oc = 100, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
+         .pad_right = 1}},
+    {0, {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3}},
     {0, {.ic = 3, .ih = 5, .iw = 5, .oc = 4, .kh = 3, .kw = 3}},
 };
 
@@ -140,7 +145,7 @@ TEST(ConvBatch, matches_the_reference_with_the_same_bits_on_any_number_of_thread
   }
 }
 
-// A network computes images one by one, a benchmark or a user all at once.
+// A network computes images one by one or a few at a time, a benchmark or a user all at once.
 TEST(ConvBatch, gives_the_bits_of_single_images) {
   constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
   for (const BatchCase& c : kCases) {
@@ -172,6 +177,17 @@ TEST(ConvBatch, gives_the_bits_of_single_images) {
     }
     EXPECT_TRUE(same_bits(dst_alone, dst));
     EXPECT_TRUE(same_bits(d_src_alone, d_src));
+    std::vector<float> dst_few(dst.size()), d_src_few(d_src.size());
+    for (std::int64_t i = 0; i < c.images; i += 3) {
+      const std::int64_t few = std::min<std::int64_t>(3, c.images - i);
+      const Workspace workspace(scratch.data(), floats);
+      conv.images(few, src.data() + i * s.src_size(), packed.data(), bias.data(), kNoFloor,
+                  dst_few.data() + i * s.dst_size(), workspace);
+      conv_data.images(few, d_dst.data() + i * s.dst_size(), packed_data.data(), d_src_few.data() + i * s.src_size(),
+                       workspace);
+    }
+    EXPECT_TRUE(same_bits(dst_few, dst));
+    EXPECT_TRUE(same_bits(d_src_few, d_src));
   }
 }
 

@@ -52,7 +52,9 @@ TEST(WinogradKernels, transform_filters_in_place) {
     EXPECT_TRUE(planes.intact());
     for (std::int64_t i = 0; i < n; ++i) {
       std::vector<double> tap(kWinogradTaps);
-      for (std::int64_t t = 0; t < kWinogradTaps; ++t) tap[static_cast<std::size_t>(t)] = taps[static_cast<std::size_t>(t * n + i)];
+      for (std::int64_t t = 0; t < kWinogradTaps; ++t) {
+        tap[static_cast<std::size_t>(t)] = taps[static_cast<std::size_t>(t * n + i)];
+      }
       const std::vector<double> expected = transform(kWinogradG, tap);
       for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
         ASSERT_EQ(planes.data()[p * n + i], expected[static_cast<std::size_t>(p)]) << "n = " << n << ", filter " << i;
@@ -123,7 +125,8 @@ TEST(WinogradKernels, transform_sums_and_write_what_is_wanted) {
           const std::vector<double> expected = transform(kWinogradA, m);
           for (std::int64_t i = 0; i < c.rows; ++i) {
             for (std::int64_t j = 0; j < c.columns; ++j) {
-              const double value = expected[static_cast<std::size_t>(2 * i + j)] + (has_bias ? bias.data()[channel] : 0);
+              const double value =
+                  expected[static_cast<std::size_t>(2 * i + j)] + (has_bias ? bias.data()[channel] : 0);
               ASSERT_EQ(dst.data()[i * row_stride + j * channels + channel], std::max(-3.0, value));
             }
           }
@@ -270,6 +273,28 @@ TEST(ConvWinograd, pays_where_channels_are_many) {
   EXPECT_FALSE(ConvWinograd::pays(kernels, shape(1, 28, 32)));
   EXPECT_FALSE(ConvWinograd::pays(kernels, shape(3, 224, 64)));
   EXPECT_FALSE(ConvWinograd::pays(kernels, shape(64, 3, 64)));
+}
+
+// The convolution of d_dst that backward data is, with every padding that makes one and some that do not.
+TEST(ConvWinograd, computes_backward_data_for_any_padding) {
+  for (const std::int64_t before : {0, 1, 2, 3}) {
+    for (const std::int64_t after : {-2, -1, 0, 1, 2, 3}) {
+      const ConvShape shape{.ic = 36, .ih = 16, .iw = 15, .oc = 48, .kh = 3, .kw = 3, .pad_top = before,
+                            .pad_left = 2 - before % 3, .pad_bottom = after, .pad_right = -after};
+      SCOPED_TRACE(shape.to_string());
+      const ConvBackwardData conv(default_kernels(), shape);
+      EXPECT_EQ(conv.kernel().starts_with("winograd"), before <= 2);
+      const std::vector<float> d_dst = random_values(shape.dst_size(), 1, Pattern::integers);
+      const std::vector<float> wei = random_values(shape.wei_size(), 2, Pattern::integers);
+      GuardedArray<float> packed(conv.packed_floats()), d_src(shape.src_size()), scratch(conv.scratch_floats());
+      conv.pack(wei.data(), packed.data());
+      conv.images(1, d_dst.data(), packed.data(), d_src.data(), Workspace(scratch.data(), conv.scratch_floats()));
+      EXPECT_TRUE(packed.intact() && d_src.intact() && scratch.intact());
+      std::vector<float> expected(static_cast<std::size_t>(shape.src_size()));
+      reference::conv_backward_data(shape, d_dst.data(), wei.data(), expected.data());
+      ASSERT_TRUE(all_equal(d_src.span(), expected));
+    }
+  }
 }
 
 // What users of a convolution get: the same values, by fewer multiply-adds where it pays.

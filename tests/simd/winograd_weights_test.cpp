@@ -73,7 +73,8 @@ TEST(WinogradWeightsKernels, add_gradients_of_filters) {
   for (const std::int64_t columns : testing::kWinogradChannels) {
     const std::int64_t padded = (columns + width - 1) / width * width, wei_row = columns + 2;
     const GuardedArray<float> sums(random_values(kWinogradPositions * kRows * padded, 1, Pattern::integers));
-    const std::vector<float> before = random_values((kWinogradTaps * kRows - 1) * wei_row + columns, 2, Pattern::integers);
+    const std::vector<float> before =
+        random_values((kWinogradTaps * kRows - 1) * wei_row + columns, 2, Pattern::integers);
     GuardedArray<float> d_wei(before);
     default_kernels().winograd_d_filters({.rows = kRows,
                                           .columns = columns,
@@ -190,6 +191,22 @@ TEST(WinogradWeights, adds_up_over_images) {
     EXPECT_TRUE(all_equal(run(shape, kImages, data), expected(shape, kImages, data)));
     EXPECT_TRUE(same_bits(run(shape, 0, data), data.d_wei));
   }
+}
+
+// Rows and columns that no output sees may be anything: a layer that wants a corner of the output leaves them out.
+TEST(WinogradWeights, does_not_read_what_no_output_sees) {
+  const ConvShape shape{.ic = 17, .ih = 9, .iw = 8, .oc = 20, .kh = 3, .kw = 3, .pad_left = 1, .pad_bottom = -2,
+                        .pad_right = -2};
+  Data data(shape, 1, Pattern::integers);
+  for (std::int64_t row = 0; row < shape.ih; ++row) {
+    for (std::int64_t column = 0; column < shape.iw; ++column) {
+      if (row < shape.ih - 2 && column < shape.iw - 2) continue;
+      std::fill_n(data.src.begin() + (row * shape.iw + column) * shape.ic, shape.ic,
+                  std::numeric_limits<float>::quiet_NaN());
+    }
+  }
+  ASSERT_EQ(shape.oh() % 2 + shape.ow() % 2, 2);
+  EXPECT_TRUE(all_equal(run(shape, 1, data), expected(shape, 1, data)));
 }
 
 TEST(WinogradWeights, rejects_what_it_cannot_do) {
