@@ -30,7 +30,7 @@ do for [operation in "gemm conv_forward conv_backward_data conv_backward_weights
   if (count == 0) { continue }
   libraries = operation eq "gemm" ? 3 : 4
   if (operation ne "gemm") {
-    name[3] = "Tilewise, direct"; name[4] = "oneDNN, Winograd F(4x4, 3x3)"
+    name[3] = "Tilewise direct"; name[4] = "oneDNN Winograd"
     colour[3] = 0x56B4E9; colour[4] = 0xF0E442
   }
   height = 100 + 9 * count * (libraries + 1)
@@ -44,9 +44,9 @@ do for [operation in "gemm conv_forward conv_backward_data conv_backward_weights
     set rmargin at screen 0.97
     set tmargin at screen 1 - 62.0 / height
     set bmargin at screen 34.0 / height
-    set key at screen 0.97, screen 1 - 44.0 / height right center horizontal samplen 1.5 reverse Left
+    set key at screen 0.97, screen 1 - 44.0 / height right center horizontal maxrows 1 samplen 1.5 reverse Left
     set xrange [0:*]
-    set xtics 0, 20 format "%.0f%%"
+    set xtics 0, (operation eq "gemm" ? 20 : 40) format "%.0f%%"
     set yrange [count + 0.6:0.4]
     set style fill solid 1 noborder
     plot table using (0):1:(0):(0):ytic(2) with boxxyerror notitle, \

@@ -123,29 +123,34 @@ void ConvWinograd::block(const Operands& operands, std::int64_t first, std::int6
   }
 }
 
+void ConvWinograd::blocks(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const {
+  const EvenSplit split(count, kBlockTiles);
+  for (std::int64_t i = 0; i < split.pieces; ++i) block(operands, first + split.begin(i), split.size(i), scratch);
+}
+
 void ConvWinograd::images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
                           float floor, float* dst, Workspace scratch) const {
   if (images == 0) return;
-  const EvenSplit blocks(tiles_.count(images), kBlockTiles);
-  for (std::int64_t i = 0; i < blocks.pieces; ++i) {
-    block({src, packed_wei, bias, floor, dst}, blocks.begin(i), blocks.size(i), scratch);
-  }
+  blocks({src, packed_wei, bias, floor, dst}, 0, tiles_.count(images), scratch);
 }
 
 void ConvWinograd::batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
                          const float* bias, float floor, float* dst, Workspace workspace) const {
   if (images == 0) return;
-  constexpr double kMultiplyAddNanoseconds = 0.02;
+  constexpr double kMultiplyAddNanoseconds = 0.02, kTaskNanoseconds = 20'000;
+  constexpr std::int64_t kTasksPerThread = 8;
   const std::int64_t scratch = scratch_floats();
   float* const memory = workspace.take(executor.threads() * scratch);
-  // As many blocks as threads, and a few tiles each.
-  const std::int64_t share = ceil_div(tiles_.count(images), executor.threads());
-  const EvenSplit blocks(tiles_.count(images), std::clamp<std::int64_t>(share, kMaxTileRows, kBlockTiles));
-  executor.parallel_for(blocks.pieces, kMultiplyAddNanoseconds * multiply_adds() * static_cast<double>(images),
-                        [&](std::int64_t i, int worker) {
-                          block({src, packed_wei, bias, floor, dst}, blocks.begin(i), blocks.size(i),
-                                Workspace(memory + worker * scratch, scratch));
-                        });
+  // A few tasks a thread, for balance, but none of less than some microseconds or a tile of the micro-kernel.
+  const double nanoseconds = kMultiplyAddNanoseconds * multiply_adds() * static_cast<double>(images);
+  const std::int64_t threads = executor.threads(), total = tiles_.count(images);
+  const auto worth = std::max(threads, static_cast<std::int64_t>(nanoseconds / kTaskNanoseconds));
+  const std::int64_t tasks = threads == 1 ? 1 : std::min(kTasksPerThread * threads, worth);
+  const EvenSplit split(total, std::max<std::int64_t>(kMaxTileRows, ceil_div(total, tasks)));
+  executor.parallel_for(split.pieces, nanoseconds, [&](std::int64_t i, int worker) {
+    blocks({src, packed_wei, bias, floor, dst}, split.begin(i), split.size(i),
+           Workspace(memory + worker * scratch, scratch));
+  });
 }
 
 }  // namespace tilewise::simd

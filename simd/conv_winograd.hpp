@@ -55,8 +55,10 @@ class ConvWinograd {
   /// Floats from one position's part of a transformed block to the next's.
   std::int64_t src_plane() const;
   std::int64_t sums_plane() const;
-  /// Tiles [first, first + count), counted over all images.
+  /// Tiles [first, first + count), counted over all images: a block at most.
   void block(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const;
+  /// The same for any number of tiles, block by block.
+  void blocks(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const;
   template <class PackTap>
   void pack_panels(float* packed, PackTap pack_tap) const;
 
