@@ -10,16 +10,17 @@ namespace {
 
 // GEMM's constants. A panel of B (kc x tile.columns) is read once for every tile of A and should stay
 // in L1; a block of A (mc x kc) is read once for every panel of B and should stay in L2.
-//   kc = 256: 256 x 32 columns x 4 bytes = 32 KB of B on AVX-512, two thirds of a 48 KB L1; 16 KB of
-//             a 32 KB L1 on AVX2. 1024 of a narrow C, whose time is A's: rows of A are read in runs of 4 KB,
-//             and B, at most 256 KB, comes from L2.
+//   kc = 256: 256 x 16 columns x 4 bytes = 16 KB of a 32 KB L1 on AVX2. 512 on AVX-512, whose panels come from L2 in
+//             time either way: C is read and written half as often. 1024 of a narrow C, whose time is A's: rows
+//             of A are read in runs of 4 KB, and B, at most 256 KB, comes from L2.
 //   mc = 84: 84 x 256 x 4 bytes = 84 KB of A, and whole tiles of both 14 and 6 rows.
-//   nb = 1024: 1 MB of B, in L3, from where a panel is read once for every block of A, which is packed
+//   nb = 1024: 1 or 2 MB of B, in L3, from where a panel is read once for every block of A, which is packed
 //             once for as many columns.
 //   narrow_rows = 504: a task goes through all its rows before it advances in k. Of a C of few columns so
 //             few rows that the pages of A are not forgotten in between; of a wider one as many as there
 //             are, for B is packed for them.
 constexpr std::int64_t kKc = 256;
+constexpr std::int64_t kWideKc = 512;
 constexpr std::int64_t kNarrowKc = 1024;
 constexpr std::int64_t kMc = 84;
 constexpr std::int64_t kNb = 1024;
@@ -40,8 +41,12 @@ constexpr std::int64_t kUnpackedTiles = 2;
 /// same few places in L1.
 std::int64_t a_row_floats_of(std::int64_t kc) { return round_up(kc, 16) + 16; }
 
+bool has_wide_vectors(const KernelTable& kernels) { return kernels.vector_floats >= 16; }
+
 /// Terms of a sum that are added up in registers, at most: for a C of n columns.
-std::int64_t kc_limit(std::int64_t n) { return n <= kNarrow ? kNarrowKc : kKc; }
+std::int64_t kc_limit(const KernelTable& kernels, std::int64_t n) {
+  return n <= kNarrow ? kNarrowKc : has_wide_vectors(kernels) ? kWideKc : kKc;
+}
 
 /// Cycles of one tile in the model that blocking.hpp states.
 double tile_cycles(std::int64_t rows, std::int64_t vectors, std::int64_t k) {
@@ -88,13 +93,28 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
   return best;
 }
 
+namespace {
+
+/// Of a large product by wide vectors the tile of most vectors: it reads A, from L2, half as often as the tallest does.
+/// Others as the model has it.
+TileShape choose_gemm_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
+  constexpr std::int64_t kVectors = kMaxTileVectors;
+  const std::int64_t columns = kVectors * kernels.vector_floats;
+  if (has_wide_vectors(kernels) && m >= kMc && n >= columns) {
+    return {.rows = kernels.max_rows[kVectors - 1], .vectors = kVectors, .columns = columns};
+  }
+  return choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
+}
+
+}  // namespace
+
 GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& shape, int threads) {
   const KernelTable& kernels = kernels_for_columns(widest, shape.n);
   // An empty product gets the blocking of a product of one.
   const std::int64_t m = std::max<std::int64_t>(shape.m, 1);
   const std::int64_t n = std::max<std::int64_t>(shape.n, 1);
   const std::int64_t k = std::max<std::int64_t>(shape.k, 1);
-  const TileShape tile = choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), std::min(k, kc_limit(n)));
+  const TileShape tile = choose_gemm_tile(kernels, m, n, k);
   const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
 
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
@@ -140,7 +160,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
   blocking.pack_b = pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
-  blocking.kc = EvenSplit(k, kc_limit(n)).size(0);
+  blocking.kc = EvenSplit(k, kc_limit(kernels, n)).size(0);
   const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);
   blocking.mc = EvenSplit(blocking.row_tiles.size(0), most_tiles).size(0) * tile.rows;
   return blocking;
@@ -161,7 +181,7 @@ std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::i
     const std::int64_t columns = std::min(n, most_columns) + kMaxTileVectors * kernels.vector_floats;
     return std::min(m + kMaxTileRows, kMc) * a_row_floats_of(kc) + round_up_to_line(kc * columns);
   };
-  return std::max(bound(kNarrow, kNarrowKc), bound(kNb, kKc));
+  return std::max(bound(kNarrow, kNarrowKc), bound(kNb, has_wide_vectors(kernels) ? kWideKc : kKc));
 }
 
 }  // namespace tilewise::simd

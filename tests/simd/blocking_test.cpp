@@ -110,7 +110,7 @@ TEST(ChooseGemmBlocking, cuts_as_documented) {
       ASSERT_EQ(blocking.mc % blocking.tile.rows, 0);
       ASSERT_LE(blocking.mc, std::min<std::int64_t>(84, blocking.row_tiles.size(0) * blocking.tile.rows));
       ASSERT_GE(blocking.kc, 1);
-      ASSERT_LE(blocking.kc, std::min<std::int64_t>(n <= 64 ? 1024 : 256, k));
+      ASSERT_LE(blocking.kc, std::min<std::int64_t>(n <= 64 ? 1024 : kernels.vector_floats == 16 ? 512 : 256, k));
     });
   }
 }
