@@ -8,8 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "simd/conv_cases.hpp"
-#include "simd/winograd_matrices.hpp"
+#include "simd/winograd_cases.hpp"
 #include "support/guarded_array.hpp"
 #include "support/random_data.hpp"
 #include "support/reference.hpp"
@@ -136,12 +135,6 @@ TEST(WinogradKernels, transform_sums_and_write_what_is_wanted) {
   }
 }
 
-std::vector<ConvShape> possible_convolutions() {
-  std::vector<ConvShape> shapes = testing::awkward_convolutions();
-  std::erase_if(shapes, [](const ConvShape& s) { return !ConvWinograd::possible(s); });
-  return shapes;
-}
-
 struct Data {
   Data(const ConvShape& shape, Pattern pattern)
       : src(random_values(shape.src_size(), 1, pattern)),
@@ -202,7 +195,7 @@ std::vector<double> bounds(const ConvShape& s, const Data& data) {
 }
 
 TEST(ConvWinograd, matches_the_reference) {
-  for (const ConvShape& shape : possible_convolutions()) {
+  for (const ConvShape& shape : testing::winograd_convolutions()) {
     SCOPED_TRACE(shape.to_string());
     const Data exact(shape, Pattern::integers);
     ASSERT_TRUE(all_equal(run(shape, exact, -kInfinity), expected(shape, exact, -kInfinity)));

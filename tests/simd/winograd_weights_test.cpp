@@ -7,8 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "simd/conv_cases.hpp"
-#include "simd/winograd_matrices.hpp"
+#include "simd/winograd_cases.hpp"
 #include "support/guarded_array.hpp"
 #include "support/random_data.hpp"
 #include "support/reference.hpp"
@@ -102,12 +101,6 @@ TEST(WinogradWeightsKernels, add_gradients_of_filters) {
   }
 }
 
-std::vector<ConvShape> possible_convolutions() {
-  std::vector<ConvShape> shapes = testing::awkward_convolutions();
-  std::erase_if(shapes, [](const ConvShape& s) { return !WinogradWeights::possible(s); });
-  return shapes;
-}
-
 struct Data {
   Data(const ConvShape& shape, std::int64_t images, Pattern pattern)
       : src(random_values(images * shape.src_size(), 1, pattern)),
@@ -173,7 +166,7 @@ std::vector<double> bounds(const ConvShape& s, const Data& data) {
 }
 
 TEST(WinogradWeights, matches_the_reference) {
-  for (const ConvShape& shape : possible_convolutions()) {
+  for (const ConvShape& shape : testing::winograd_convolutions()) {
     SCOPED_TRACE(shape.to_string());
     const Data exact(shape, 1, Pattern::integers);
     ASSERT_TRUE(all_equal(run(shape, 1, exact), expected(shape, 1, exact)));

@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "simd/conv_cases.hpp"
 #include "tilewise/simd/conv_shape.hpp"
-#include "tilewise/simd/winograd.hpp"
+#include "tilewise/simd/winograd_tiles.hpp"
 
 namespace tilewise::testing {
 
@@ -54,6 +55,13 @@ struct WinogradTileCase {
 inline constexpr WinogradTileCase kWinogradTileCases[] = {
     {0, 4, 0, 4, 2, 2}, {1, 4, 0, 4, 2, 2}, {0, 3, 0, 4, 1, 2}, {0, 4, 1, 3, 2, 2},
     {1, 2, 2, 4, 2, 1}, {0, 4, 0, 0, 2, 2}, {4, 4, 0, 4, 1, 1}};
+
+/// The awkward convolutions that can be done by Winograd's filtering.
+inline std::vector<simd::ConvShape> winograd_convolutions() {
+  std::vector<simd::ConvShape> shapes = awkward_convolutions();
+  std::erase_if(shapes, [](const simd::ConvShape& s) { return !simd::has_winograd_tiles(s); });
+  return shapes;
+}
 
 /// Around the widths of vectors.
 inline constexpr std::int64_t kWinogradChannels[] = {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64};
