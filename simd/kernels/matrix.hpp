@@ -1,6 +1,7 @@
 #pragma once
 
-#include <type_traits>
+#include <algorithm>
+#include <cstdint>
 
 #include "tilewise/simd/kernel_table.hpp"
 #include "tilewise/simd/kernels/vector.hpp"
@@ -34,59 +35,61 @@ void copy_matrix(std::int64_t rows, std::int64_t columns, const float* src, std:
   }
 }
 
-/// Vectors of four floats, for Arch as wide as that or wider.
+/// dst(c, r) = src(r, c) for R x 4 elements: R is a vector's width, or less where Arch is a narrower one's.
 template <class Arch>
-using Quad = std::conditional_t<kWidth<Arch> == 4, Vec<Arch>,
-#if defined(__SSE2__)
-                                xsimd::batch<float, xsimd::sse2>
-#else
-                                Vec<Arch>
-#endif
-                                >;
-
-/// dst(c, r) = src(r, c) for 4 x 4 elements.
-template <class Arch>
-[[gnu::always_inline]] inline void transpose_quad(const float* src, std::int64_t src_stride,
-                                                  float* dst, std::int64_t dst_stride) {
-  using Q = Quad<Arch>;
-  const Q a = Q::load_unaligned(src);
-  const Q b = Q::load_unaligned(src + src_stride);
-  const Q c = Q::load_unaligned(src + 2 * src_stride);
-  const Q d = Q::load_unaligned(src + 3 * src_stride);
-  // xsimd's zips take the lower or upper halves of four lanes: zip_lo(a, c) is a0 c0 a1 c1.
-  const Q ac_lo = xsimd::zip_lo(a, c), ac_hi = xsimd::zip_hi(a, c);
-  const Q bd_lo = xsimd::zip_lo(b, d), bd_hi = xsimd::zip_hi(b, d);
-  xsimd::zip_lo(ac_lo, bd_lo).store_unaligned(dst);
-  xsimd::zip_hi(ac_lo, bd_lo).store_unaligned(dst + dst_stride);
-  xsimd::zip_lo(ac_hi, bd_hi).store_unaligned(dst + 2 * dst_stride);
-  xsimd::zip_hi(ac_hi, bd_hi).store_unaligned(dst + 3 * dst_stride);
+[[gnu::always_inline]] inline void transpose_block(const float* src, std::int64_t src_stride, float* dst,
+                                                   std::int64_t dst_stride) {
+  // Row i of every four, side by side; then each four lanes are transposed.
+  Vec<Arch> row[4];
+  TILEWISE_UNROLL for (int i = 0; i < 4; ++i) {
+    row[i] = load_quads<Arch>(src + i * src_stride, 4 * src_stride);
+  }
+  const Vec<Arch> low_02 = zip_low<Arch>(row[0], row[2]), high_02 = zip_high<Arch>(row[0], row[2]);
+  const Vec<Arch> low_13 = zip_low<Arch>(row[1], row[3]), high_13 = zip_high<Arch>(row[1], row[3]);
+  zip_low<Arch>(low_02, low_13).store_unaligned(dst);
+  zip_high<Arch>(low_02, low_13).store_unaligned(dst + dst_stride);
+  zip_low<Arch>(high_02, high_13).store_unaligned(dst + 2 * dst_stride);
+  zip_high<Arch>(high_02, high_13).store_unaligned(dst + 3 * dst_stride);
 }
 
-/// Blocks of 16 x 16: each line of src is used up while it is in L1, and each of dst written in one go.
+/// Blocks of 16 x 16: each line of src is used up while it is in L1, and each of dst written in one go. What is
+/// left over at an end is transposed with what comes before it, once more.
 template <class Arch>
-[[gnu::flatten]] void transpose(std::int64_t rows, std::int64_t columns, const float* src,
-                                std::int64_t src_stride, float* dst, std::int64_t dst_stride,
-                                std::int64_t padded) noexcept {
-  constexpr std::int64_t kBlock = 16;
-  const std::int64_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
-  for (std::int64_t first = 0; first < whole_columns; first += kBlock) {
-    const std::int64_t end = first + kBlock < whole_columns ? first + kBlock : whole_columns;
-    for (std::int64_t top = 0; top < whole_rows; top += kBlock) {
-      const std::int64_t bottom = top + kBlock < whole_rows ? top + kBlock : whole_rows;
-      for (std::int64_t c = first; c < end; c += 4) {
-        for (std::int64_t r = top; r < bottom; r += 4) {
-          transpose_quad<Arch>(src + r * src_stride + c, src_stride, dst + c * dst_stride + r,
-                               dst_stride);
+void transpose_by_blocks(std::int64_t rows, std::int64_t columns, const float* src, std::int64_t src_stride,
+                         float* dst, std::int64_t dst_stride) {
+  constexpr std::int64_t kBlock = 16, W = kWidth<Arch>;
+  for (std::int64_t first = 0; first < columns; first += kBlock) {
+    const std::int64_t end = std::min(first + kBlock, columns);
+    for (std::int64_t top = 0; top < rows; top += kBlock) {
+      const std::int64_t bottom = std::min(top + kBlock, rows);
+      for (std::int64_t r = top; r < bottom; ++r) __builtin_prefetch(src + (r + kBlock) * src_stride + first);
+      for (std::int64_t column = first; column < end; column += 4) {
+        const std::int64_t c = std::min(column, columns - 4);
+        for (std::int64_t row = top; row < bottom; row += W) {
+          const std::int64_t r = std::min(row, rows - W);
+          transpose_block<Arch>(src + r * src_stride + c, src_stride, dst + c * dst_stride + r, dst_stride);
         }
       }
     }
   }
-  for (std::int64_t c = 0; c < columns; ++c) {
-    float* out = dst + c * dst_stride;
-    for (std::int64_t r = c < whole_columns ? whole_rows : 0; r < rows; ++r) {
-      out[r] = src[r * src_stride + c];
+}
+
+template <class Arch>
+[[gnu::flatten]] void transpose(std::int64_t rows, std::int64_t columns, const float* src,
+                                std::int64_t src_stride, float* dst, std::int64_t dst_stride,
+                                std::int64_t padded) noexcept {
+  if (rows >= kWidth<Arch> && columns >= 4) {
+    transpose_by_blocks<Arch>(rows, columns, src, src_stride, dst, dst_stride);
+  } else if (rows >= 4 && columns >= 4) {
+    transpose_by_blocks<QuadArch<Arch>>(rows, columns, src, src_stride, dst, dst_stride);
+  } else {
+    for (std::int64_t c = 0; c < columns; ++c) {
+      for (std::int64_t r = 0; r < rows; ++r) dst[c * dst_stride + r] = src[r * src_stride + c];
     }
-    for (std::int64_t r = rows; r < padded; ++r) out[r] = 0.0F;
+  }
+  if (rows >= padded) return;
+  for (std::int64_t c = 0; c < columns; ++c) {
+    std::fill(dst + c * dst_stride + rows, dst + c * dst_stride + padded, 0.0F);
   }
 }
 

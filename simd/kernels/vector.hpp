@@ -84,6 +84,59 @@ inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>&
 #endif
 }
 
+/// An instruction set of four lanes: Arch itself, or what a wider one includes.
+template <class Arch>
+using QuadArch =
+#if defined(__SSE2__)
+    xsimd::sse2;
+#else
+    Arch;
+#endif
+
+/// Four floats from each of W / 4 places `stride` apart, side by side.
+template <class Arch>
+[[gnu::always_inline]] inline Vec<Arch> load_quads(const float* p, [[maybe_unused]] std::int64_t stride) {
+  if constexpr (kWidth<Arch> == 4) {
+    return load<Arch>(p);
+  } else {
+#if defined(__AVX512F__)
+    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + stride), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 2 * stride), 2);
+    return _mm512_insertf32x4(v, _mm_loadu_ps(p + 3 * stride), 3);
+#elif defined(__AVX__)
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+#endif
+  }
+}
+
+/// Of every four lanes the lower, or the upper, two: a0 b0 a1 b1, or a2 b2 a3 b3. xsimd's zips cross the fours of
+/// wider vectors.
+template <class Arch>
+[[gnu::always_inline]] inline Vec<Arch> zip_low(const Vec<Arch>& a, const Vec<Arch>& b) {
+  if constexpr (kWidth<Arch> == 4) {
+    return xsimd::zip_lo(a, b);
+  } else {
+#if defined(__AVX512F__)
+    return _mm512_unpacklo_ps(a, b);
+#elif defined(__AVX__)
+    return _mm256_unpacklo_ps(a, b);
+#endif
+  }
+}
+template <class Arch>
+[[gnu::always_inline]] inline Vec<Arch> zip_high(const Vec<Arch>& a, const Vec<Arch>& b) {
+  if constexpr (kWidth<Arch> == 4) {
+    return xsimd::zip_hi(a, b);
+  } else {
+#if defined(__AVX512F__)
+    return _mm512_unpackhi_ps(a, b);
+#elif defined(__AVX__)
+    return _mm256_unpackhi_ps(a, b);
+#endif
+  }
+}
+
 /// a * b + c, rounded once where the instruction set has an FMA. xsimd::fma is mul + add on AVX-512 in
 /// 8.1, and on SSE2 an fma in software.
 template <class Arch>
