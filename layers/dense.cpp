@@ -101,30 +101,32 @@ class DenseStep final : public Step {
     work.bytes += array_bytes(kernel_.size() * (wants_d_src ? 2 : 1));
     return work;
   }
-  // The tiles of a whole batch.
+  // Of a whole batch.
   std::string forward_kernel() const override {
-    return "gemm " + tile({.m = rows_, .n = units_, .k = features_, .lda = features_});
+    return kernel({.m = rows_, .n = units_, .k = features_, .lda = features_, .ldb = units_});
   }
   std::string backward_kernel(bool wants_d_src) const override {
-    std::string text = "gemm " + tile({.transpose_a = Transpose::yes,
-                                       .m = features_,
-                                       .n = units_,
-                                       .k = rows_,
-                                       .lda = features_});
-    if (!wants_d_src) return text;
-    return text + ", gemm " + tile({.transpose_b = Transpose::yes,
-                                    .m = rows_,
-                                    .n = features_,
-                                    .k = units_,
-                                    .lda = units_});
+    const std::string d_kernel = kernel({.transpose_a = Transpose::yes,
+                                         .m = features_,
+                                         .n = units_,
+                                         .k = rows_,
+                                         .lda = features_,
+                                         .ldb = units_});
+    if (!wants_d_src) return d_kernel;
+    return d_kernel + ", " + kernel({.transpose_b = Transpose::yes,
+                                     .m = rows_,
+                                     .n = features_,
+                                     .k = units_,
+                                     .lda = units_,
+                                     .ldb = units_});
   }
 
  private:
   double flops(std::int64_t images) const {
     return 2 * static_cast<double>(images * src_size()) * static_cast<double>(units_);
   }
-  std::string tile(const simd::GemmShape& shape) const {
-    return simd::choose_gemm_blocking(kernels_, shape, threads_).tile.to_string();
+  std::string kernel(const simd::GemmArgs& args) const {
+    return simd::gemm_kernel(kernels_, args, threads_);
   }
 
   const simd::KernelTable& kernels_;

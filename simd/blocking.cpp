@@ -24,18 +24,15 @@ constexpr std::int64_t kWideKc = 512;
 constexpr std::int64_t kNarrowKc = 1024;
 constexpr std::int64_t kMc = 84;
 constexpr std::int64_t kNb = 1024;
-constexpr std::int64_t kNarrow = 64;
 constexpr std::int64_t kNarrowRows = 6 * kMc;
-// There should be a few tasks a thread, for balance, but none of less than this many multiply-adds (some
-// twenty microseconds).
-constexpr std::int64_t kTasksPerThread = 4;
-constexpr double kTaskWork = 1'000'000;
 // At the end threads wait for the last task; by so much of one on average, for machines are shared.
 constexpr double kWait = 0.2;
 // Cycles that an element of A or B costs once more.
 constexpr double kReading = 0.1, kPacking = 0.4;
-// With so few tiles of rows packing B costs as much as it saves.
+// With so few tiles of rows packing B costs as much as it saves; so it does for less than mc rows, unless the rows of
+// B are a multiple of this many floats apart, where a panel finds no room in L1 as it is.
 constexpr std::int64_t kUnpackedTiles = 2;
+constexpr std::int64_t kAliasing = 256;
 
 /// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the
 /// same few places in L1.
@@ -45,7 +42,7 @@ bool has_wide_vectors(const KernelTable& kernels) { return kernels.vector_floats
 
 /// Terms of a sum that are added up in registers, at most: for a C of n columns.
 std::int64_t kc_limit(const KernelTable& kernels, std::int64_t n) {
-  return n <= kNarrow ? kNarrowKc : has_wide_vectors(kernels) ? kWideKc : kKc;
+  return n <= kNarrowColumns ? kNarrowKc : has_wide_vectors(kernels) ? kWideKc : kKc;
 }
 
 /// Cycles of one tile in the model that blocking.hpp states.
@@ -93,6 +90,19 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
   return best;
 }
 
+bool wastes_vectors(const KernelTable& kernels, std::int64_t n) {
+  const std::int64_t width = kernels_for_columns(kernels, n).vector_floats;
+  return n <= kNarrowColumns && (n <= width || 10 * n < 9 * round_up(n, width));
+}
+
+std::int64_t task_count(double multiply_adds, int threads) {
+  constexpr std::int64_t kTasksPerThread = 4;
+  constexpr double kTaskWork = 1'000'000;
+  if (threads == 1) return 1;
+  const auto worth = static_cast<std::int64_t>(multiply_adds / kTaskWork);
+  return std::clamp<std::int64_t>(worth, 1, kTasksPerThread * threads);
+}
+
 namespace {
 
 /// Of a large product by wide vectors the tile of most vectors: it reads A, from L2, half as often as the tallest does.
@@ -118,19 +128,18 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
 
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
-  const bool pack_b = shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1);
+  const bool panel_in_l1 = m < kMc && shape.ldb % kAliasing != 0;
+  const bool pack_b =
+      shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1 && !panel_in_l1);
   // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
   // a page apart, where all want the same few places in L1.
   const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;
 
   // Tasks no larger than the caches like, then smaller ones until there are enough. A block of rows more
   // means packing B, or reading it, once more; a block of panels the same for A.
-  std::int64_t row_blocks = n <= kNarrow ? ceil_div(m, kNarrowRows) : 1;
+  std::int64_t row_blocks = n <= kNarrowColumns ? ceil_div(m, kNarrowRows) : 1;
   std::int64_t panel_blocks = ceil_div(n, kNb);
-  const double work = static_cast<double>(m * n) * static_cast<double>(k);
-  const std::int64_t tasks = threads == 1 ? 1
-                                          : std::min(kTasksPerThread * threads,
-                                                     static_cast<std::int64_t>(work / kTaskWork));
+  const std::int64_t tasks = task_count(gemm_multiply_adds(m, n, k), threads);
   // Cycles for each term of the sum until all threads are done.
   const auto cycles = [&](std::int64_t r, std::int64_t p) {
     const double rows = static_cast<double>(m) / static_cast<double>(r);
@@ -181,7 +190,7 @@ std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::i
     const std::int64_t columns = std::min(n, most_columns) + kMaxTileVectors * kernels.vector_floats;
     return std::min(m + kMaxTileRows, kMc) * a_row_floats_of(kc) + round_up_to_line(kc * columns);
   };
-  return std::max(bound(kNarrow, kNarrowKc), bound(kNb, has_wide_vectors(kernels) ? kWideKc : kKc));
+  return std::max(bound(kNarrowColumns, kNarrowKc), bound(kNb, has_wide_vectors(kernels) ? kWideKc : kKc));
 }
 
 }  // namespace tilewise::simd

@@ -35,6 +35,24 @@ struct TileShape {
 /// smaller.
 TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k);
 
+/// C of no more columns is narrow: its sums are cut by k alone.
+inline constexpr std::int64_t kNarrowColumns = 64;
+
+/// Whether vectors along the rows of a narrow C of n columns do badly: more than a tenth of their lanes would be
+/// idle, or there is one only, so that tiles load as often as they multiply.
+bool wastes_vectors(const KernelTable& kernels, std::int64_t n);
+
+/// What a multiply-add takes one thread, to decide whether a loop is worth more.
+inline constexpr double kMultiplyAddNanoseconds = 0.02;
+
+constexpr double gemm_multiply_adds(std::int64_t m, std::int64_t n, std::int64_t k) {
+  return static_cast<double>(m * n) * static_cast<double>(k);
+}
+
+/// Tasks that so many multiply-adds should be cut into: a few a thread, for balance, but none of less than some
+/// twenty microseconds.
+std::int64_t task_count(double multiply_adds, int threads);
+
 /// Whether a matrix lies in memory as it is or transposed.
 enum class Transpose : std::uint8_t { no, yes };
 
@@ -43,7 +61,7 @@ struct GemmShape {
   Transpose transpose_a = Transpose::no;
   Transpose transpose_b = Transpose::no;
   std::int64_t m = 0, n = 0, k = 0;
-  std::int64_t lda = 0;
+  std::int64_t lda = 0, ldb = 0;
 };
 
 /// How the GEMM loops are cut. Each task computes a block of C (row_tiles x panels): it goes through k in

@@ -5,8 +5,6 @@
 namespace tilewise::simd {
 namespace {
 
-constexpr double kMultiplyAddNanoseconds = 0.02;
-
 // A band is long enough for what its filters cost to load, and short enough for its pixels to stay in
 // cache from one panel of filters to the next. Each float of a panel is loaded once for every pixel of
 // the band: half a vector a cycle for 8 pixels, a sixteenth for 64.

@@ -137,7 +137,7 @@ void ConvWinograd::images(std::int64_t images, const float* src, const float* pa
 void ConvWinograd::batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
                          const float* bias, float floor, float* dst, Workspace workspace) const {
   if (images == 0) return;
-  constexpr double kMultiplyAddNanoseconds = 0.02, kTaskNanoseconds = 20'000;
+  constexpr double kTaskNanoseconds = 20'000;
   constexpr std::int64_t kTasksPerThread = 8;
   const std::int64_t scratch = scratch_floats();
   float* const memory = workspace.take(executor.threads() * scratch);

@@ -161,6 +161,19 @@ struct DepthwiseArgs {
   float* dst = nullptr;
 };
 
+/// Rows of A times rows of B, products of matrices whose sums run along both.
+struct DotArgs {
+  std::int64_t m = 0, n = 0, k = 0;
+  float alpha = 1;
+  const float* a = nullptr;  ///< (m, k)
+  std::int64_t lda = 0;
+  const float* b = nullptr;  ///< (n, k)
+  std::int64_t ldb = 0;
+  float beta = 0;
+  float* c = nullptr;  ///< (m, n)
+  std::int64_t ldc = 0;
+};
+
 /// Independent multiply-add chains of the fma_peak kernel.
 inline constexpr int kPeakChains = 12;
 
@@ -179,6 +192,9 @@ inline constexpr int kPeakChains = 12;
   KERNEL(transpose, void,                                                                          \
          (std::int64_t rows, std::int64_t columns, const float* src, std::int64_t src_stride,      \
           float* dst, std::int64_t dst_stride, std::int64_t padded))                               \
+  /* c[i * ldc + j] = alpha * (sum over l < k of a[i * lda + l] * b[j * ldb + l]) + beta * c[i * ldc + j];\
+     c is not read if beta is 0. Sums are added up in lanes, these in a fixed order. */            \
+  KERNEL(dots, void, (const DotArgs& args))                                                        \
   /* dst[w * dst_window + r * dst_row + i] += src[w * src_window + r * n + i] for w < windows, in   \
      order, r < rows, i < n; windows of dst may overlap */                                         \
   KERNEL(add_windows, void,                                                                        \

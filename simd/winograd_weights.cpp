@@ -128,7 +128,7 @@ void WinogradWeights::batch(Executor& executor, std::int64_t images, const float
                             Workspace workspace) const {
   std::fill_n(d_wei, shape_.wei_size(), 0.0F);
   if (images == 0) return;
-  constexpr double kMultiplyAddNanoseconds = 0.02, kFloatNanoseconds = 0.2;
+  constexpr double kFloatNanoseconds = 0.2;
   const EvenSplit parts(tiles_.count(images), ceil_div(tiles_.count(images), slots(images)));
   float* const sums = workspace.take(slots(images) * sums_floats());
   float* const memory = workspace.take(executor.threads() * block_floats());

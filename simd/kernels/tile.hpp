@@ -41,7 +41,7 @@ struct Tile {
       // So few rows are bound by reading B, often in place, its rows too far apart for the processor to
       // see a pattern.
       if constexpr (MR <= 2) {
-        for (std::int64_t x = 0; x < NV * W; x += 16) __builtin_prefetch(b + (16 + i) * ldb + x);
+        for (std::int64_t x = 0; x < NV * W; x += 16) __builtin_prefetch(b + (8 + i) * ldb + x);
       }
       Vec<Arch> row[NV];
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v] = load<Arch>(b + i * ldb + v * W);

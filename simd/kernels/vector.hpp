@@ -137,6 +137,25 @@ template <class Arch>
   }
 }
 
+/// The sum of the fours of lanes.
+template <class Arch>
+[[gnu::always_inline]] inline Vec<QuadArch<Arch>> sum_quads(const Vec<Arch>& v) {
+  if constexpr (kWidth<Arch> == 4) {
+    return v;
+  } else {
+#if defined(__AVX512F__)
+    // gcc 12 warns of the plain forms of these, which are the same instructions.
+    const __m256 half = _mm256_add_ps(_mm512_maskz_extractf32x8_ps(0xFF, v, 0),
+                                      _mm512_maskz_extractf32x8_ps(0xFF, v, 1));
+#elif defined(__AVX__)
+    const __m256 half = v;
+#endif
+#if defined(__AVX__)
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+#endif
+  }
+}
+
 /// a * b + c, rounded once where the instruction set has an FMA. xsimd::fma is mul + add on AVX-512 in
 /// 8.1, and on SSE2 an fma in software.
 template <class Arch>

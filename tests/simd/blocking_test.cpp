@@ -132,6 +132,30 @@ TEST(ChooseGemmBlocking, sums_alike_on_any_number_of_threads) {
   }
 }
 
+// Ten classes, one unit; not whole vectors, nor a wide C.
+TEST(WastesVectors, where_lanes_are_idle_or_tiles_only_load) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    EXPECT_TRUE(wastes_vectors(kernels, 1));
+    EXPECT_TRUE(wastes_vectors(kernels, 3));
+    EXPECT_FALSE(wastes_vectors(kernels, 48));
+    EXPECT_FALSE(wastes_vectors(kernels, 64));
+    EXPECT_FALSE(wastes_vectors(kernels, 65));
+    EXPECT_FALSE(wastes_vectors(kernels, 1000));
+    if (kernels.vector_floats >= 8) {
+      EXPECT_TRUE(wastes_vectors(kernels, 10));
+    }
+  }
+}
+
+TEST(TaskCount, grows_with_the_work_and_the_threads) {
+  EXPECT_EQ(task_count(1e9, 1), 1);
+  EXPECT_EQ(task_count(0, 4), 1);
+  EXPECT_EQ(task_count(1e12, 4), 16);
+  EXPECT_LE(task_count(3e6, 4), 16);
+  EXPECT_GE(task_count(3e6, 4), 2);
+}
+
 TEST(ChooseGemmBlocking, gives_every_thread_something_to_do) {
   const GemmBlocking blocking =
       choose_gemm_blocking(default_kernels(), {.m = 128, .n = 128, .k = 1600}, 4);

@@ -160,7 +160,7 @@ TEST(Gemm, small_sizes) {
 
 // Around the edges of tiles (up to 14 rows, 64 columns), of blocks of A (84 rows), of tasks (504 rows of up
 // to 64 columns, 1024 columns), of the panels of B (256 rows), past several at once, and with rows of A so
-// far apart that they are packed.
+// far apart that they are packed. Narrow ones by dots (256 terms and more) and swapped (A transposed, 64 rows).
 TEST(Gemm, awkward_sizes) {
   constexpr Sizes kSizes[] = {
       {5, 23, 29},   {13, 31, 11},   {14, 32, 64},   {15, 33, 65},   {29, 47, 53},   {31, 63, 17},
@@ -170,6 +170,8 @@ TEST(Gemm, awkward_sizes) {
       {2, 513, 3},   {7, 10, 255},   {7, 10, 256},   {7, 10, 257},   {8, 70, 511},   {8, 70, 513},
       {130, 290, 270}, {83, 70, 20},  {84, 70, 20},  {85, 70, 20},  {503, 20, 9},  {505, 70, 300},
       {90, 200, 512}, {505, 20, 9},   {1010, 64, 300}, {100, 1030, 270}, {7, 1025, 20},
+      {64, 1, 16},    {70, 10, 40},   {129, 5, 300},   {100, 33, 20},    {65, 9, 2100}, {3, 10, 9000},
+      {83, 300, 30},
   };
   for (const Sizes& sizes : kSizes) {
     for_each_transpose([&](Transpose a, Transpose b) {
@@ -188,7 +190,8 @@ TEST(Gemm, past_the_cache_block_of_columns) {
 }
 
 TEST(Gemm, alpha_and_beta) {
-  constexpr Sizes kSizes[] = {{1, 1, 1}, {5, 7, 3}, {15, 33, 17}, {4, 70, 300}, {3, 4, 0}};
+  constexpr Sizes kSizes[] = {{1, 1, 1},    {5, 7, 3}, {15, 33, 17}, {4, 70, 300},
+                              {65, 9, 260}, {3, 4, 0}};
   for (const Sizes& sizes : kSizes) {
     for (const float alpha : {1.0F, 0.0F, -0.5F}) {
       for (const float beta : {0.0F, 1.0F, 0.5F}) {
@@ -265,6 +268,13 @@ TEST(Gemm, rows_do_not_depend_on_how_many_there_are) {
   }
 }
 
+TEST(Gemm, tells_how_it_computes) {
+  const auto kernel = [](const GemmArgs& args) { return gemm_kernel(default_kernels(), args, 1); };
+  EXPECT_EQ(kernel({.m = 100, .n = 1, .k = 1000}), "gemm dots");
+  EXPECT_EQ(kernel({.transpose_a = Transpose::yes, .m = 100, .n = 1, .k = 100}), "gemm swapped");
+  EXPECT_THAT(kernel({.m = 100, .n = 128, .k = 100}), ::testing::MatchesRegex("gemm [0-9]+x[0-9]"));
+}
+
 TEST(Gemm, repeats_itself) {
   const GemmRun run({.m = 230, .n = 530, .k = 300}, 0, Pattern::uniform);
   const std::vector<float> first = run.run(3);
@@ -299,13 +309,15 @@ TEST(Gemm, a_booking_serves_every_smaller_product) {
   GuardedArray<float> scratch(booked);
   for (const std::int64_t size : {0, 1, 10, 96, 100, 112, 113, 128, 200, 255, 256, 257, 299}) {
     for (int which = 0; which < 3; ++which) {
-      GemmArgs args{.m = kMost, .n = kMost, .k = kMost, .a = a.data(), .lda = kMost, .b = b.data(),
-                    .ldb = kMost, .c = c.data(), .ldc = kMost};
-      (which == 0 ? args.m : which == 1 ? args.n : args.k) = size;
-      SCOPED_TRACE(describe(args));
-      ASSERT_LE(gemm_workspace(default_kernels(), kThreads, args.m, args.n, args.k), booked);
-      gemm(default_kernels(), executor, args, Workspace(scratch.data(), booked));
-      ASSERT_TRUE(scratch.intact());
+      for_each_transpose([&](Transpose transpose_a, Transpose transpose_b) {
+        GemmArgs args{.transpose_a = transpose_a, .transpose_b = transpose_b, .m = kMost, .n = kMost, .k = kMost,
+                      .a = a.data(), .lda = kMost, .b = b.data(), .ldb = kMost, .c = c.data(), .ldc = kMost};
+        (which == 0 ? args.m : which == 1 ? args.n : args.k) = size;
+        SCOPED_TRACE(describe(args));
+        ASSERT_LE(gemm_workspace(default_kernels(), kThreads, args.m, args.n, args.k), booked);
+        gemm(default_kernels(), executor, args, Workspace(scratch.data(), booked));
+        ASSERT_TRUE(scratch.intact());
+      });
     }
   }
 }

@@ -1,0 +1,135 @@
+#include "tilewise/simd/gemm_blocked.hpp"
+
+#include <algorithm>
+
+#include "tilewise/simd/panels.hpp"
+
+namespace tilewise::simd {
+namespace {
+
+constexpr std::int64_t kNoOffset = 0;
+
+class Block {
+ public:
+  Block(const GemmArgs& args, const GemmBlocking& blocking, std::int64_t row_block,
+        std::int64_t panel_block, Workspace workspace)
+      : kernels_(*blocking.kernels),
+        args_(args),
+        blocking_(blocking),
+        i_(blocking.row_tiles.begin(row_block) * blocking.tile.rows),
+        m_(std::min(args.m - i_, blocking.row_tiles.size(row_block) * blocking.tile.rows)),
+        j_(blocking.panels.begin(panel_block) * blocking.tile.columns),
+        n_(std::min(args.n - j_, blocking.panels.size(panel_block) * blocking.tile.columns)),
+        packed_a_(workspace.take(blocking.a_floats())),
+        packed_b_(workspace.take(blocking.b_floats())) {}
+
+  void run() {
+    if (args_.beta != 0 && args_.beta != 1) {
+      scale_rows(m_, n_, args_.beta, args_.c + i_ * args_.ldc + j_, args_.ldc);
+    }
+    for (std::int64_t p = 0; p < args_.k; p += blocking_.kc) {
+      const std::int64_t k = std::min(blocking_.kc, args_.k - p);
+      const Epilogue epilogue = p == 0 && args_.beta == 0 ? Epilogue::store : Epilogue::add;
+      pack_b(p, k);
+      for (std::int64_t i = 0; i < m_; i += blocking_.mc) {
+        multiply(i_ + i, std::min(blocking_.mc, m_ - i), p, k, epilogue);
+      }
+    }
+  }
+
+ private:
+  /// The panels of B(p.., j_..) that are to be packed, and those that have to be: the micro-kernel reads
+  /// whole vectors.
+  void pack_b(std::int64_t p, std::int64_t k) {
+    const std::int64_t columns = blocking_.tile.columns;
+    in_place_ = blocking_.pack_b || args_.alpha != 1 ? 0 : n_ / columns * columns;
+    if (in_place_ == n_) return;
+    const bool transposed = args_.transpose_b == Transpose::yes;
+    const std::int64_t j = j_ + in_place_;
+    const float* const b = args_.b + (transposed ? j * args_.ldb + p : p * args_.ldb + j);
+    float* const panels = packed_b_ + in_place_ * k;
+    pack_panels(kernels_, blocking_.tile, k, n_ - in_place_, args_.transpose_b, b, args_.ldb, panels);
+    if (args_.alpha != 1) {
+      const std::int64_t size = packed_floats(blocking_.tile, k, n_ - in_place_);
+      for (std::int64_t x = 0; x < size; ++x) panels[x] *= args_.alpha;
+    }
+  }
+
+  /// C(i.., j_..) (epilogue) A(i.., p..) B(p.., j_..) for m rows.
+  void multiply(std::int64_t i, std::int64_t m, std::int64_t p, std::int64_t k, Epilogue epilogue) {
+    TileArgs tile{.a_offsets = &kNoOffset,
+                  .b_offsets = &kNoOffset,
+                  .pairs = 1,
+                  .k = k,
+                  .ldc = args_.ldc,
+                  .epilogue = epilogue};
+    set_a(i, m, p, tile);
+    const EvenSplit tiles(m, blocking_.tile.rows);
+    for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
+      const bool packed = j >= in_place_;
+      tile.b = packed ? packed_b_ + j * k : args_.b + p * args_.ldb + j_ + j;
+      tile.ldb = packed ? blocking_.tile.columns : args_.ldb;
+      tile.columns = std::min(blocking_.tile.columns, n_ - j);
+      tile.c = args_.c + i * args_.ldc + j_ + j;
+      multiply_panel(kernels_, tiles, tile);
+    }
+  }
+
+  /// Points the tile at A(i.., p..), packed if that pays: row after row.
+  void set_a(std::int64_t i, std::int64_t m, std::int64_t p, TileArgs& tile) {
+    const bool transposed = args_.transpose_a == Transpose::yes;
+    tile.a = args_.a + (transposed ? p * args_.lda + i : i * args_.lda + p);
+    tile.a_row_stride = transposed ? 1 : args_.lda;
+    tile.a_k_stride = transposed ? args_.lda : 1;
+    if (!blocking_.pack_a) return;
+    const std::int64_t row = blocking_.a_row_floats();
+    if (transposed) {
+      kernels_.transpose(tile.k, m, tile.a, args_.lda, packed_a_, row, 0);
+    } else {
+      kernels_.copy_matrix(m, tile.k, tile.a, args_.lda, packed_a_, row, 0);
+    }
+    tile.a = packed_a_;
+    tile.a_row_stride = row;
+    tile.a_k_stride = 1;
+  }
+
+  const KernelTable& kernels_;
+  const GemmArgs& args_;
+  const GemmBlocking& blocking_;
+  std::int64_t i_, m_, j_, n_;
+  float* packed_a_;
+  float* packed_b_;
+  std::int64_t in_place_ = 0;  ///< columns of B that are used where they are
+};
+
+}  // namespace
+
+void scale_rows(std::int64_t m, std::int64_t n, float beta, float* c, std::int64_t ldc) {
+  for (std::int64_t i = 0; i < m; ++i, c += ldc) {
+    for (std::int64_t j = 0; j < n; ++j) c[j] = beta == 0 ? 0.0F : beta * c[j];
+  }
+}
+
+GemmShape gemm_shape(const GemmArgs& args) {
+  return {args.transpose_a, args.transpose_b, args.m, args.n, args.k, args.lda, args.ldb};
+}
+
+void multiply_gemm_block(const GemmArgs& args, const GemmBlocking& blocking, std::int64_t row_block,
+                         std::int64_t panel_block, Workspace workspace) {
+  Block(args, blocking, row_block, panel_block, workspace).run();
+}
+
+void gemm_blocked(const KernelTable& kernels, Executor& executor, const GemmArgs& args, Workspace workspace) {
+  const GemmBlocking blocking = choose_gemm_blocking(kernels, gemm_shape(args), executor.threads());
+  const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
+  float* const memory = workspace.take(executor.threads() * floats);
+  const double work = gemm_multiply_adds(args.m, args.n, args.k);
+  executor.parallel_for(blocking.row_tiles.pieces * blocking.panels.pieces,
+                        kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
+                          multiply_gemm_block(args, blocking, task / blocking.panels.pieces,
+                                              task % blocking.panels.pieces,
+                                              Workspace(memory + worker * floats, floats));
+                        });
+}
+
+}  // namespace tilewise::simd
