@@ -62,6 +62,25 @@ struct Executor::Arena {
     }
   }
 
+  void run(std::int64_t chunks, FunctionRef<void(std::int64_t, int)> body) {
+    LoopOrder order;
+    arena.execute([&] {
+      // One task a chunk, taken by whoever is free: chunks are few and large, and on a shared machine
+      // one core may be slower than another for a while.
+      tbb::parallel_for(
+          tbb::blocked_range<std::int64_t>(0, chunks, 1),
+          [&](const tbb::blocked_range<std::int64_t>& range) {
+            const LoopOrder::Chunk ordered(order);
+            const FlushDenormals flush;
+            const int worker = tbb::this_task_arena::current_thread_index();
+            for (std::int64_t chunk = range.begin(); chunk != range.end(); ++chunk) {
+              body(chunk, worker);
+            }
+          },
+          tbb::simple_partitioner());
+    });
+  }
+
   std::optional<tbb::global_control> oversubscription;
   tbb::task_arena arena;
 };
@@ -89,27 +108,16 @@ void Executor::parallel_for(std::int64_t chunks, double nanoseconds,
 
 void Executor::run(std::int64_t chunks, double nanoseconds,
                    FunctionRef<void(std::int64_t, int)> body) {
-  if (arena_ == nullptr || chunks <= 1 || nanoseconds < kSerialBelow) {
+  using std::chrono::steady_clock;
+  const bool too_short = nanoseconds < kSerialBelow;
+  if (arena_ == nullptr || chunks <= 1 || too_short ||
+      (nanoseconds < kSerialBelowAsleep && steady_clock::now() > last_loop_ + kAwakeFor)) {
     const FlushDenormals flush;
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(chunk, 0);
-    return;
+  } else {
+    arena_->run(chunks, body);
   }
-  LoopOrder order;
-  arena_->arena.execute([&] {
-    // One task a chunk, taken by whoever is free: chunks are few and large, and on a shared machine
-    // one core may be slower than another for a while.
-    tbb::parallel_for(
-        tbb::blocked_range<std::int64_t>(0, chunks, 1),
-        [&](const tbb::blocked_range<std::int64_t>& range) {
-          const LoopOrder::Chunk ordered(order);
-          const FlushDenormals flush;
-          const int worker = tbb::this_task_arena::current_thread_index();
-          for (std::int64_t chunk = range.begin(); chunk != range.end(); ++chunk) {
-            body(chunk, worker);
-          }
-        },
-        tbb::simple_partitioner());
-  });
+  if (!too_short) last_loop_ = steady_clock::now();
 }
 
 }  // namespace tilewise

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -29,9 +30,13 @@ class FunctionRef<Result(Args...)> {
   Result (*call_)(void*, Args...);
 };
 
-/// Loops estimated to take one thread less than this many nanoseconds stay on the calling thread:
-/// waking another would cost more than it saves.
-inline constexpr double kSerialBelow = 20'000;
+/// Loops estimated to take one thread less than this many nanoseconds stay on the calling thread: to have another
+/// take part would cost more than it saves.
+inline constexpr double kSerialBelow = 8'000;
+/// So do longer ones, up to this, unless another such loop ended less than kAwakeFor ago: so long other threads look for
+/// work, and join a loop within a few microseconds; later they have to be woken, which takes tens.
+inline constexpr double kSerialBelowAsleep = 50'000;
+inline constexpr std::chrono::microseconds kAwakeFor{100};
 
 /// Stands around an executor's loops and each of their chunks, to measure them.
 class LoopObserver {
@@ -68,9 +73,9 @@ class Executor {
   /// on several threads; returns when all are done. `worker` is in [0, threads()), and no two calls
   /// that overlap in time share it. Denormals are flushed to zero during each call.
   ///
-  /// `nanoseconds` estimates what the whole loop takes one thread; below kSerialBelow, or with one
-  /// thread or one chunk, it runs in order on the calling thread as worker 0. Must not be nested. An
-  /// exception from `body` stops the loop and is rethrown here.
+  /// `nanoseconds` estimates what the whole loop takes one thread; if that is too little to share
+  /// (kSerialBelow), or with one thread or one chunk, it runs in order on the calling thread as worker 0.
+  /// Must not be nested. An exception from `body` stops the loop and is rethrown here.
   void parallel_for(std::int64_t chunks, double nanoseconds,
                     FunctionRef<void(std::int64_t chunk, int worker)> body);
 
@@ -84,6 +89,7 @@ class Executor {
   struct Arena;
   int threads_;
   LoopObserver* observer_ = nullptr;
+  std::chrono::steady_clock::time_point last_loop_{};  ///< end of the last that was not too short
   std::unique_ptr<Arena> arena_;
 };
 
