@@ -27,8 +27,8 @@ constexpr std::int64_t kNb = 1024;
 constexpr std::int64_t kNarrowRows = 6 * kMc;
 // At the end threads wait for the last task; by so much of one on average, for machines are shared.
 constexpr double kWait = 0.2;
-// Cycles that an element of A or B costs once more.
-constexpr double kReading = 0.1, kPacking = 0.4;
+// Cycles that an element of A or B costs once more, and a task.
+constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
 // With so few tiles of rows packing B costs as much as it saves; so it does for less than mc rows, unless the rows of
 // B are a multiple of this many floats apart, where a panel finds no room in L1 as it is.
 constexpr std::int64_t kUnpackedTiles = 2;
@@ -97,7 +97,7 @@ bool wastes_vectors(const KernelTable& kernels, std::int64_t n) {
 
 std::int64_t task_count(double multiply_adds, int threads) {
   constexpr std::int64_t kTasksPerThread = 4;
-  constexpr double kTaskWork = 1'000'000;
+  constexpr double kTaskWork = 250'000;
   if (threads == 1) return 1;
   const auto worth = static_cast<std::int64_t>(multiply_adds / kTaskWork);
   return std::clamp<std::int64_t>(worth, 1, kTasksPerThread * threads);
@@ -140,20 +140,20 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   std::int64_t row_blocks = n <= kNarrowColumns ? ceil_div(m, kNarrowRows) : 1;
   std::int64_t panel_blocks = ceil_div(n, kNb);
   const std::int64_t tasks = task_count(gemm_multiply_adds(m, n, k), threads);
-  // Cycles for each term of the sum until all threads are done.
+  // Cycles until all threads are done with r x p tasks.
   const auto cycles = [&](std::int64_t r, std::int64_t p) {
-    const double rows = static_cast<double>(m) / static_cast<double>(r);
-    const double columns = static_cast<double>(n) / static_cast<double>(p);
+    const auto rows = static_cast<double>(ceil_div(tiles, r) * tile.rows);
+    const auto columns = static_cast<double>(ceil_div(panels, p) * tile.columns);
     const double task = rows * columns / static_cast<double>(2 * kernels.vector_floats) +
                         rows * (a_in_place ? kReading : kPacking) +
                         columns * (pack_b ? kPacking : kReading);
-    return task * (static_cast<double>(ceil_div(r * p, threads)) + kWait);
+    return (task * static_cast<double>(k) + kTask) * (static_cast<double>(ceil_div(r * p, threads)) + kWait);
   };
   const std::int64_t least_rows = row_blocks, least_panels = panel_blocks;
+  const std::int64_t most = std::max(tasks, least_rows * least_panels);
   double best = cycles(row_blocks, panel_blocks);
-  for (std::int64_t r = least_rows; r <= std::max(least_rows, tiles); r *= 2) {
-    for (std::int64_t p = least_panels; p <= std::max(least_panels, panels); p *= 2) {
-      if (r * p > std::max(tasks, least_rows * least_panels)) break;
+  for (std::int64_t r = least_rows; r <= std::min(tiles, most); ++r) {
+    for (std::int64_t p = least_panels; p <= std::min(panels, most / r); ++p) {
       const double these = cycles(r, p);
       if (these < best) {
         best = these;

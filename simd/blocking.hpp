@@ -50,7 +50,7 @@ constexpr double gemm_multiply_adds(std::int64_t m, std::int64_t n, std::int64_t
 }
 
 /// Tasks that so many multiply-adds should be cut into: a few a thread, for balance, but none of less than some
-/// twenty microseconds.
+/// five microseconds.
 std::int64_t task_count(double multiply_adds, int threads);
 
 /// Whether a matrix lies in memory as it is or transposed.

@@ -33,7 +33,7 @@ void check(const GemmArgs& args) {
 
 std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_t m, std::int64_t n,
                             std::int64_t k) {
-  return std::max({threads * gemm_block_bound(kernels, m, n, k), gemm_dots_workspace(n, k),
+  return std::max({threads * gemm_block_bound(kernels, m, n, k), gemm_dots_workspace(threads, n, k),
                    gemm_swapped_workspace(kernels, threads, n, k)});
 }
 

@@ -14,7 +14,7 @@ namespace tilewise::simd {
 bool pays_as_dots(const KernelTable& kernels, const GemmArgs& args);
 
 /// Floats of workspace for any such product of at most n columns and k terms.
-std::int64_t gemm_dots_workspace(std::int64_t n, std::int64_t k);
+std::int64_t gemm_dots_workspace(int threads, std::int64_t n, std::int64_t k);
 
 /// Computes `args`, as gemm(), from dot products of rows of A and columns of B, which are laid out as rows unless
 /// they are.
