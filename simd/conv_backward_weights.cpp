@@ -37,11 +37,10 @@ std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const
   return WinogradWeights(kernels, shape);
 }
 
-/// A panel of d_dst is used once for every tile of channels of a filter row. Packing pays if those are
-/// several, and has to be where vectors would reach past the end of d_dst.
-bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s) {
+/// A panel of d_dst is used once for every tile of channels of a filter row. Packing pays if those are several.
+bool wants_packed_d_dst(const ConvShape& s) {
   constexpr std::int64_t kFewChannels = 24;
-  return s.kw * s.ic > kFewChannels || s.oc % kernels.vector_floats != 0;
+  return s.kw * s.ic > kFewChannels;
 }
 
 /// Channels whose pixels fill a quarter of a 512 KB L2: they are read again for every panel of d_dst. In
@@ -74,14 +73,14 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
       winograd_(choose_winograd(kernels, source_, algorithm)),
       patches_(wants_patches(kernels_, source_)),
       shape_(patches_ ? patches(source_) : source_),
-      packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
-      bands_(backward_weights_bands(shape_, packs_d_dst_)),
+      packs_d_dst_(wants_packed_d_dst(shape_)),
+      bands_(backward_weights_bands(shape_, packs(0))),
       channels_first_(patches_ || wants_channels_first(shape_)) {
   const ConvShape& s = shape_;
   const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
   const std::int64_t pixels = rows * columns;
   max_group_ = channels_first_ && bands_.pieces() == 1
-                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, packs_d_dst_) / pixels)
+                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, packs(0)) / pixels)
                    : 1;
   src_rows_ = rows_seen(s, rows);
   if (channels_first_) {
@@ -99,6 +98,11 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
 
 std::int64_t ConvBackwardWeights::plane_floats(std::int64_t group) const {
   return round_up(group * src_rows_ * src_row_, 16) + 16;
+}
+
+bool ConvBackwardWeights::packs(std::int64_t images_behind) const {
+  const std::int64_t width = kernels_.vector_floats;
+  return packs_d_dst_ || (shape_.oc % width != 0 && images_behind * shape_.dst_size() < width);
 }
 
 std::int64_t ConvBackwardWeights::image_panels_floats() const {
@@ -121,7 +125,7 @@ std::int64_t ConvBackwardWeights::group_scratch_floats(std::int64_t group) const
   const std::int64_t rows = bands_.rows.size(0);
   const std::int64_t planes = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0;
   const std::int64_t padded = patches_ || !channels_first_ ? padded_rows_floats(source_, rows) : 0;
-  return planes + padded + (packs_d_dst_ ? round_up_to_line(group * image_panels_floats()) : 0) +
+  return planes + padded + (packs(0) ? round_up_to_line(group * image_panels_floats()) : 0) +
          2 * workspace_floats_of<std::int64_t>(group * rows);
 }
 
@@ -194,8 +198,8 @@ std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_
                                              std::int64_t* d_dst_offsets) const {
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
-  const std::int64_t image = packs_d_dst_ ? image_panels_floats() : s.dst_size();
-  const std::int64_t row_floats = packs_d_dst_ ? band.columns() * tile_.columns : s.ow() * s.oc;
+  const std::int64_t image = segment.packs ? image_panels_floats() : s.dst_size();
+  const std::int64_t row_floats = segment.packs ? band.columns() * tile_.columns : s.ow() * s.oc;
   const std::int64_t offset = kh * s.dilation_h - s.pad_top;
   Range rows{band.first_row, band.end_row};
   if (channels_first_) rows = inside(rows, s.stride_h, offset, s.ih);
@@ -219,7 +223,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
   auto* const d_dst_offsets = scratch.take_array<std::int64_t>(segment.images * band.rows());
   d_dst += segment.first_image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc +
            first_oc;
-  if (packs_d_dst_) {
+  if (segment.packs) {
     float* const panels = scratch.take(segment.images * image_panels_floats());
     for (std::int64_t i = 0; i < segment.images; ++i) {
       pack_panels(kernels_, tile_, pixels, end_oc - first_oc, Transpose::no, d_dst + i * s.dst_size(), s.oc,
@@ -231,7 +235,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
                 .b_offsets = d_dst_offsets,
                 .a_row_stride = channels_first_ ? plane_floats(segment.images) : 1,
                 .a_k_stride = channels_first_ ? 1 : s.stride_w * s.ic,
-                .ldb = packs_d_dst_ ? tile_.columns : s.oc,
+                .ldb = segment.packs ? tile_.columns : s.oc,
                 .ldc = s.oc,
                 .epilogue = epilogue};
   const std::int64_t pixel = channels_first_ ? 1 : s.ic;  // from one to the next in what is laid out
@@ -244,7 +248,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
     for (std::int64_t ic = 0; ic < taps_ * s.ic; ic += channel_block_) {
       const EvenSplit tiles(std::min(channel_block_, taps_ * s.ic - ic), tile_.rows);
       for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
-        const float* const panel = d_dst + (oc - first_oc) * (packs_d_dst_ ? pixels : 1);
+        const float* const panel = d_dst + (oc - first_oc) * (segment.packs ? pixels : 1);
         args.columns = std::min(tile_.columns, s.oc - oc);
         for (std::int64_t kh = 0; kh < s.kh; ++kh) {
           const std::int64_t pairs =
@@ -271,7 +275,7 @@ void ConvBackwardWeights::images(std::int64_t images, const float* src, const fl
   if (winograd_) return winograd_->images(images, src, d_dst, d_wei, scratch);
   for (std::int64_t image = 0; image < images; ++image) {
     for (std::int64_t band = 0; band < bands_.pieces(); ++band) {
-      accumulate(src, d_dst, {image, 1, band}, 0, shape_.oc, Epilogue::add, d_wei, scratch);
+      accumulate(src, d_dst, {image, 1, band, packs(images - image - 1)}, 0, shape_.oc, Epilogue::add, d_wei, scratch);
     }
   }
 }
@@ -294,7 +298,8 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
 
 ConvBackwardWeights::Segment ConvBackwardWeights::segment(const Cut& cut, std::int64_t i) const {
   const std::int64_t first = i / bands_.pieces() * cut.group;
-  return {first, std::min(cut.group, cut.images - first), i % bands_.pieces()};
+  const std::int64_t images = std::min(cut.group, cut.images - first);
+  return {first, images, i % bands_.pieces(), packs(cut.images - first - images)};
 }
 
 std::int64_t ConvBackwardWeights::workspace_floats(std::int64_t images, int threads) const {

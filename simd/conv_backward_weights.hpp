@@ -51,6 +51,7 @@ class ConvBackwardWeights {
   /// Bands of one image, or whole images, that are summed in one go.
   struct Segment {
     std::int64_t first_image, images, band;
+    bool packs;  ///< d_dst into panels; or it is used in place
   };
   /// How batch() cuts `images` images: by the shape and their number alone.
   struct Cut {
@@ -70,6 +71,9 @@ class ConvBackwardWeights {
   /// d_wei(.., first_oc to end_oc) (epilogue) the segment's gradient.
   void accumulate(const float* src, const float* d_dst, const Segment& segment, std::int64_t first_oc,
                   std::int64_t end_oc, Epilogue epilogue, float* d_wei, Workspace scratch) const;
+  /// Whether the d_dst of a segment is packed that so many images follow. It has to be where vectors would reach past
+  /// the end of the last one's.
+  bool packs(std::int64_t images_behind) const;
   /// Floats of an image's packed d_dst.
   std::int64_t image_panels_floats() const;
 
@@ -94,7 +98,7 @@ class ConvBackwardWeights {
   bool patches_;             ///< whether source_'s taps become channels
   ConvShape shape_;          ///< what is computed: source_, or the 1x1 convolution of patches
   TileShape tile_;
-  bool packs_d_dst_;         ///< into panels; or it is used in place
+  bool packs_d_dst_;         ///< everywhere, or only where it has to be
   PixelBands bands_;
   std::int64_t max_group_;   ///< images of a segment, at most
   bool channels_first_;      ///< whether pixels are transposed: channels x pixels

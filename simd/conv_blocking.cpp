@@ -42,6 +42,13 @@ PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
 
 PixelBands forward_bands(const ConvShape& s) { return pixel_bands(s.oh(), s.ow(), band_pixels(s)); }
 
+PixelBands padded_bands(const ConvShape& s) {
+  constexpr std::int64_t kFloats = 4 * 1024;
+  const std::int64_t window = (s.kh - 1) * s.dilation_h + 1;
+  const std::int64_t rows = (kFloats / (s.stored_w() * s.ic) - window) / s.stride_h + 1;
+  return {EvenSplit(s.oh(), std::max<std::int64_t>(1, rows)), EvenSplit(s.ow(), s.ow())};
+}
+
 // As many pixels as a band at most has: filters that do not fit in L2 are read once for all of them, and
 // tiles are as tall as they may be.
 std::int64_t forward_group(const ConvShape& s) {

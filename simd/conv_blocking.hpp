@@ -28,6 +28,9 @@ PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels);
 
 /// Bands of a forward pass (of its output) and of backward data (of d_src).
 PixelBands forward_bands(const ConvShape& shape);
+/// Of a forward pass that copies what a band sees, with its padding: half of a 32 KB L1, for what neighbours share is
+/// copied twice.
+PixelBands padded_bands(const ConvShape& shape);
 /// Images of a single band that a forward pass should work on together.
 std::int64_t forward_group(const ConvShape& shape);
 PixelBands backward_data_bands(const ConvShape& shape);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tilewise/simd/conv_padding.hpp"
+
 namespace tilewise::simd {
 namespace {
 
@@ -16,13 +18,33 @@ std::int64_t longest(const std::vector<TapRun>& runs, std::int64_t most) {
   return std::min(length, most);
 }
 
+/// Edges make small tiles, which cost much where sums are short; pixels of few channels are soon copied. Two threads'
+/// copies are to take no more than the operands of one image.
+bool wants_padding(const ConvShape& s) {
+  constexpr std::int64_t kFewChannels = 4;
+  return s.padded() && s.ic <= kFewChannels &&
+         2 * padded_rows_floats(s, padded_bands(s).rows.size(0)) <= s.src_size() + s.dst_size() + s.wei_size();
+}
+
+/// The convolution of an image that has its padding.
+ConvShape with_padding(ConvShape s) {
+  s.ih = s.stored_h();
+  s.iw = s.stored_w();
+  s.pad_top = s.pad_left = 0;
+  s.pad_bottom = std::min<std::int64_t>(s.pad_bottom, 0);
+  s.pad_right = std::min<std::int64_t>(s.pad_right, 0);
+  return s;
+}
+
 }  // namespace
 
 ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape)
     : kernels_(kernels_for_columns(kernels, shape.oc)),
-      shape_(shape.joined()),
-      bands_(forward_bands(shape_)),
-      max_group_(bands_.pieces() == 1 ? forward_group(shape_) : 1),
+      source_(shape.joined()),
+      pads_(wants_padding(source_)),
+      shape_(pads_ ? with_padding(source_) : source_),
+      bands_(pads_ ? padded_bands(source_) : forward_bands(source_)),
+      max_group_(bands_.pieces() == 1 && !pads_ ? forward_group(shape_) : 1),
       rows_(row_tap_runs(shape_)) {
   const ConvShape& s = shape_;
   const std::vector<TapRun> columns = column_tap_runs(s);
@@ -52,6 +74,10 @@ std::int64_t ConvDirect::packed_floats() const {
   return simd::packed_floats(tile_, shape_.kh * shape_.kw * shape_.ic, shape_.oc);
 }
 
+std::int64_t ConvDirect::scratch_floats() const {
+  return pads_ ? padded_rows_floats(source_, bands_.rows.size(0)) : 0;
+}
+
 void ConvDirect::pack(const float* wei, float* packed) const {
   pack_panels(kernels_, tile_, shape_.kh * shape_.kw * shape_.ic, shape_.oc, Transpose::no, wei,
               shape_.oc, packed);
@@ -61,7 +87,7 @@ void ConvDirect::pack(const float* wei, float* packed) const {
 // do not reach the end.
 Ahead ConvDirect::next_band(const float* src, std::int64_t images, const PixelBand& band,
                              std::int64_t tiles) const {
-  const ConvShape& s = shape_;
+  const ConvShape& s = source_;
   if (images > 1) return {src + images * s.src_size(), images * s.src_size(), tiles};
   if (bands_.columns.pieces > 1) {
     return {src + std::min(s.iw, band.end_column * s.stride_w) * s.ic,
@@ -74,8 +100,12 @@ Ahead ConvDirect::next_band(const float* src, std::int64_t images, const PixelBa
 }
 
 void ConvDirect::band(const Operands& operands, std::int64_t images, const PixelBand& band,
-                       std::int64_t first_oc, std::int64_t end_oc) const {
+                       std::int64_t first_oc, std::int64_t end_oc, Workspace scratch) const {
   const ConvShape& s = shape_;
+  // What the band reads from its first row on, or all of the image.
+  const float* const pixels =
+      pads_ ? padded_rows(source_, operands.src, band.first_row, band.rows(), scratch) : operands.src;
+  const std::int64_t top = pads_ ? band.first_row * s.stride_h : 0;
   const std::int64_t panels = ceil_div(end_oc - first_oc, tile_.columns);
   Ahead ahead = next_band(operands.src, images, band,
                           images * band.rows() * ceil_div(band.columns(), tile_.rows) * panels);
@@ -99,11 +129,11 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
         args.a_offsets = pairs.src_offsets.data();
         args.b_offsets = pairs.wei_offsets.data();
         args.b = panel + (rows.first_tap * s.kw + columns.first_tap) * s.ic * tile_.columns;
-        const std::int64_t row = rows.first * s.stride_h - s.pad_top + rows.first_tap * s.dilation_h;
+        const std::int64_t row = rows.first * s.stride_h - s.pad_top + rows.first_tap * s.dilation_h - top;
         const std::int64_t column =
             columns.first * s.stride_w - s.pad_left + columns.first_tap * s.dilation_w;
         const float* const src =
-            args.pairs == 0 ? operands.src : operands.src + (row * s.iw + column) * s.ic;
+            args.pairs == 0 ? pixels : pixels + (row * s.iw + column) * s.ic;
         float* const dst = operands.dst + (rows.first * s.ow() + columns.first) * s.oc + oc;
         multiply_block(kernels_, tile_.rows,
                        {{{columns.outputs(), s.stride_w * s.ic, s.oc},
@@ -118,33 +148,35 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
 EvenSplit ConvDirect::groups(std::int64_t images) const { return {images, max_group_}; }
 
 void ConvDirect::images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
-                        float floor, float* dst, Workspace) const {
+                        float floor, float* dst, Workspace scratch) const {
   const EvenSplit split = groups(images);
   for (std::int64_t i = 0; i < split.pieces && images > 0; ++i) {
-    const Operands operands{src + split.begin(i) * shape_.src_size(), packed_wei, bias, floor,
+    const Operands operands{src + split.begin(i) * source_.src_size(), packed_wei, bias, floor,
                             dst + split.begin(i) * shape_.dst_size()};
     for (std::int64_t b = 0; b < bands_.pieces(); ++b) {
-      band(operands, split.size(i), bands_[b], 0, shape_.oc);
+      band(operands, split.size(i), bands_[b], 0, shape_.oc, scratch);
     }
   }
 }
 
 void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
-                       const float* bias, float floor, float* dst, Workspace) const {
+                       const float* bias, float floor, float* dst, Workspace workspace) const {
   if (images == 0) return;
   const EvenSplit split = groups(images);
   const ConvTasks tasks(executor.threads(), split.pieces, bands_.pieces(),
                         ceil_div(shape_.oc, tile_.columns),
                         shape_.multiply_adds() * static_cast<double>(images) /
                             static_cast<double>(split.pieces));
-  executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int) {
+  const std::int64_t scratch = scratch_floats();
+  float* const memory = workspace.take(executor.threads() * scratch);
+  executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
     const ConvTasks::Task task = tasks[i];
     for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
       const std::int64_t group = b / bands_.pieces();
-      band({src + split.begin(group) * shape_.src_size(), packed_wei, bias, floor,
+      band({src + split.begin(group) * source_.src_size(), packed_wei, bias, floor,
             dst + split.begin(group) * shape_.dst_size()},
            split.size(group), bands_[b % bands_.pieces()], task.first_panel * tile_.columns,
-           std::min(shape_.oc, task.end_panel * tile_.columns));
+           std::min(shape_.oc, task.end_panel * tile_.columns), Workspace(memory + worker * scratch, scratch));
     }
   });
 }

@@ -17,7 +17,9 @@ namespace tilewise::simd {
 ///
 /// Every row of output pixels is a product: (ow x K) pixels times (K x oc) filters, where an NHWC
 /// image and an HWIO filter make the (kw, ic) of each filter row one contiguous run of K. Pixels at the
-/// edges, which see fewer taps, are products of their own, shorter by what would be padding.
+/// edges, which see fewer taps, are products of their own, shorter by what would be padding. With few input channels
+/// bands of the image are copied with zeros for padding instead, so that an infinite weight makes NaN of an output at
+/// the edge which the definition leaves alone.
 class ConvDirect {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
@@ -25,7 +27,7 @@ class ConvDirect {
 
   const TileShape& tile() const { return tile_; }
   std::int64_t packed_floats() const;             ///< of the packed filters
-  std::int64_t scratch_floats() const { return 0; }  ///< of each thread's workspace
+  std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const { return shape_.multiply_adds(); }  ///< of an image, those of padding counted
 
   /// Packs the filters (kh, kw, ic, oc) as images() and batch() want them.
@@ -59,13 +61,15 @@ class ConvDirect {
   EvenSplit groups(std::int64_t images) const;
   /// One band of output pixels of some images, channels [first_oc, end_oc).
   void band(const Operands& operands, std::int64_t images, const PixelBand& band,
-            std::int64_t first_oc, std::int64_t end_oc) const;
+            std::int64_t first_oc, std::int64_t end_oc, Workspace scratch) const;
   /// What the band after this one reads of src, fetched within so many tiles.
   Ahead next_band(const float* src, std::int64_t images, const PixelBand& band,
                   std::int64_t tiles) const;
 
   const KernelTable& kernels_;
-  ConvShape shape_;
+  ConvShape source_;  ///< as given
+  bool pads_;         ///< whether bands are copied with their padding
+  ConvShape shape_;   ///< what is computed: source_, or the same of padded images
   TileShape tile_;
   PixelBands bands_;
   std::int64_t max_group_;

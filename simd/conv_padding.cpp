@@ -21,15 +21,10 @@ const float* padded_rows(const ConvShape& shape, const float* src, std::int64_t 
   const std::int64_t left = shape.pad_left * shape.ic;
   const std::int64_t seen = rows_seen(shape, rows);
   float* const padded = scratch.take(seen * pitch);
-  float* out = padded;
-  for (std::int64_t ih = top; ih < top + seen; ++ih) {
-    if (ih < 0 || ih >= shape.ih) {
-      out = std::fill_n(out, pitch, 0.0F);
-      continue;
-    }
-    out = std::fill_n(out, left, 0.0F);
-    out = std::copy_n(src + ih * row_floats, row_floats, out);
-    out = std::fill_n(out, pitch - left - row_floats, 0.0F);
+  std::fill_n(padded, seen * pitch, 0.0F);
+  const std::int64_t end = std::min(shape.ih, top + seen);
+  for (std::int64_t ih = std::max<std::int64_t>(0, top); ih < end; ++ih) {
+    std::copy_n(src + ih * row_floats, row_floats, padded + (ih - top) * pitch + left);
   }
   return padded;
 }

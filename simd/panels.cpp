@@ -16,9 +16,9 @@ std::int64_t packed_floats(const TileShape& tile, std::int64_t k, std::int64_t n
 
 void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t k, std::int64_t n,
                  Transpose transpose, const float* b, std::int64_t ldb, float* packed) {
-  // A few rows of all panels at a time: rows of B are read from end to end.
+  // Where there are several panels a few rows at a time: rows of B are read from end to end.
   constexpr std::int64_t kRows = 8;
-  const std::int64_t step = transpose == Transpose::no ? kRows : k;
+  const std::int64_t step = transpose == Transpose::no && n > tile.columns ? kRows : k;
   for (std::int64_t row = 0; row < k; row += step) {
     const std::int64_t rows = std::min(step, k - row);
     for (std::int64_t first = 0; first < n; first += tile.columns) {

@@ -4,6 +4,7 @@
 // wrong on one instruction set. Everything else is written with xsimd directly.
 // Only the units in simd/arch include this header.
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -70,8 +71,27 @@ inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>&
   } else {
     _mm512_mask_storeu_epi32(p, mask, v);
   }
+#elif defined(__SSE2__)
+  // In pieces of four, two and one lanes: masked stores of AVX2 are slow on AMD's cores, and a detour through
+  // memory waits for a wide store to be read in parts.
+#if defined(__AVX2__)
+  const auto lanes = std::bit_cast<__m256>(v.data);
+  __m128 left = _mm256_castps256_ps128(lanes);
+  if ((count & 4) != 0) {
+    std::memcpy(p, &left, 4 * sizeof(T));
+    p += 4;
+    left = _mm256_extractf128_ps(lanes, 1);
+  }
 #else
-  // In pieces of half the width, a quarter, and so on: masked stores of AVX2 are slow on AMD's cores.
+  auto left = std::bit_cast<__m128>(v.data);
+#endif
+  if ((count & 2) != 0) {
+    std::memcpy(p, &left, 2 * sizeof(T));
+    p += 2;
+    left = _mm_movehl_ps(left, left);
+  }
+  if ((count & 1) != 0) std::memcpy(p, &left, sizeof(T));
+#else
   alignas(64) T lanes[kWidth<Arch>];
   v.store_aligned(lanes);
   const T* from = lanes;

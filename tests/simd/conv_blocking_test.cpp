@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tilewise/simd/conv_padding.hpp"
+
 namespace tilewise::simd {
 namespace {
 
@@ -58,6 +60,22 @@ TEST(ConvTasks, divide_channels_where_there_is_one_image) {
   EXPECT_GE(ConvTasks(4, 1, 1, 32, 1e8).count(), 4);
   EXPECT_EQ(ConvTasks(1, 1, 1, 32, 1e8).count(), 1);  // nobody to share with
   EXPECT_EQ(ConvTasks(4, 1, 1, 32, 1e4).count(), 1);  // not worth sharing
+}
+
+TEST(PaddedBands, see_no_more_than_half_of_L1_unless_they_are_single_rows) {
+  for (const std::int64_t ih : {1, 5, 28, 224}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t ic : {1, 3, 64}) {
+        const ConvShape shape{.ic = ic, .ih = ih, .iw = 28, .oc = 8, .kh = 5, .kw = 5, .stride_h = stride,
+                              .pad_top = 2, .pad_left = 2, .pad_bottom = 2, .pad_right = 2};
+        SCOPED_TRACE(shape.to_string());
+        const PixelBands bands = padded_bands(shape);
+        ASSERT_EQ(bands.rows.begin(bands.rows.pieces), shape.oh());
+        ASSERT_EQ(bands.columns.size(0), shape.ow());
+        ASSERT_TRUE(bands.rows.size(0) == 1 || padded_rows_floats(shape, bands.rows.size(0)) <= 4 * 1024);
+      }
+    }
+  }
 }
 
 TEST(BackwardWeightsPixels, fit_in_cache) {
