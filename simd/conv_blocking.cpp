@@ -55,10 +55,11 @@ PixelBands backward_data_bands(const ConvShape& s) {
 }
 
 // 256 pixels: a panel of d_dst (256 x 16 columns) takes 16 KB, and d_wei is read and written once for as
-// many. Fewer where so many pixels of src would not fit in half a megabyte; more where d_dst is used in
-// place, which is when it is hardly used again.
+// many. Fewer where so many pixels of src would not fit in half a megabyte. Where d_dst is used in place, up to
+// 1024: as many as take a quarter of a megabyte.
 std::int64_t backward_weights_pixels(const ConvShape& s, bool packed) {
-  return packed ? std::clamp<std::int64_t>(128 * 1024 / s.ic, 64, 256) : 1024;
+  return packed ? std::clamp<std::int64_t>(128 * 1024 / s.ic, 64, 256)
+                : std::clamp<std::int64_t>(64 * 1024 / std::max(s.ic, s.oc), 64, 1024);
 }
 
 PixelBands backward_weights_bands(const ConvShape& s, bool packed) {
