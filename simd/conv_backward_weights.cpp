@@ -96,7 +96,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
     layouts_ = 1;
     src_row_ = s.stored_w() * s.ic;
   }
-  tile_ = choose_tile(kernels_, taps_ * s.ic, s.oc, max_group_ * pixels);
+  tile_ = choose_conv_tile(kernels_, taps_ * s.ic, s.oc, max_group_ * pixels);
   channel_block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
 }
 

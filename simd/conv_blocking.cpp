@@ -33,6 +33,13 @@ PixelBand PixelBands::operator[](std::int64_t i) const {
   return {row, row + rows.size(i / columns.pieces), column, column + columns.size(i % columns.pieces)};
 }
 
+TileShape choose_conv_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
+  constexpr std::int64_t kLong = 48, kVectors = kMaxTileVectors;
+  const std::int64_t columns = kVectors * kernels.vector_floats;
+  if (kernels.vector_floats < 16 || m < kLong || n % columns != 0) return choose_tile(kernels, m, n, k);
+  return {.rows = kernels.max_rows[kVectors - 1], .vectors = kVectors, .columns = columns};
+}
+
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
   const auto longest = [=](std::int64_t extent, std::int64_t size) {
     const std::int64_t pieces = std::max<std::int64_t>(1, extent * size / pixels);
