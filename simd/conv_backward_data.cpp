@@ -65,7 +65,7 @@ void ConvBackwardData::prepare_spreading() {
 
 void ConvBackwardData::prepare_gathering() {
   const ConvShape& s = shape_;
-  tile_ = choose_tile(kernels_, std::min(s.ow(), bands_.columns.size(0)), s.ic, s.kh * s.oc);
+  tile_ = choose_conv_tile(kernels_, std::min(s.ow(), bands_.columns.size(0)), s.ic, s.kh * s.oc);
   for (std::int64_t kw = 0; kw < s.kw; ++kw) {
     // iw = ow * stride_w + shift must be in [0, s.iw)
     const std::int64_t shift = kw * s.dilation_w - s.pad_left;

@@ -13,10 +13,12 @@ struct Range {
   std::int64_t count() const { return std::max<std::int64_t>(0, end - first); }
 };
 
-/// Transposing the pixels costs about as much as multiplying them by one vector; read in place, those of
-/// many channels are far apart.
+/// Transposing the pixels costs about as much as multiplying them by one vector, with a stride once for every filter
+/// column. It pays where in place they would be far apart, or read again for every filter column of a stride of 1.
 bool wants_channels_first(const ConvShape& s) {
-  return s.ic >= 16 && s.oc * s.kh * s.kw >= 512;
+  constexpr std::int64_t kFarFloats = 256;
+  const bool repays = s.ic >= 16 && s.oc * s.kh * s.kw >= 512;
+  return repays && (s.stride_w * s.ic >= kFarFloats || (s.stride_w == 1 && s.kw > 1));
 }
 
 /// One channel makes tiles of a filter row: few sums at once, and d_dst is read for each of them. Laying out
@@ -37,10 +39,11 @@ std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const
   return WinogradWeights(kernels, shape);
 }
 
-/// A panel of d_dst is used once for every tile of channels of a filter row. Packing pays if those are several.
-bool wants_packed_d_dst(const ConvShape& s) {
-  constexpr std::int64_t kFewChannels = 24;
-  return s.kw * s.ic > kFewChannels;
+/// A panel of d_dst is used once for every tile of channels of a filter row. Read in place it comes from L2 each time,
+/// which few tiles hide behind their multiply-adds; packing pays if they are many.
+bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s) {
+  constexpr std::int64_t kFewTiles = 16;
+  return s.kh * ceil_div(s.kw * s.ic, kernels.max_rows[1]) > kFewTiles;
 }
 
 /// Channels whose pixels fill a quarter of a 512 KB L2: they are read again for every panel of d_dst. In
@@ -73,13 +76,13 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
       winograd_(choose_winograd(kernels, source_, algorithm)),
       patches_(wants_patches(kernels_, source_)),
       shape_(patches_ ? patches(source_) : source_),
-      packs_d_dst_(wants_packed_d_dst(shape_)),
+      packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
       bands_(backward_weights_bands(shape_, packs(0))),
       channels_first_(patches_ || wants_channels_first(shape_)) {
   const ConvShape& s = shape_;
   const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
   const std::int64_t pixels = rows * columns;
-  max_group_ = channels_first_ && bands_.pieces() == 1
+  max_group_ = bands_.pieces() == 1
                    ? std::max<std::int64_t>(1, backward_weights_pixels(s, packs(0)) / pixels)
                    : 1;
   src_rows_ = rows_seen(s, rows);
@@ -92,7 +95,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
     layouts_ = 1;
     src_row_ = s.stored_w() * s.ic;
   }
-  tile_ = choose_tile(kernels_, taps_ * s.ic, s.oc, max_group_ * pixels);
+  tile_ = choose_conv_tile(kernels_, taps_ * s.ic, s.oc, max_group_ * pixels);
   channel_block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
 }
 
@@ -124,7 +127,9 @@ std::int64_t ConvBackwardWeights::scratch_floats() const {
 std::int64_t ConvBackwardWeights::group_scratch_floats(std::int64_t group) const {
   const std::int64_t rows = bands_.rows.size(0);
   const std::int64_t planes = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0;
-  const std::int64_t padded = patches_ || !channels_first_ ? padded_rows_floats(source_, rows) : 0;
+  const std::int64_t padded = patches_          ? padded_rows_floats(source_, rows)
+                              : channels_first_ ? 0
+                                                : group * padded_rows_floats(shape_, rows);
   return planes + padded + (packs(0) ? round_up_to_line(group * image_panels_floats()) : 0) +
          2 * workspace_floats_of<std::int64_t>(group * rows);
 }
@@ -149,7 +154,7 @@ ConvBackwardWeights::Source ConvBackwardWeights::lay_out_patches(const float* sr
                            planes + tap * plane + i * src_rows_ * src_row_, src_row_, width);
     }
   }
-  return {planes, band.first_row, band.first_column};
+  return {planes, band.first_row, band.first_column, src_rows_ * src_row_};
 }
 
 ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const Segment& segment,
@@ -160,10 +165,14 @@ ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const
   const PixelBand band = bands_[segment.band];
   src += segment.first_image * s.src_size();
   Source source{nullptr, band.first_row * s.stride_h - s.pad_top,
-                band.first_column * s.stride_w - s.pad_left};
+                band.first_column * s.stride_w - s.pad_left, src_rows_ * src_row_};
   if (!channels_first_) {
     source.pixels = padded_rows(s, src, band.first_row, band.rows(), scratch) +
                     band.first_column * s.stride_w * s.ic;
+    source.image_floats = s.padded() ? padded_rows_floats(s, band.rows()) : s.src_size();
+    for (std::int64_t i = 1; i < segment.images; ++i) {
+      padded_rows(s, src + i * s.src_size(), band.first_row, band.rows(), scratch);
+    }
     return source;
   }
   const std::int64_t end_row = std::min(s.ih, source.first_row + rows_seen(s, band.rows()));
@@ -193,9 +202,8 @@ ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const
   return source;
 }
 
-std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_t kh,
-                                             std::int64_t first_src_row, std::int64_t* src_offsets,
-                                             std::int64_t* d_dst_offsets) const {
+std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_t kh, const Source& source,
+                                             std::int64_t* src_offsets, std::int64_t* d_dst_offsets) const {
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
   const std::int64_t image = segment.packs ? image_panels_floats() : s.dst_size();
@@ -206,7 +214,7 @@ std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_
   std::int64_t pairs = 0;
   for (std::int64_t i = 0; i < segment.images; ++i) {
     for (std::int64_t row = rows.first; row < rows.end; ++row, ++pairs) {
-      src_offsets[pairs] = (i * src_rows_ + row * s.stride_h + offset - first_src_row) * src_row_;
+      src_offsets[pairs] = i * source.image_floats + (row * s.stride_h + offset - source.first_row) * src_row_;
       d_dst_offsets[pairs] = i * image + (row - band.first_row) * row_floats;
     }
   }
@@ -251,8 +259,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
         const float* const panel = d_dst + (oc - first_oc) * (segment.packs ? pixels : 1);
         args.columns = std::min(tile_.columns, s.oc - oc);
         for (std::int64_t kh = 0; kh < s.kh; ++kh) {
-          const std::int64_t pairs =
-              list_pairs(segment, kh, source.first_row, src_offsets, d_dst_offsets);
+          const std::int64_t pairs = list_pairs(segment, kh, source, src_offsets, d_dst_offsets);
           for (std::int64_t kw = first_kw; kw < end_kw; kw += taps_) {
             const Range columns = channels_first_ ? columns_inside(s, band, kw)
                                                   : Range{band.first_column, band.end_column};

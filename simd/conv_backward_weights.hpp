@@ -77,10 +77,10 @@ class ConvBackwardWeights {
   /// Floats of an image's packed d_dst.
   std::int64_t image_panels_floats() const;
 
-  /// Pixels as the micro-kernel reads them, and where in the image the first of them is.
+  /// Pixels as the micro-kernel reads them, where in the image the first of them is, and from one image to the next.
   struct Source {
     const float* pixels;
-    std::int64_t first_row, first_column;
+    std::int64_t first_row, first_column, image_floats;
   };
   /// Of the segment; without padding if channels first, with it otherwise.
   Source lay_out(const float* src, const Segment& segment, std::int64_t layout,
@@ -88,8 +88,8 @@ class ConvBackwardWeights {
   /// The same where taps become channels.
   Source lay_out_patches(const float* src, const Segment& segment, Workspace& scratch) const;
   /// The rows of pixels and of d_dst that filter row kh multiplies, as offsets; returns how many.
-  std::int64_t list_pairs(const Segment& segment, std::int64_t kh, std::int64_t first_src_row,
-                          std::int64_t* src_offsets, std::int64_t* d_dst_offsets) const;
+  std::int64_t list_pairs(const Segment& segment, std::int64_t kh, const Source& source, std::int64_t* src_offsets,
+                          std::int64_t* d_dst_offsets) const;
 
   const KernelTable& kernels_;
   ConvShape source_;         ///< as given

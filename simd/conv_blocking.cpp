@@ -31,6 +31,13 @@ PixelBand PixelBands::operator[](std::int64_t i) const {
   return {row, row + rows.size(i / columns.pieces), column, column + columns.size(i % columns.pieces)};
 }
 
+TileShape choose_conv_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
+  constexpr std::int64_t kLong = 48, kVectors = kMaxTileVectors;
+  const std::int64_t columns = kVectors * kernels.vector_floats;
+  if (kernels.vector_floats < 16 || m < kLong || n % columns != 0) return choose_tile(kernels, m, n, k);
+  return {.rows = kernels.max_rows[kVectors - 1], .vectors = kVectors, .columns = columns};
+}
+
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
   const auto longest = [=](std::int64_t extent, std::int64_t size) {
     const std::int64_t pieces = std::max<std::int64_t>(1, extent * size / pixels);
@@ -60,10 +67,11 @@ PixelBands backward_data_bands(const ConvShape& s) {
 }
 
 // 256 pixels: a panel of d_dst (256 x 16 columns) takes 16 KB, and d_wei is read and written once for as
-// many. Fewer where so many pixels of src would not fit in half a megabyte; more where d_dst is used in
-// place, which is when it is hardly used again.
+// many. Fewer where so many pixels of src would not fit in half a megabyte. Where d_dst is used in place, up to
+// 1024: as many as take a quarter of a megabyte.
 std::int64_t backward_weights_pixels(const ConvShape& s, bool packed) {
-  return packed ? std::clamp<std::int64_t>(128 * 1024 / s.ic, 64, 256) : 1024;
+  return packed ? std::clamp<std::int64_t>(128 * 1024 / s.ic, 64, 256)
+                : std::clamp<std::int64_t>(64 * 1024 / std::max(s.ic, s.oc), 64, 1024);
 }
 
 PixelBands backward_weights_bands(const ConvShape& s, bool packed) {

@@ -23,6 +23,10 @@ struct PixelBands {
   PixelBand operator[](std::int64_t i) const;
 };
 
+/// The tile of a direct pass, a product (m x k) by (k x n). Where both m and n are long that is, with vectors of 16
+/// floats, the tile of most vectors, which reads A half as often as the tallest and writes longer pieces of C's rows.
+TileShape choose_conv_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k);
+
 /// Bands of h x w pixels, about `pixels` each where there are as many.
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels);
 

@@ -50,7 +50,7 @@ ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape)
   const std::vector<TapRun> columns = column_tap_runs(s);
   const std::int64_t width = std::max({longest(columns, bands_.columns.size(0)),
                                        longest(rows_, bands_.rows.size(0)), max_group_});
-  tile_ = choose_tile(kernels_, width, s.oc, s.kh * s.kw * s.ic);
+  tile_ = choose_conv_tile(kernels_, width, s.oc, s.kh * s.kw * s.ic);
   for (const TapRun& run : columns) columns_.push_back(make_columns(run));
 }
 

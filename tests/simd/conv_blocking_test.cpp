@@ -78,6 +78,21 @@ TEST(PaddedBands, see_no_more_than_half_of_L1_unless_they_are_single_rows) {
   }
 }
 
+TEST(ConvTile, has_the_most_vectors_only_for_long_products_by_wide_ones) {
+  const KernelTable& kernels = default_kernels();
+  const std::int64_t columns = kMaxTileVectors * kernels.vector_floats;
+  const auto same = [&](std::int64_t m, std::int64_t n) {
+    return choose_conv_tile(kernels, m, n, 64).to_string() == choose_tile(kernels, m, n, 64).to_string();
+  };
+  EXPECT_TRUE(same(8, columns));
+  EXPECT_TRUE(same(1000, columns + 1));
+  if (kernels.vector_floats >= 16) {
+    EXPECT_EQ(choose_conv_tile(kernels, 1000, 4 * columns, 64).columns, columns);
+  } else {
+    EXPECT_TRUE(same(1000, 4 * columns));
+  }
+}
+
 TEST(BackwardWeightsPixels, fit_in_cache) {
   for (const std::int64_t ic : {1, 3, 64, 512, 1024, 4096}) {
     const ConvShape shape{.ic = ic, .ih = 50, .iw = 50, .oc = 64, .kh = 3, .kw = 3};
