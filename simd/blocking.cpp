@@ -29,9 +29,11 @@ constexpr std::int64_t kNarrowRows = 6 * kMc;
 constexpr double kWait = 0.2;
 // Cycles that an element of A or B costs once more, and a task.
 constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
-// With so few tiles of rows packing B costs as much as it saves; so it does for less than mc rows, unless the rows of
-// B are a multiple of this many floats apart, where a panel finds no room in L1 as it is.
+// With so few tiles of rows packing B costs as much as it saves; so it does for less than so many rows, unless those of
+// B are a multiple of kAliasing floats apart, where a panel finds no room in L1 as it is. Rows of a panel are longer
+// where vectors are wide, and better to fetch.
 constexpr std::int64_t kUnpackedTiles = 2;
+constexpr std::int64_t kUnpackedRows = 84, kWideUnpackedRows = 256;
 constexpr std::int64_t kAliasing = 256;
 
 /// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the
@@ -75,11 +77,12 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
   for (std::int64_t vectors = 1; vectors <= std::min<std::int64_t>(kMaxTileVectors, n_vectors);
        ++vectors) {
     const EvenSplit rows(m, kernels.max_rows[vectors - 1]);
-    double cycles = 0;
-    for (std::int64_t i = 0; i < rows.pieces; ++i) {
-      cycles += static_cast<double>(n_vectors / vectors) * tile_cycles(rows.size(i), vectors, k);
-      if (n_vectors % vectors != 0) cycles += tile_cycles(rows.size(i), n_vectors % vectors, k);
-    }
+    const auto panel_cycles = [&](std::int64_t v) {
+      return static_cast<double>(rows.longer) * tile_cycles(rows.base + 1, v, k) +
+             static_cast<double>(rows.pieces - rows.longer) * tile_cycles(rows.base, v, k);
+    };
+    double cycles = static_cast<double>(n_vectors / vectors) * panel_cycles(vectors);
+    if (n_vectors % vectors != 0) cycles += panel_cycles(n_vectors % vectors);
     if (cycles < best_cycles) {
       best_cycles = cycles;
       best = {.rows = kernels.max_rows[vectors - 1],
@@ -128,7 +131,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
 
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
-  const bool panel_in_l1 = m < kMc && shape.ldb % kAliasing != 0;
+  const bool panel_in_l1 = m < (has_wide_vectors(kernels) ? kWideUnpackedRows : kUnpackedRows) && shape.ldb % kAliasing != 0;
   const bool pack_b =
       shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1 && !panel_in_l1);
   // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
