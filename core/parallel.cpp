@@ -7,8 +7,10 @@
 #include <oneapi/tbb/partitioner.h>
 #include <oneapi/tbb/task_arena.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tilewise/core/error.hpp"
 #include "tilewise/core/float_mode.hpp"
@@ -20,32 +22,41 @@
 namespace tilewise {
 namespace {
 
-/// oneTBB orders what happens before a loop, in its chunks and after it, but does so inside a library
-/// that the thread sanitizer knows nothing of. This tells it, and no more: chunks stay unordered among
-/// themselves. In other builds it is nothing.
+/// oneTBB orders what happens before a loop, in its chunks and after it, and the chunks of one worker, but does
+/// so inside a library that the thread sanitizer knows nothing of. This tells it, and no more: chunks of
+/// different workers stay unordered. In other builds it is nothing.
 #if defined(TILEWISE_TSAN)
 class LoopOrder {
  public:
-  LoopOrder() { __tsan_release(&before_); }
+  explicit LoopOrder(int threads) : workers_(static_cast<std::size_t>(threads)) { __tsan_release(&before_); }
   ~LoopOrder() { __tsan_acquire(&after_); }
 
   class Chunk {
    public:
-    explicit Chunk(LoopOrder& loop) : loop_(loop) { __tsan_acquire(&loop.before_); }
-    ~Chunk() { __tsan_release(&loop_.after_); }
+    Chunk(LoopOrder& loop, int worker) : loop_(loop), worker_(&loop.workers_[static_cast<std::size_t>(worker)]) {
+      __tsan_acquire(&loop.before_);
+      __tsan_acquire(worker_);
+    }
+    ~Chunk() {
+      __tsan_release(worker_);
+      __tsan_release(&loop_.after_);
+    }
 
    private:
     LoopOrder& loop_;
+    char* worker_;
   };
 
  private:
   char before_ = 0;
   char after_ = 0;
+  std::vector<char> workers_;
 };
 #else
 struct LoopOrder {
+  explicit LoopOrder(int) {}
   struct Chunk {
-    explicit Chunk(LoopOrder&) {}
+    Chunk(LoopOrder&, int) {}
   };
 };
 #endif
@@ -63,16 +74,16 @@ struct Executor::Arena {
   }
 
   void run(std::int64_t chunks, FunctionRef<void(std::int64_t, int)> body) {
-    LoopOrder order;
+    LoopOrder order(arena.max_concurrency());
     arena.execute([&] {
       // One task a chunk, taken by whoever is free: chunks are few and large, and on a shared machine
       // one core may be slower than another for a while.
       tbb::parallel_for(
           tbb::blocked_range<std::int64_t>(0, chunks, 1),
           [&](const tbb::blocked_range<std::int64_t>& range) {
-            const LoopOrder::Chunk ordered(order);
-            const FlushDenormals flush;
             const int worker = tbb::this_task_arena::current_thread_index();
+            const LoopOrder::Chunk ordered(order, worker);
+            const FlushDenormals flush;
             for (std::int64_t chunk = range.begin(); chunk != range.end(); ++chunk) {
               body(chunk, worker);
             }
@@ -109,15 +120,17 @@ void Executor::parallel_for(std::int64_t chunks, double nanoseconds,
 void Executor::run(std::int64_t chunks, double nanoseconds,
                    FunctionRef<void(std::int64_t, int)> body) {
   using std::chrono::steady_clock;
-  const bool too_short = nanoseconds < kSerialBelow;
-  if (arena_ == nullptr || chunks <= 1 || too_short ||
-      (nanoseconds < kSerialBelowAsleep && steady_clock::now() > last_loop_ + kAwakeFor)) {
+  const auto run_alone = [&] {
     const FlushDenormals flush;
     for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(chunk, 0);
-  } else {
+  };
+  if (arena_ == nullptr || chunks <= 1 || !is_worth_sharing(nanoseconds, {})) return run_alone();
+  if (is_worth_sharing(nanoseconds, steady_clock::now() - last_loop_)) {
     arena_->run(chunks, body);
+  } else {
+    run_alone();
   }
-  if (!too_short) last_loop_ = steady_clock::now();
+  last_loop_ = steady_clock::now();
 }
 
 }  // namespace tilewise

@@ -30,13 +30,15 @@ class FunctionRef<Result(Args...)> {
   Result (*call_)(void*, Args...);
 };
 
-/// Loops estimated to take one thread less than this many nanoseconds stay on the calling thread: to have another
-/// take part would cost more than it saves.
-inline constexpr double kSerialBelow = 8'000;
-/// So do longer ones, up to this, unless another such loop ended less than kAwakeFor ago: so long other threads look for
-/// work, and join a loop within a few microseconds; later they have to be woken, which takes tens.
-inline constexpr double kSerialBelowAsleep = 50'000;
-inline constexpr std::chrono::microseconds kAwakeFor{100};
+/// Whether a loop that takes one thread so many nanoseconds is worth another's taking part, when one that could have
+/// been shared ended so long ago. For about 120 microseconds oneTBB's threads look for work, and join a loop within 1
+/// to 3; later they have to be woken, which takes 30 to 50. That pays for a long loop, or once for several short ones:
+/// where one has just ended more are likely to follow.
+constexpr bool is_worth_sharing(double nanoseconds, std::chrono::nanoseconds since_last_loop) {
+  constexpr double kLeast = 8'000, kLeastAfterRest = 50'000;
+  constexpr std::chrono::microseconds kRest{100};
+  return nanoseconds >= (since_last_loop < kRest ? kLeast : kLeastAfterRest);
+}
 
 /// Stands around an executor's loops and each of their chunks, to measure them.
 class LoopObserver {
@@ -70,12 +72,13 @@ class Executor {
   int threads() const { return threads_; }
 
   /// Calls body(chunk, worker) once for each chunk in [0, chunks), in any order and at the same time
-  /// on several threads; returns when all are done. `worker` is in [0, threads()), and no two calls
-  /// that overlap in time share it. Denormals are flushed to zero during each call.
+  /// on several threads; returns when all are done. `worker` is in [0, threads()); calls that share it
+  /// come one after the other, and see what those before them wrote. Denormals are flushed to zero during
+  /// each call.
   ///
-  /// `nanoseconds` estimates what the whole loop takes one thread; if that is too little to share
-  /// (kSerialBelow), or with one thread or one chunk, it runs in order on the calling thread as worker 0.
-  /// Must not be nested. An exception from `body` stops the loop and is rethrown here.
+  /// `nanoseconds` estimates what the whole loop takes one thread. If it is not worth sharing
+  /// (is_worth_sharing), or with one thread or one chunk, it runs in order on the calling thread as worker
+  /// 0. Must not be nested. An exception from `body` stops the loop and is rethrown here.
   void parallel_for(std::int64_t chunks, double nanoseconds,
                     FunctionRef<void(std::int64_t chunk, int worker)> body);
 
@@ -89,7 +92,7 @@ class Executor {
   struct Arena;
   int threads_;
   LoopObserver* observer_ = nullptr;
-  std::chrono::steady_clock::time_point last_loop_{};  ///< end of the last that was not too short
+  std::chrono::steady_clock::time_point last_loop_{};  ///< end of the last that several threads could have shared
   std::unique_ptr<Arena> arena_;
 };
 

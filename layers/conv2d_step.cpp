@@ -26,7 +26,7 @@ std::int64_t Conv2DStep::scratch_floats() const {
 }
 
 double Conv2DStep::nanoseconds() const {
-  return Step::nanoseconds() + 0.02 * forward_.multiply_adds();
+  return Step::nanoseconds() + simd::kMultiplyAddNanoseconds * forward_.multiply_adds();
 }
 
 void Conv2DStep::prepare(bool training) {

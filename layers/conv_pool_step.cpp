@@ -36,7 +36,7 @@ std::int64_t ConvPoolStep::scratch_floats() const {
 }
 
 double ConvPoolStep::nanoseconds() const {
-  return Step::nanoseconds() + 0.02 * forward_.multiply_adds();
+  return Step::nanoseconds() + simd::kMultiplyAddNanoseconds * forward_.multiply_adds();
 }
 
 void ConvPoolStep::prepare(bool training) {

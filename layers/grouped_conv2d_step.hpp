@@ -15,7 +15,9 @@ class GroupedConv2DStep final : public Step {
                     bool relu);
 
   std::int64_t scratch_floats() const override { return conv_.scratch_floats(); }
-  double nanoseconds() const override { return Step::nanoseconds() + 0.02 * conv_.forward_multiply_adds(); }
+  double nanoseconds() const override {
+    return Step::nanoseconds() + simd::kMultiplyAddNanoseconds * conv_.forward_multiply_adds();
+  }
   bool backward_reads_dst() const override { return relu_; }
   bool trainable() const override { return true; }
   void prepare(bool training) override;

@@ -29,9 +29,9 @@ constexpr std::int64_t kNarrowRows = 6 * kMc;
 constexpr double kWait = 0.2;
 // Cycles that an element of A or B costs once more, and a task.
 constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
-// With so few tiles of rows packing B costs as much as it saves; so it does for less than so many rows, unless those of
-// B are a multiple of kAliasing floats apart, where a panel finds no room in L1 as it is. Rows of a panel are longer
-// where vectors are wide, and better to fetch.
+// With so few tiles of rows packing B costs as much as it saves. For less than so many rows it does, too, unless the
+// rows of B are a multiple of kAliasing floats apart: then a panel finds no room in L1 as it is. The limit is higher
+// for wide vectors: a panel's rows are longer there, and better to fetch.
 constexpr std::int64_t kUnpackedTiles = 2;
 constexpr std::int64_t kUnpackedRows = 84, kWideUnpackedRows = 256;
 constexpr std::int64_t kAliasing = 256;
@@ -39,8 +39,6 @@ constexpr std::int64_t kAliasing = 256;
 /// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the
 /// same few places in L1.
 std::int64_t a_row_floats_of(std::int64_t kc) { return round_up(kc, 16) + 16; }
-
-bool has_wide_vectors(const KernelTable& kernels) { return kernels.vector_floats >= 16; }
 
 /// Terms of a sum that are added up in registers, at most: for a C of n columns.
 std::int64_t kc_limit(const KernelTable& kernels, std::int64_t n) {
@@ -60,6 +58,14 @@ double tile_cycles(std::int64_t rows, std::int64_t vectors, std::int64_t k) {
 }
 
 }  // namespace
+
+bool has_wide_vectors(const KernelTable& kernels) { return kernels.vector_floats >= 16; }
+
+TileShape widest_tile(const KernelTable& kernels) {
+  return {.rows = kernels.max_rows[kMaxTileVectors - 1],
+          .vectors = kMaxTileVectors,
+          .columns = kMaxTileVectors * kernels.vector_floats};
+}
 
 EvenSplit::EvenSplit(std::int64_t total, std::int64_t most)
     : pieces(std::max<std::int64_t>(1, ceil_div(total, most))),
@@ -111,11 +117,8 @@ namespace {
 /// Of a large product by wide vectors the tile of most vectors: it reads A, from L2, half as often as the tallest does.
 /// Others as the model has it.
 TileShape choose_gemm_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t kVectors = kMaxTileVectors;
-  const std::int64_t columns = kVectors * kernels.vector_floats;
-  if (has_wide_vectors(kernels) && m >= kMc && n >= columns) {
-    return {.rows = kernels.max_rows[kVectors - 1], .vectors = kVectors, .columns = columns};
-  }
+  const TileShape widest = widest_tile(kernels);
+  if (has_wide_vectors(kernels) && m >= kMc && n >= widest.columns) return widest;
   return choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
 }
 
@@ -131,9 +134,10 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
 
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
-  const bool panel_in_l1 = m < (has_wide_vectors(kernels) ? kWideUnpackedRows : kUnpackedRows) && shape.ldb % kAliasing != 0;
+  const bool few_rows =
+      m < (has_wide_vectors(kernels) ? kWideUnpackedRows : kUnpackedRows) && shape.ldb % kAliasing != 0;
   const bool pack_b =
-      shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1 && !panel_in_l1);
+      shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1 && !few_rows);
   // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
   // a page apart, where all want the same few places in L1.
   const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;

@@ -29,6 +29,12 @@ struct TileShape {
   std::string to_string() const;  ///< "6x2": rows x vectors
 };
 
+/// Whether vectors are AVX-512's, with 32 registers of 16 floats.
+bool has_wide_vectors(const KernelTable& kernels);
+
+/// The tile of the most vectors. Where vectors are wide it suits large products: of all tiles it reads A least often.
+TileShape widest_tile(const KernelTable& kernels);
+
 /// The tile that should multiply (m x k) by (k x n) fastest, by a small model of the core: two
 /// multiply-adds, two loads and four instructions a cycle, four cycles from one multiply-add to the next
 /// on the same accumulator, and a fixed cost a tile. Ties go to the narrower tile, whose panel of B is

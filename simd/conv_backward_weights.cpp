@@ -77,13 +77,13 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
       patches_(wants_patches(kernels_, source_)),
       shape_(patches_ ? patches(source_) : source_),
       packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
-      bands_(backward_weights_bands(shape_, packs(0))),
+      bands_(backward_weights_bands(shape_, may_pack())),
       channels_first_(patches_ || wants_channels_first(shape_)) {
   const ConvShape& s = shape_;
   const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
   const std::int64_t pixels = rows * columns;
   max_group_ = bands_.pieces() == 1
-                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, packs(0)) / pixels)
+                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, may_pack()) / pixels)
                    : 1;
   src_rows_ = rows_seen(s, rows);
   if (channels_first_) {
@@ -130,7 +130,7 @@ std::int64_t ConvBackwardWeights::group_scratch_floats(std::int64_t group) const
   const std::int64_t padded = patches_          ? padded_rows_floats(source_, rows)
                               : channels_first_ ? 0
                                                 : group * padded_rows_floats(shape_, rows);
-  return planes + padded + (packs(0) ? round_up_to_line(group * image_panels_floats()) : 0) +
+  return planes + padded + (may_pack() ? round_up_to_line(group * image_panels_floats()) : 0) +
          2 * workspace_floats_of<std::int64_t>(group * rows);
 }
 
@@ -170,7 +170,7 @@ ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const
     source.pixels = padded_rows(s, src, band.first_row, band.rows(), scratch) +
                     band.first_column * s.stride_w * s.ic;
     source.image_floats = s.padded() ? padded_rows_floats(s, band.rows()) : s.src_size();
-    for (std::int64_t i = 1; i < segment.images; ++i) {
+    for (std::int64_t i = 1; i < segment.images; ++i) {  // behind the first, for pieces of scratch are adjacent
       padded_rows(s, src + i * s.src_size(), band.first_row, band.rows(), scratch);
     }
     return source;

@@ -23,8 +23,8 @@ namespace tilewise::simd {
 ///
 /// Done by Winograd's filtering (WinogradWeights) or directly: then each filter tap, or filter row, is a product
 /// (channels x pixels) times (pixels x oc). Where it is taps, pixels of padding are left out. With one channel all
-/// taps are, of patches laid out as the channels of a 1x1 convolution. The sum over pixels is cut into segments: bands of one image, or a few
-/// small images.
+/// taps are, of patches laid out as the channels of a 1x1 convolution. The sum over pixels is cut into segments: bands
+/// of one image, or a few small images.
 class ConvBackwardWeights {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
@@ -74,6 +74,8 @@ class ConvBackwardWeights {
   /// Whether the d_dst of a segment is packed that so many images follow. It has to be where vectors would reach past
   /// the end of the last one's.
   bool packs(std::int64_t images_behind) const;
+  /// Whether any is. All segments are cut, and memory is booked, for that.
+  bool may_pack() const { return packs(0); }
   /// Floats of an image's packed d_dst.
   std::int64_t image_panels_floats() const;
 

@@ -32,10 +32,10 @@ PixelBand PixelBands::operator[](std::int64_t i) const {
 }
 
 TileShape choose_conv_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t kLong = 48, kVectors = kMaxTileVectors;
-  const std::int64_t columns = kVectors * kernels.vector_floats;
-  if (kernels.vector_floats < 16 || m < kLong || n % columns != 0) return choose_tile(kernels, m, n, k);
-  return {.rows = kernels.max_rows[kVectors - 1], .vectors = kVectors, .columns = columns};
+  constexpr std::int64_t kLong = 48;
+  const TileShape widest = widest_tile(kernels);
+  const bool suits = has_wide_vectors(kernels) && m >= kLong && n % widest.columns == 0;
+  return suits ? widest : choose_tile(kernels, m, n, k);
 }
 
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {

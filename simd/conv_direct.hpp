@@ -18,8 +18,8 @@ namespace tilewise::simd {
 /// Every row of output pixels is a product: (ow x K) pixels times (K x oc) filters, where an NHWC
 /// image and an HWIO filter make the (kw, ic) of each filter row one contiguous run of K. Pixels at the
 /// edges, which see fewer taps, are products of their own, shorter by what would be padding. With few input channels
-/// bands of the image are copied with zeros for padding instead, so that an infinite weight makes NaN of an output at
-/// the edge which the definition leaves alone.
+/// bands of the image are copied with zeros for padding instead. Which way is taken shows at the edges where a weight
+/// is not finite: times a zero of padding it makes NaN, left out it does nothing.
 class ConvDirect {
  public:
   /// Throws ShapeError when `shape` is not a convolution.

@@ -16,7 +16,7 @@ void scale_rows(std::int64_t m, std::int64_t n, float beta, float* c, std::int64
 GemmShape gemm_shape(const GemmArgs& args);
 
 /// One task of `blocking`: a block of C, computed in the memory of one thread. `args` may have fewer rows and columns
-/// than `blocking` was chosen for.
+/// than `blocking` was chosen for, so long as the block begins within C.
 void multiply_gemm_block(const GemmArgs& args, const GemmBlocking& blocking, std::int64_t row_block,
                          std::int64_t panel_block, Workspace workspace);
 

@@ -7,10 +7,10 @@
 namespace tilewise::simd {
 namespace {
 
-/// Terms that are summed before their lanes are: rows of A and of a packed B stay in L1 and L2.
+/// Terms that are summed before their lanes are, and columns of B that are packed at once.
 constexpr std::int64_t kMostTerms = 4096;
 
-std::int64_t packed_row_floats(std::int64_t k) { return round_up(k, 16) + 16; }
+std::int64_t packed_row_floats(std::int64_t k) { return round_up(std::min(k, kMostTerms), 16) + 16; }
 
 }  // namespace
 
@@ -20,34 +20,37 @@ bool pays_as_dots(const KernelTable& kernels, const GemmArgs& args) {
 }
 
 std::int64_t gemm_dots_workspace(int threads, std::int64_t n, std::int64_t k) {
-  return threads * std::min(n, kNarrowColumns) * packed_row_floats(k) + workspace_floats_of<std::int32_t>(threads);
+  return threads * std::min(n, kNarrowColumns) * packed_row_floats(k) + workspace_floats_of<std::int64_t>(threads);
 }
 
 void gemm_dots(const KernelTable& kernels, Executor& executor, const GemmArgs& args, Workspace workspace) {
   const bool packs = args.transpose_b == Transpose::no;
-  const std::int64_t packed_row = packed_row_floats(args.k), packed_size = packs ? args.n * packed_row : 0;
-  // Each thread packs B for itself, in its first task: what another has just written it would wait for longer.
-  float* const memory = workspace.take(executor.threads() * packed_size);
-  auto* const has_packed = workspace.take_array<std::int32_t>(executor.threads());
-  std::fill_n(has_packed, executor.threads(), 0);
-  const double work = gemm_multiply_adds(args.m, args.n, args.k);
+  const std::int64_t row = packed_row_floats(args.k), panel = packs ? args.n * row : 0;
+  // Each thread packs B for itself: what another has just written it would wait for longer. Of few terms its first
+  // task does so for all.
+  float* const memory = workspace.take(executor.threads() * panel);
+  auto* const packed_from = workspace.take_array<std::int64_t>(executor.threads());
+  std::fill_n(packed_from, executor.threads(), -1);
+  // To pack B takes about as long as to multiply it by four rows.
+  const double work = gemm_multiply_adds(args.m + (packs ? 4 : 0), args.n, args.k);
   const EvenSplit tasks(args.m, ceil_div(args.m, task_count(work, executor.threads())));
   executor.parallel_for(tasks.pieces, kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
-    float* const packed = memory + worker * packed_size;
-    if (packs && has_packed[worker] == 0) {
-      kernels.transpose(args.k, args.n, args.b, args.ldb, packed, packed_row, 0);
-      has_packed[worker] = 1;
-    }
     const std::int64_t i = tasks.begin(task);
     for (std::int64_t p = 0; p < args.k; p += kMostTerms) {
+      const std::int64_t k = std::min(kMostTerms, args.k - p);
+      float* const packed = memory + worker * panel;
+      if (packs && packed_from[worker] != p) {
+        kernels.transpose(k, args.n, args.b + p * args.ldb, args.ldb, packed, row, 0);
+        packed_from[worker] = p;
+      }
       kernels.dots({.m = tasks.size(task),
                     .n = args.n,
-                    .k = std::min(kMostTerms, args.k - p),
+                    .k = k,
                     .alpha = args.alpha,
                     .a = args.a + i * args.lda + p,
                     .lda = args.lda,
-                    .b = (packs ? packed : args.b) + p,
-                    .ldb = packs ? packed_row : args.ldb,
+                    .b = packs ? packed : args.b + p,
+                    .ldb = packs ? row : args.ldb,
                     .beta = p == 0 ? args.beta : 1,
                     .c = args.c + i * args.ldc,
                     .ldc = args.ldc});

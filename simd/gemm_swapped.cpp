@@ -20,7 +20,7 @@ std::int64_t task_floats(const KernelTable& kernels, std::int64_t n, std::int64_
 
 bool pays_swapped(const KernelTable& kernels, const GemmArgs& args) {
   constexpr std::int64_t kFewTerms = 16;  // transposing C would take as long
-  return args.transpose_a == Transpose::yes && args.m >= kRows && args.k >= kFewTerms &&
+  return args.transpose_a == Transpose::yes && args.alpha == 1 && args.m >= kRows && args.k >= kFewTerms &&
          wastes_vectors(kernels, args.n);
 }
 
@@ -33,7 +33,6 @@ void gemm_swapped(const KernelTable& kernels, Executor& executor, const GemmArgs
                       .m = args.n,
                       .n = kRows,
                       .k = args.k,
-                      .alpha = args.alpha,
                       .a = args.b,
                       .lda = args.ldb,
                       .ldb = args.lda,
@@ -43,21 +42,22 @@ void gemm_swapped(const KernelTable& kernels, Executor& executor, const GemmArgs
   const std::int64_t floats = task_floats(kernels, args.n, args.k);
   float* const memory = workspace.take(executor.threads() * floats);
   const double work = gemm_multiply_adds(args.m, args.n, args.k);
-  executor.parallel_for(ceil_div(args.m, kRows), kMultiplyAddNanoseconds * work,
-                        [&](std::int64_t task, int worker) {
-                          Workspace scratch(memory + worker * floats, floats);
-                          const std::int64_t first = task * kRows;
-                          float* const c = args.c + first * args.ldc;
-                          GemmArgs swapped = most;
-                          swapped.n = std::min(kRows, args.m - first);
-                          swapped.b = args.a + first;
-                          swapped.c = scratch.take(args.n * kRows);
-                          if (args.beta != 0) {
-                            kernels.transpose(swapped.n, args.n, c, args.ldc, swapped.c, kRows, 0);
-                          }
-                          multiply_gemm_block(swapped, blocking, 0, 0, scratch);
-                          kernels.transpose(args.n, swapped.n, swapped.c, kRows, c, args.ldc, 0);
-                        });
+  const std::int64_t blocks = ceil_div(args.m, kRows);
+  const EvenSplit tasks(blocks, ceil_div(blocks, task_count(work, executor.threads())));
+  executor.parallel_for(tasks.pieces, kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
+    for (std::int64_t block = tasks.begin(task); block < tasks.begin(task) + tasks.size(task); ++block) {
+      Workspace scratch(memory + worker * floats, floats);
+      const std::int64_t first = block * kRows;
+      float* const c = args.c + first * args.ldc;
+      GemmArgs swapped = most;
+      swapped.n = std::min(kRows, args.m - first);
+      swapped.b = args.a + first;
+      swapped.c = scratch.take(args.n * kRows);
+      if (args.beta != 0) kernels.transpose(swapped.n, args.n, c, args.ldc, swapped.c, kRows, 0);
+      multiply_gemm_block(swapped, blocking, 0, 0, scratch);
+      kernels.transpose(args.n, swapped.n, swapped.c, kRows, c, args.ldc, 0);
+    }
+  });
 }
 
 }  // namespace tilewise::simd

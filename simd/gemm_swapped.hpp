@@ -10,7 +10,7 @@
 namespace tilewise::simd {
 
 /// Whether to compute C^T = op(B)^T op(A)^T and transpose it: vectors along the rows of C do badly, and A is
-/// transposed, so that its rows are used as they are, as those of B.
+/// transposed, so that its rows are used as they are, as those of B. Not where alpha scales B.
 bool pays_swapped(const KernelTable& kernels, const GemmArgs& args);
 
 /// Floats of workspace for any such product of at most n columns and k terms.

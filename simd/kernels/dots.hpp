@@ -1,7 +1,6 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
+#include <cstdint>
 #include <utility>
 
 #include "tilewise/simd/kernel_table.hpp"
@@ -25,7 +24,7 @@ template <class Arch, int R, int C>
 struct DotTile {
   static constexpr std::int64_t W = kWidth<Arch>;
 
-  static void run(const DotArgs& args, const float* a, const float* b, float* c) noexcept {
+  [[gnu::flatten]] static void run(const DotArgs& args, const float* a, const float* b, float* c) noexcept {
     Vec<Arch> sums[R][4];
     TILEWISE_UNROLL for (int r = 0; r < R; ++r) {
       TILEWISE_UNROLL for (int j = 0; j < 4; ++j) sums[r][j] = Vec<Arch>(0.0F);
@@ -47,29 +46,38 @@ struct DotTile {
       Quad sum = args.alpha * sum_lanes_of_four<Arch>(sums[r]);
       alignas(16) float lanes[4] = {};
       if (args.beta != 0) {
-        std::copy_n(c, C, lanes);
+        TILEWISE_UNROLL for (int j = 0; j < C; ++j) lanes[j] = c[j];
         sum += args.beta * Quad::load_aligned(lanes);
       }
       sum.store_aligned(lanes);
-      std::copy_n(lanes, C, c);
+      TILEWISE_UNROLL for (int j = 0; j < C; ++j) c[j] = lanes[j];
     }
   }
 };
 
+/// DotTile<Arch, rows, columns>::run for up to R rows and 4 columns.
+template <class Arch, int R>
+struct DotTiles {
+  using Tile = void (*)(const DotArgs&, const float*, const float*, float*) noexcept;
+  Tile of[R][4];
+
+  template <int... rows>
+  constexpr explicit DotTiles(std::integer_sequence<int, rows...>)
+      : of{{DotTile<Arch, rows + 1, 1>::run, DotTile<Arch, rows + 1, 2>::run, DotTile<Arch, rows + 1, 3>::run,
+            DotTile<Arch, rows + 1, 4>::run}...} {}
+};
+
 template <class Arch>
-[[gnu::flatten]] void dots(const DotArgs& args) noexcept {
+void dots(const DotArgs& args) noexcept {
   // Sums, a vector of each row of A and one of B: 31 registers on AVX-512, 16 on AVX2. SSE2 needs one for products.
   constexpr int kRows = kWidth<Arch> == 16 ? 6 : kWidth<Arch> == 8 ? 3 : 2, kColumns = 4;
-  using Tile = void (*)(const DotArgs&, const float*, const float*, float*) noexcept;
-  constexpr auto tiles = []<int... i>(std::integer_sequence<int, i...>) {
-    return std::array<Tile, kRows * kColumns>{DotTile<Arch, i / kColumns + 1, i % kColumns + 1>::run...};
-  }(std::make_integer_sequence<int, kRows * kColumns>{});
+  static constexpr DotTiles<Arch, kRows> kTiles{std::make_integer_sequence<int, kRows>{}};
   for (std::int64_t i = 0; i < args.m; i += kRows) {
-    const std::int64_t rows = std::min<std::int64_t>(kRows, args.m - i);
+    const std::int64_t rows = args.m - i < kRows ? args.m - i : kRows;
     for (std::int64_t j = 0; j < args.n; j += kColumns) {
-      const std::int64_t columns = std::min<std::int64_t>(kColumns, args.n - j);
-      tiles[static_cast<std::size_t>((rows - 1) * kColumns + columns - 1)](
-          args, args.a + i * args.lda, args.b + j * args.ldb, args.c + i * args.ldc + j);
+      const std::int64_t columns = args.n - j < kColumns ? args.n - j : kColumns;
+      kTiles.of[rows - 1][columns - 1](args, args.a + i * args.lda, args.b + j * args.ldb,
+                                       args.c + i * args.ldc + j);
     }
   }
 }

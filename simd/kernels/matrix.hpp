@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "tilewise/simd/kernel_table.hpp"
@@ -59,14 +58,14 @@ void transpose_by_blocks(std::int64_t rows, std::int64_t columns, const float* s
                          float* dst, std::int64_t dst_stride) {
   constexpr std::int64_t kBlock = 16, W = kWidth<Arch>;
   for (std::int64_t first = 0; first < columns; first += kBlock) {
-    const std::int64_t end = std::min(first + kBlock, columns);
+    const std::int64_t end = first + kBlock < columns ? first + kBlock : columns;
     for (std::int64_t top = 0; top < rows; top += kBlock) {
-      const std::int64_t bottom = std::min(top + kBlock, rows);
+      const std::int64_t bottom = top + kBlock < rows ? top + kBlock : rows;
       for (std::int64_t r = top; r < bottom; ++r) __builtin_prefetch(src + (r + kBlock) * src_stride + first);
       for (std::int64_t column = first; column < end; column += 4) {
-        const std::int64_t c = std::min(column, columns - 4);
+        const std::int64_t c = column < columns - 4 ? column : columns - 4;
         for (std::int64_t row = top; row < bottom; row += W) {
-          const std::int64_t r = std::min(row, rows - W);
+          const std::int64_t r = row < rows - W ? row : rows - W;
           transpose_block<Arch>(src + r * src_stride + c, src_stride, dst + c * dst_stride + r, dst_stride);
         }
       }
@@ -87,9 +86,8 @@ template <class Arch>
       for (std::int64_t r = 0; r < rows; ++r) dst[c * dst_stride + r] = src[r * src_stride + c];
     }
   }
-  if (rows >= padded) return;
-  for (std::int64_t c = 0; c < columns; ++c) {
-    std::fill(dst + c * dst_stride + rows, dst + c * dst_stride + padded, 0.0F);
+  for (std::int64_t c = 0; c < columns && rows < padded; ++c) {
+    for (std::int64_t r = rows; r < padded; ++r) dst[c * dst_stride + r] = 0.0F;
   }
 }
 

@@ -4,7 +4,6 @@
 // wrong on one instruction set. Everything else is written with xsimd directly.
 // Only the units in simd/arch include this header.
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -75,7 +74,7 @@ inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>&
   // In pieces of four, two and one lanes: masked stores of AVX2 are slow on AMD's cores, and a detour through
   // memory waits for a wide store to be read in parts.
 #if defined(__AVX2__)
-  const auto lanes = std::bit_cast<__m256>(v.data);
+  const auto lanes = __builtin_bit_cast(__m256, v.data);
   __m128 left = _mm256_castps256_ps128(lanes);
   if ((count & 4) != 0) {
     std::memcpy(p, &left, 4 * sizeof(T));
@@ -83,7 +82,7 @@ inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>&
     left = _mm256_extractf128_ps(lanes, 1);
   }
 #else
-  auto left = std::bit_cast<__m128>(v.data);
+  auto left = __builtin_bit_cast(__m128, v.data);
 #endif
   if ((count & 2) != 0) {
     std::memcpy(p, &left, 2 * sizeof(T));
@@ -104,7 +103,8 @@ inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>&
 #endif
 }
 
-/// An instruction set of four lanes: Arch itself, or what a wider one includes.
+/// An instruction set of four lanes: Arch itself, or what a wider one includes. For the operations of this header that
+/// ask for Arch's width, and xsimd's own: the others go by what the unit is compiled for.
 template <class Arch>
 using QuadArch =
 #if defined(__SSE2__)

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/guarded_array.hpp"
@@ -191,7 +193,7 @@ TEST(Gemm, past_the_cache_block_of_columns) {
 
 TEST(Gemm, alpha_and_beta) {
   constexpr Sizes kSizes[] = {{1, 1, 1},    {5, 7, 3}, {15, 33, 17}, {4, 70, 300},
-                              {65, 9, 260}, {3, 4, 0}};
+                              {65, 9, 260}, {7, 10, 4200}, {3, 4, 0}};
   for (const Sizes& sizes : kSizes) {
     for (const float alpha : {1.0F, 0.0F, -0.5F}) {
       for (const float beta : {0.0F, 1.0F, 0.5F}) {
@@ -225,7 +227,8 @@ TEST(Gemm, several_threads) { check({.m = 230, .n = 530, .k = 300}, 3, 3); }
 
 // Large enough that both the packing and the products really are spread over threads.
 TEST(Gemm, same_bits_on_any_number_of_threads) {
-  constexpr Sizes kSizes[] = {{230, 530, 300}, {40, 3100, 256}, {300, 10, 4000}, {1000, 64, 130}};
+  constexpr Sizes kSizes[] = {{230, 530, 300}, {40, 3100, 256}, {300, 10, 4000}, {1000, 64, 130},
+                              {400, 10, 5000}};
   for (const Sizes& sizes : kSizes) {
     for_each_transpose([&](Transpose transpose_a, Transpose transpose_b) {
       const GemmRun run({.transpose_a = transpose_a,
@@ -263,6 +266,55 @@ TEST(Gemm, rows_do_not_depend_on_how_many_there_are) {
       for (const std::int64_t m : {1, 2, 13, 100}) {
         const std::vector<float> some(all.begin(), all.begin() + m * n);
         EXPECT_TRUE(same_bits(rows(m, 1), some)) << m << " x " << n << " x " << k;
+      }
+    }
+  }
+}
+
+// Swapped, from 64 rows, or in blocks: the same bits. With another alpha than 1 B is what is scaled.
+TEST(Gemm, rows_of_a_transposed_a_do_not_depend_on_how_many_there_are) {
+  constexpr std::int64_t kRows = 150, n = 10, k = 1100;
+  const std::vector<float> a = random_values(k * kRows, 1), b = random_values(n * k, 2);
+  for (const float alpha : {1.0F, 0.7F}) {
+    for (const Transpose transpose_b : kBoth) {
+      const auto rows = [&](std::int64_t m) {
+        Executor executor(1);
+        std::vector<float> c(static_cast<std::size_t>(m * n), 0.5F);
+        GuardedArray<float> scratch(gemm_workspace(default_kernels(), 1, m, n, k));
+        gemm(default_kernels(), executor,
+             {.transpose_a = Transpose::yes, .transpose_b = transpose_b, .m = m, .n = n, .k = k, .alpha = alpha,
+              .a = a.data(), .lda = kRows, .b = b.data(), .ldb = transpose_b == Transpose::no ? n : k, .beta = 1,
+              .c = c.data(), .ldc = n},
+             Workspace(scratch.data(), static_cast<std::int64_t>(scratch.span().size())));
+        return c;
+      };
+      const std::vector<float> all = rows(kRows);
+      for (const std::int64_t m : {1, 13, 63, 64, 65, 128}) {
+        const std::vector<float> some(all.begin(), all.begin() + m * n);
+        EXPECT_TRUE(same_bits(rows(m), some)) << m << " rows, alpha " << alpha;
+      }
+    }
+  }
+}
+
+// By dots and swapped: what is not finite stays in its row of A and its column of B.
+TEST(Gemm, passes_nan_on_in_narrow_products) {
+  constexpr std::int64_t m = 70, n = 10, k = 300;
+  for (const Transpose transpose_a : kBoth) {
+    std::vector<float> a(m * k, 1), b(k * n, 1), c(m * n);
+    a[transpose_a == Transpose::no ? 3 * k + 299 : 299 * m + 3] = kNaN;
+    b[17 * n + 9] = std::numeric_limits<float>::infinity();
+    Executor executor(1);
+    GuardedArray<float> scratch(gemm_workspace(default_kernels(), 1, m, n, k));
+    gemm(default_kernels(), executor,
+         {.transpose_a = transpose_a, .m = m, .n = n, .k = k, .a = a.data(),
+          .lda = transpose_a == Transpose::no ? k : m, .b = b.data(), .ldb = n, .c = c.data(), .ldc = n},
+         Workspace(scratch.data(), static_cast<std::int64_t>(scratch.span().size())));
+    for (std::int64_t i = 0; i < m; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) {
+        const float value = c[static_cast<std::size_t>(i * n + j)];
+        ASSERT_EQ(std::isnan(value), i == 3) << i << ", " << j;
+        ASSERT_EQ(std::isinf(value), i != 3 && j == 9) << i << ", " << j;
       }
     }
   }
