@@ -73,8 +73,8 @@ struct Executor::Arena {
     }
   }
 
-  void run(std::int64_t chunks, FunctionRef<void(std::int64_t, int)> body) {
-    LoopOrder order(arena.max_concurrency());
+  void run(int threads, std::int64_t chunks, FunctionRef<void(std::int64_t, int)> body) {
+    LoopOrder order(threads);
     arena.execute([&] {
       // One task a chunk, taken by whoever is free: chunks are few and large, and on a shared machine
       // one core may be slower than another for a while.
@@ -126,7 +126,7 @@ void Executor::run(std::int64_t chunks, double nanoseconds,
   };
   if (arena_ == nullptr || chunks <= 1 || !is_worth_sharing(nanoseconds, {})) return run_alone();
   if (is_worth_sharing(nanoseconds, steady_clock::now() - last_loop_)) {
-    arena_->run(chunks, body);
+    arena_->run(threads_, chunks, body);
   } else {
     run_alone();
   }

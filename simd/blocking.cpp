@@ -104,12 +104,11 @@ bool wastes_vectors(const KernelTable& kernels, std::int64_t n) {
   return n <= kNarrowColumns && (n <= width || 10 * n < 9 * round_up(n, width));
 }
 
-std::int64_t task_count(double multiply_adds, int threads) {
-  constexpr std::int64_t kTasksPerThread = 4;
+std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thread) {
   constexpr double kTaskWork = 250'000;
   if (threads == 1) return 1;
   const auto worth = static_cast<std::int64_t>(multiply_adds / kTaskWork);
-  return std::clamp<std::int64_t>(worth, 1, kTasksPerThread * threads);
+  return std::clamp<std::int64_t>(worth, 1, per_thread * threads);
 }
 
 namespace {

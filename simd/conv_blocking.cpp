@@ -84,11 +84,8 @@ ConvTasks::ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::
       bands_(images * bands, images * bands),
       panels_(panels, panels) {
   if (threads == 1) return;
-  // None of less than some microseconds; runs of bands while there are enough of them, for then a
-  // thread's pixels stay in its cache.
-  constexpr double kTaskNanoseconds = 5'000;
-  const auto worth = static_cast<std::int64_t>(nanoseconds_ / kTaskNanoseconds);
-  const std::int64_t tasks = std::max<std::int64_t>(1, std::min(per_thread * threads, worth));
+  // Runs of bands while there are enough of them, for then a thread's pixels stay in its cache.
+  const std::int64_t tasks = task_count(multiply_adds * static_cast<double>(images), threads, per_thread);
   bands_ = EvenSplit(images * bands, ceil_div(images * bands, tasks));
   panels_ = EvenSplit(panels, ceil_div(panels, ceil_div(tasks, bands_.pieces)));
 }

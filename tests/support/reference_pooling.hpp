@@ -3,8 +3,8 @@
 // Of reference.hpp: max- and average pooling, forward and backward.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "tilewise/simd/kernel_table.hpp"
 
