@@ -32,19 +32,19 @@ class Block {
       const Epilogue epilogue = p == 0 && args_.beta == 0 ? Epilogue::store : Epilogue::add;
       pack_b(p, k);
       for (std::int64_t i = 0; i < m_; i += blocking_.mc) {
-        multiply(i_ + i, std::min(blocking_.mc, m_ - i), p, k, epilogue);
+        multiply(i, std::min(blocking_.mc, m_ - i), p, k, epilogue);
       }
     }
   }
 
  private:
-  /// The panels of B(p.., j_..) that are to be packed, and those that have to be: the micro-kernel reads
-  /// whole vectors.
+  /// Packs the panels of B(p.., j_..) that the micro-kernel cannot read as they are, for it wants whole vectors. Others
+  /// it packs itself, if they are to be.
   void pack_b(std::int64_t p, std::int64_t k) {
     const std::int64_t columns = blocking_.tile.columns;
-    in_place_ = blocking_.pack_b || args_.alpha != 1 ? 0 : n_ / columns * columns;
-    if (in_place_ == n_) return;
     const bool transposed = args_.transpose_b == Transpose::yes;
+    in_place_ = transposed || args_.alpha != 1 ? 0 : n_ / columns * columns;
+    if (in_place_ == n_) return;
     const std::int64_t j = j_ + in_place_;
     const float* const b = args_.b + (transposed ? j * args_.ldb + p : p * args_.ldb + j);
     float* const panels = packed_b_ + in_place_ * k;
@@ -55,7 +55,7 @@ class Block {
     }
   }
 
-  /// C(i.., j_..) (epilogue) A(i.., p..) B(p.., j_..) for m rows.
+  /// C(i_ + i.., j_..) (epilogue) A(i_ + i.., p..) B(p.., j_..) for m rows.
   void multiply(std::int64_t i, std::int64_t m, std::int64_t p, std::int64_t k, Epilogue epilogue) {
     TileArgs tile{.a_offsets = &kNoOffset,
                   .b_offsets = &kNoOffset,
@@ -63,16 +63,32 @@ class Block {
                   .k = k,
                   .ldc = args_.ldc,
                   .epilogue = epilogue};
-    set_a(i, m, p, tile);
+    set_a(i_ + i, m, p, tile);
     const EvenSplit tiles(m, blocking_.tile.rows);
     for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
-      const bool packed = j >= in_place_;
-      tile.b = packed ? packed_b_ + j * k : args_.b + p * args_.ldb + j_ + j;
-      tile.ldb = packed ? blocking_.tile.columns : args_.ldb;
+      set_b(i, j, p, tile);
       tile.columns = std::min(blocking_.tile.columns, n_ - j);
-      tile.c = args_.c + i * args_.ldc + j_ + j;
+      tile.c = args_.c + (i_ + i) * args_.ldc + j_ + j;
       multiply_panel(kernels_, tiles, tile);
     }
+  }
+
+  /// Points the tile at the panel B(p.., j_ + j..) for rows i_ + i.. of C.
+  void set_b(std::int64_t i, std::int64_t j, std::int64_t p, TileArgs& tile) {
+    const std::int64_t columns = blocking_.tile.columns;
+    const bool packs = blocking_.pack_b && args_.ldb != columns;
+    tile.b_rows = BRows::near;
+    if (j < in_place_ && (i == 0 || !packs)) {
+      tile.b = args_.b + p * args_.ldb + j_ + j;
+      tile.ldb = args_.ldb;
+      if (m_ <= blocking_.tile.rows) tile.b_rows = BRows::far;
+      if (packs) tile.b_rows = BRows::packing;
+    } else {
+      tile.b = packed_b_ + j * tile.k;
+      tile.ldb = columns;
+    }
+    // A panel that only these rows read gives its place in cache to the next.
+    tile.packed_b = packed_b_ + (m_ <= blocking_.mc ? 0 : j * tile.k);
   }
 
   /// Points the tile at A(i.., p..), packed if that pays: row after row.

@@ -11,6 +11,13 @@ enum class Epilogue : std::uint8_t {
   bias,   ///< C = max(floor, acc + bias): a floor of 0 is ReLU, of -infinity none
 };
 
+/// What is done for rows of B before they are used, and after.
+enum class BRows : std::uint8_t {
+  near,     ///< nothing
+  far,      ///< they are fetched: not yet in cache, and too far apart for the processor to see a pattern
+  packing,  ///< the same, and copied side by side
+};
+
 /// Arguments of the one micro-kernel, a batch-reduce matrix product on an MR x (NV vectors) tile
 /// held in registers (E. Georganas et al., "High-performance deep learning via a single building
 /// block", arXiv:1906.06440):
@@ -37,6 +44,8 @@ struct TileArgs {
   std::int64_t ldb = 0;
   std::int64_t ldc = 0;
   std::int64_t columns = 0;  ///< from (NV - 1) * vector width + 1 to NV * vector width
+  BRows b_rows = BRows::near;  ///< others with one pair only
+  float* packed_b = nullptr;   ///< where BRows::packing copies to, of whole vectors
   Epilogue epilogue = Epilogue::store;
   const float* bias = nullptr;  ///< `columns` values
   float floor = 0;              ///< with Epilogue::bias; NaN sums stay NaN

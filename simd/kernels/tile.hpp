@@ -20,33 +20,39 @@ struct Tile {
     }
   }
 
-  /// acc += A * B for one pair. One of A's strides is 1: unit_k says which. packed_b: ldb is the width of
+  /// acc += A * B for one pair. One of A's strides is 1: unit_k says which. packed: ldb is the width of
   /// the tile, so that the rows of B are at constant distances.
-  template <bool unit_k, bool packed_b>
+  template <bool unit_k, bool packed, BRows b_rows>
   [[gnu::always_inline]] inline void accumulate(const TileArgs& args, const float* a,
                                                 const float* b) {
     // Rows of A that are a stride apart have a pointer each where there are registers for it; otherwise
     // three share one: x86 addresses base + offset, where the offsets are 0, a stride and two strides.
     constexpr int kShared = MR <= 6 ? 1 : 3;
     constexpr int kPointers = (MR + kShared - 1) / kShared;
-    const std::int64_t ldb = packed_b ? NV * W : args.ldb;
+    const std::int64_t ldb = packed ? NV * W : args.ldb;
+    // Its own, so that no store to packed_b can change them.
+    const std::int64_t a_row_stride = args.a_row_stride, terms = args.k;
+    [[maybe_unused]] float* packed_b = args.packed_b;
     const float* rows[kPointers];
     rows[0] = a;
     TILEWISE_UNROLL for (int p = 1; p < kPointers; ++p) {
-      rows[p] = rows[p - 1] + kShared * args.a_row_stride;
+      rows[p] = rows[p - 1] + kShared * a_row_stride;
     }
 
     std::int64_t k = 0;
     const auto step = [&](int i) __attribute__((always_inline)) {
-      // So few rows are bound by reading B, often in place, its rows too far apart for the processor to
-      // see a pattern.
-      if constexpr (MR <= 2) {
-        for (std::int64_t x = 0; x < NV * W; x += 16) __builtin_prefetch(b + (8 + i) * ldb + x);
+      // Taller tiles take so long that the processor sees far enough ahead.
+      if constexpr (b_rows != BRows::near && MR <= 8) {
+        TILEWISE_UNROLL for (int x = 0; x < NV * W; x += 16) __builtin_prefetch(b + (8 + i) * ldb + x);
       }
       Vec<Arch> row[NV];
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v] = load<Arch>(b + i * ldb + v * W);
+      if constexpr (b_rows == BRows::packing) {
+        TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v].store_unaligned(packed_b + v * W);
+        packed_b += NV * W;
+      }
       TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-        const Vec<Arch> value(unit_k ? rows[m / kShared][m % kShared * args.a_row_stride + k + i] : a[m]);
+        const Vec<Arch> value(unit_k ? rows[m / kShared][m % kShared * a_row_stride + k + i] : a[m]);
         TILEWISE_UNROLL for (int v = 0; v < NV; ++v) add_product<Arch>(value, row[v], acc[m][v]);
       }
       if constexpr (!unit_k) a += args.a_k_stride;
@@ -54,9 +60,9 @@ struct Tile {
     // Several steps a round: beside a busy sibling thread the core starts too few instructions a cycle
     // for the loop's own to be free. Without constant distances between them more than two rows of B take
     // more registers than there are.
-    constexpr int kSteps = packed_b ? 4 : 2;
-    for (; k < (args.k & (kSteps - 1)); ++k, b += ldb) step(0);
-    for (; k < args.k; k += kSteps, b += kSteps * ldb) {
+    constexpr int kSteps = packed ? 4 : 2;
+    for (; k < (terms & (kSteps - 1)); ++k, b += ldb) step(0);
+    for (; k < terms; k += kSteps, b += kSteps * ldb) {
       TILEWISE_UNROLL for (int i = 0; i < kSteps; ++i) step(i);
     }
   }
@@ -103,13 +109,13 @@ struct Tile {
     }
   }
 
-  /// Not inlined: one function of all four would have to keep more in registers than there are.
-  template <bool unit_k, bool packed_b>
+  /// Not inlined: one function of all forms would have to keep more in registers than there are.
+  template <bool unit_k, bool packed, BRows b_rows = BRows::near>
   [[gnu::noinline, gnu::flatten]] static void run_pairs(const TileArgs& args) {
     Tile tile;
     tile.clear();
     for (std::int64_t pair = 0; pair < args.pairs; ++pair) {
-      tile.template accumulate<unit_k, packed_b>(args, args.a + args.a_offsets[pair],
+      tile.template accumulate<unit_k, packed, b_rows>(args, args.a + args.a_offsets[pair],
                                                  args.b + args.b_offsets[pair]);
     }
     if (args.columns == NV * W) {
@@ -119,17 +125,24 @@ struct Tile {
     }
   }
 
+  template <bool unit_k>
+  static void run_rows(const TileArgs& args) {
+    switch (args.b_rows) {
+      case BRows::near:
+        return args.ldb == NV * W ? run_pairs<unit_k, true>(args) : run_pairs<unit_k, false>(args);
+      case BRows::far:
+        return run_pairs<unit_k, false, BRows::far>(args);
+      case BRows::packing:
+        return run_pairs<unit_k, false, BRows::packing>(args);
+    }
+  }
+
   static void run(const TileArgs& args) noexcept {
     // C is on its way while the sums are made: a store, too, needs its line.
     TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
       for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(args.c + m * args.ldc + i, 1);
     }
-    const bool packed_b = args.ldb == NV * W;
-    if (args.a_k_stride == 1) {
-      packed_b ? run_pairs<true, true>(args) : run_pairs<true, false>(args);
-    } else {
-      packed_b ? run_pairs<false, true>(args) : run_pairs<false, false>(args);
-    }
+    args.a_k_stride == 1 ? run_rows<true>(args) : run_rows<false>(args);
   }
 };
 
