@@ -13,7 +13,8 @@ namespace {
 //   kc = 256: 256 x 16 columns x 4 bytes = 16 KB of a 32 KB L1 on AVX2. 512 on AVX-512, whose panels come from L2 in
 //             time either way: C is read and written half as often. 1024 of a narrow C, whose time is A's: rows
 //             of A are read in runs of 4 KB, and B, at most 256 KB, comes from L2.
-//   mc = 84: 84 x 256 x 4 bytes = 84 KB of A, and whole tiles of both 14 and 6 rows.
+//   mc = 168: 168 x 512 x 4 bytes = 336 KB of A, whole tiles of both 14 and 6 rows, and more than the usual batch
+//             of 128: then no other rows read the panels of B, which need not be kept.
 //   nb = 1024: 1 or 2 MB of B, in L3, from where a panel is read once for every block of A, which is packed
 //             once for as many columns.
 //   narrow_rows = 504: a task goes through all its rows before it advances in k. Of a C of few columns so
@@ -22,9 +23,10 @@ namespace {
 constexpr std::int64_t kKc = 256;
 constexpr std::int64_t kWideKc = 512;
 constexpr std::int64_t kNarrowKc = 1024;
-constexpr std::int64_t kMc = 84;
+constexpr std::int64_t kMc = 168;
+constexpr std::int64_t kManyRows = 84;
 constexpr std::int64_t kNb = 1024;
-constexpr std::int64_t kNarrowRows = 6 * kMc;
+constexpr std::int64_t kNarrowRows = 3 * kMc;
 // At the end threads wait for the last task; by so much of one on average, for machines are shared.
 constexpr double kWait = 0.2;
 // Cycles that an element of A or B costs once more, and a task.
@@ -35,6 +37,9 @@ constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
 constexpr std::int64_t kUnpackedTiles = 2;
 constexpr std::int64_t kUnpackedRows = 84, kWideUnpackedRows = 256;
 constexpr std::int64_t kAliasing = 256;
+// Panels of rows of so many floats, two cache lines, are packed on the way: their stores cost less than reading B twice.
+// Of narrower ones that finds too many pages for little data; B is read from end to end before.
+constexpr std::int64_t kPackedOnTheWay = 32;
 
 /// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the
 /// same few places in L1.
@@ -117,8 +122,8 @@ namespace {
 /// Others as the model has it.
 TileShape choose_gemm_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
   const TileShape widest = widest_tile(kernels);
-  if (has_wide_vectors(kernels) && m >= kMc && n >= widest.columns) return widest;
-  return choose_tile(kernels, std::min(m, kMc), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
+  if (has_wide_vectors(kernels) && m >= kManyRows && n >= widest.columns) return widest;
+  return choose_tile(kernels, std::min(m, kManyRows), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
 }
 
 }  // namespace
@@ -135,8 +140,12 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
   const bool few_rows =
       m < (has_wide_vectors(kernels) ? kWideUnpackedRows : kUnpackedRows) && shape.ldb % kAliasing != 0;
-  const bool pack_b =
-      shape.transpose_b == Transpose::yes || (tiles > kUnpackedTiles && !b_in_l1 && !few_rows);
+  PackB pack_b = PackB::never;
+  if (shape.transpose_b == Transpose::yes) {
+    pack_b = PackB::ahead;
+  } else if (tiles > kUnpackedTiles && !b_in_l1 && !few_rows) {
+    pack_b = tile.columns >= kPackedOnTheWay ? PackB::on_the_way : PackB::ahead;
+  }
   // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
   // a page apart, where all want the same few places in L1.
   const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;
@@ -152,7 +161,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
     const auto columns = static_cast<double>(ceil_div(panels, p) * tile.columns);
     const double task = rows * columns / static_cast<double>(2 * kernels.vector_floats) +
                         rows * (a_in_place ? kReading : kPacking) +
-                        columns * (pack_b ? kPacking : kReading);
+                        columns * (pack_b == PackB::never ? kReading : kPacking);
     return (task * static_cast<double>(k) + kTask) * (static_cast<double>(ceil_div(r * p, threads)) + kWait);
   };
   const std::int64_t least_rows = row_blocks, least_panels = panel_blocks;

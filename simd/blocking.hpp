@@ -70,8 +70,15 @@ struct GemmShape {
   std::int64_t lda = 0, ldb = 0;
 };
 
+/// When panels of B are copied to where they lie packed.
+enum class PackB : std::uint8_t {
+  never,        ///< they are read in place
+  ahead,        ///< before they are multiplied
+  on_the_way,   ///< by the first rows of C they are multiplied for (BRows::packing)
+};
+
 /// How the GEMM loops are cut. Each task computes a block of C (row_tiles x panels): it goes through k in
-/// steps of kc, packs its part of B, and for every mc rows packs A and multiplies.
+/// steps of kc, packs its part of B, if at all, and for every mc rows packs A and multiplies.
 ///
 /// An element of C is summed in the order of k, in registers for kc terms at a time. kc depends on k
 /// and n alone; the rest may go by m and even the number of threads, for it decides who computes an element
@@ -83,7 +90,7 @@ struct GemmBlocking {
   EvenSplit panels;     ///< of C and B, tile.columns wide, in blocks of panels, one a task
   std::int64_t mc = 0, kc = 0;  ///< mc is a multiple of tile.rows
   bool pack_a = false;
-  bool pack_b = false;
+  PackB pack_b = PackB::never;
 
   /// From one row of a packed block of A to the next.
   std::int64_t a_row_floats() const;

@@ -38,13 +38,13 @@ class Block {
   }
 
  private:
-  /// Packs the panels of B(p.., j_..) that the micro-kernel cannot read as they are, for it wants whole vectors. Others
-  /// it packs itself, if they are to be.
+  /// Packs the panels of B(p.., j_..) that are to be packed ahead, and those that have to be: the micro-kernel reads
+  /// whole vectors.
   void pack_b(std::int64_t p, std::int64_t k) {
     const std::int64_t columns = blocking_.tile.columns;
-    const bool transposed = args_.transpose_b == Transpose::yes;
-    in_place_ = transposed || args_.alpha != 1 ? 0 : n_ / columns * columns;
+    in_place_ = blocking_.pack_b == PackB::ahead || args_.alpha != 1 ? 0 : n_ / columns * columns;
     if (in_place_ == n_) return;
+    const bool transposed = args_.transpose_b == Transpose::yes;
     const std::int64_t j = j_ + in_place_;
     const float* const b = args_.b + (transposed ? j * args_.ldb + p : p * args_.ldb + j);
     float* const panels = packed_b_ + in_place_ * k;
@@ -75,20 +75,19 @@ class Block {
 
   /// Points the tile at the panel B(p.., j_ + j..) for rows i_ + i.. of C.
   void set_b(std::int64_t i, std::int64_t j, std::int64_t p, TileArgs& tile) {
-    const std::int64_t columns = blocking_.tile.columns;
-    const bool packs = blocking_.pack_b && args_.ldb != columns;
+    const bool packs = blocking_.pack_b == PackB::on_the_way;
     tile.b_rows = BRows::near;
+    // A panel packed on the way that only these rows read gives its place in cache to the next.
+    tile.packed_b = packed_b_ + (j < in_place_ && m_ <= blocking_.mc ? 0 : j * tile.k);
     if (j < in_place_ && (i == 0 || !packs)) {
       tile.b = args_.b + p * args_.ldb + j_ + j;
       tile.ldb = args_.ldb;
       if (m_ <= blocking_.tile.rows) tile.b_rows = BRows::far;
       if (packs) tile.b_rows = BRows::packing;
     } else {
-      tile.b = packed_b_ + j * tile.k;
-      tile.ldb = columns;
+      tile.b = tile.packed_b;
+      tile.ldb = blocking_.tile.columns;
     }
-    // A panel that only these rows read gives its place in cache to the next.
-    tile.packed_b = packed_b_ + (m_ <= blocking_.mc ? 0 : j * tile.k);
   }
 
   /// Points the tile at A(i.., p..), packed if that pays: row after row.

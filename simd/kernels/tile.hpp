@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "tilewise/simd/kernels/vector.hpp"
 #include "tilewise/simd/microkernel.hpp"
 
@@ -39,11 +41,15 @@ struct Tile {
       rows[p] = rows[p - 1] + kShared * a_row_stride;
     }
 
+    // Rows of B to fetch before they are wanted: some 200 cycles, but no more than a few dozen lines. Taller tiles take
+    // so long that the processor sees far enough ahead.
+    constexpr bool kFetches = b_rows != BRows::near && MR <= 8;
+    constexpr int kAhead = std::min<int>(384 / (MR * NV), 768 / (NV * W));
+
     std::int64_t k = 0;
     const auto step = [&](int i) __attribute__((always_inline)) {
-      // Taller tiles take so long that the processor sees far enough ahead.
-      if constexpr (b_rows != BRows::near && MR <= 8) {
-        TILEWISE_UNROLL for (int x = 0; x < NV * W; x += 16) __builtin_prefetch(b + (8 + i) * ldb + x);
+      if constexpr (kFetches) {
+        TILEWISE_UNROLL for (int x = 0; x < NV * W; x += 16) __builtin_prefetch(b + (kAhead + i) * ldb + x);
       }
       Vec<Arch> row[NV];
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) row[v] = load<Arch>(b + i * ldb + v * W);

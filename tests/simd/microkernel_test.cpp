@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ class TileRun {
         b_pair_((layout.k - 1) * ldb_ + padded_),
         a_(random_values(std::max<std::int64_t>(0, layout.pairs * a_pair_), 1)),
         b_(random_values(std::max<std::int64_t>(0, layout.pairs * b_pair_), 2)),
+        packed_b_(layout.k * padded_),
         bias_(random_values(columns, 3)),
         c_(random_values((rows - 1) * ldc_ + columns, 4)) {
     // Pairs in reverse, so that offsets that are ignored or mixed up show.
@@ -62,7 +64,7 @@ class TileRun {
   /// Runs the kernel and compares all of C with the documented result, to the bit: the order of the
   /// sum is fixed, pair by pair and k by k, one fused multiply-add each, or a multiplication and an
   /// addition where there is no FMA.
-  ::testing::AssertionResult check(Epilogue epilogue, float floor) {
+  ::testing::AssertionResult check(Epilogue epilogue, float floor, BRows b_rows = BRows::near) {
     std::vector<float> expected(c_.span().begin(), c_.span().end());
     for (std::int64_t m = 0; m < rows_; ++m) {
       for (std::int64_t n = 0; n < columns_; ++n) {
@@ -88,13 +90,22 @@ class TileRun {
              .ldb = ldb_,
              .ldc = ldc_,
              .columns = columns_,
+             .b_rows = b_rows,
+             .packed_b = b_rows == BRows::packing ? packed_b_.data() : nullptr,
              .epilogue = epilogue,
              .bias = epilogue == Epilogue::bias ? bias_.data() : nullptr,
              .floor = floor});
-    if (!a_.intact() || !b_.intact() || !c_.intact() || !bias_.intact()) {
+    if (!a_.intact() || !b_.intact() || !c_.intact() || !bias_.intact() || !packed_b_.intact()) {
       return ::testing::AssertionFailure() << "something in front of an array was written";
     }
     if (!same_bits(a_.span(), a)) return ::testing::AssertionFailure() << "A was written";
+    if (b_rows == BRows::packing) {
+      for (std::int64_t k = 0; k < layout_.k; ++k) {
+        const std::span<const float> row(b_.data() + k * ldb_, static_cast<std::size_t>(padded_));
+        const std::span<const float> packed(packed_b_.data() + k * padded_, row.size());
+        if (!same_bits(packed, row)) return ::testing::AssertionFailure() << "row " << k << " of B is packed wrongly";
+      }
+    }
     return all_equal(c_.span(), expected);
   }
 
@@ -116,7 +127,7 @@ class TileRun {
   TileKernel kernel_;
   Layout layout_;
   std::int64_t ldb_, ldc_, a_pair_, b_pair_;
-  GuardedArray<float> a_, b_, bias_, c_;
+  GuardedArray<float> a_, b_, packed_b_, bias_, c_;
   std::vector<std::int64_t> a_offsets_, b_offsets_;
 };
 
@@ -191,6 +202,20 @@ TEST(Microkernel, every_tile_gives_the_documented_sum) {
         ASSERT_TRUE(TileRun(rows, vectors, columns, layout).check(Epilogue::add, 0));
         ASSERT_TRUE(TileRun(rows, vectors, columns, layout).check(Epilogue::bias, 0));
         ASSERT_TRUE(TileRun(rows, vectors, columns, layout).check(Epilogue::bias, -kInfinity));
+      }
+    }
+  });
+}
+
+// Rows of B that are fetched or packed make the same sums.
+TEST(Microkernel, fetches_and_packs_rows_of_b) {
+  for_each_tile([&](std::int64_t rows, std::int64_t vectors) {
+    for (const Layout& layout : layouts(rows)) {
+      if (layout.pairs != 1) continue;
+      SCOPED_TRACE("k = " + std::to_string(layout.k));
+      for (const BRows b_rows : {BRows::far, BRows::packing}) {
+        TileRun run(rows, vectors, vectors * default_kernels().vector_floats, layout);
+        ASSERT_TRUE(run.check(Epilogue::add, 0, b_rows));
       }
     }
   });

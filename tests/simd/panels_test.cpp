@@ -107,6 +107,39 @@ TEST(MultiplyPanel, covers_any_number_of_rows) {
   }
 }
 
+// The first tile packs B, and the others read what it has packed: so that the panel is left as they want it.
+TEST(MultiplyPanel, packs_with_the_first_tile) {
+  const TileShape tile = tile_of(2);
+  constexpr std::int64_t kK = 11;
+  const std::int64_t m = 2 * tile.rows + 1, ldb = tile.columns + 5;
+  const std::vector<float> a = random_values(m * kK, 1, Pattern::integers);
+  const std::vector<float> b = random_values(kK * ldb, 2, Pattern::integers);
+  GuardedArray<float> packed(kK * tile.columns), c(m * tile.columns), expected(m * tile.columns);
+  const std::int64_t no_offset = 0;
+  TileArgs args{.a = a.data(),
+                .b = b.data(),
+                .c = expected.data(),
+                .a_offsets = &no_offset,
+                .b_offsets = &no_offset,
+                .pairs = 1,
+                .k = kK,
+                .a_row_stride = kK,
+                .a_k_stride = 1,
+                .ldb = ldb,
+                .ldc = tile.columns,
+                .columns = tile.columns};
+  multiply_panel(default_kernels(), EvenSplit(m, tile.rows), args);
+  EXPECT_EQ(args.b, b.data());
+  args.c = c.data();
+  args.b_rows = BRows::packing;
+  args.packed_b = packed.data();
+  multiply_panel(default_kernels(), EvenSplit(m, tile.rows), args);
+  EXPECT_EQ(args.b, packed.data());
+  EXPECT_TRUE(args.b_rows == BRows::near);
+  EXPECT_TRUE(packed.intact() && c.intact());
+  EXPECT_TRUE(testing::all_equal(c.span(), {expected.span().begin(), expected.span().end()}));
+}
+
 // A block of 2 x 3 x 5 rows of C, (i, j, l) apart by 100, 20 and 3 floats, whichever axis the tiles lie along.
 TEST(MultiplyBlock, covers_all_three_axes) {
   const TileShape tile = tile_of(1);
