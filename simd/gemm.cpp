@@ -6,6 +6,7 @@
 #include "tilewise/core/error.hpp"
 #include "tilewise/simd/gemm_blocked.hpp"
 #include "tilewise/simd/gemm_dots.hpp"
+#include "tilewise/simd/gemm_row.hpp"
 #include "tilewise/simd/gemm_swapped.hpp"
 
 namespace tilewise::simd {
@@ -34,12 +35,13 @@ void check(const GemmArgs& args) {
 std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_t m, std::int64_t n,
                             std::int64_t k) {
   return std::max({threads * gemm_block_bound(kernels, m, n, k), gemm_dots_workspace(threads, n, k),
-                   gemm_swapped_workspace(kernels, threads, n, k)});
+                   gemm_row_workspace(threads, n), gemm_swapped_workspace(kernels, threads, n, k)});
 }
 
 std::string gemm_kernel(const KernelTable& kernels, const GemmArgs& args, int threads) {
   if (pays_as_dots(kernels, args)) return "gemm dots";
   if (pays_swapped(kernels, args)) return "gemm swapped";
+  if (pays_as_row(args)) return "gemm row";
   return "gemm " + choose_gemm_blocking(kernels, gemm_shape(args), threads).tile.to_string();
 }
 
@@ -50,6 +52,7 @@ void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args,
   if (args.k == 0 || args.alpha == 0) return scale_rows(args.m, args.n, args.beta, args.c, args.ldc);
   if (pays_as_dots(kernels, args)) return gemm_dots(kernels, executor, args, workspace);
   if (pays_swapped(kernels, args)) return gemm_swapped(kernels, executor, args, workspace);
+  if (pays_as_row(args)) return gemm_row(kernels, executor, args, workspace);
   gemm_blocked(kernels, executor, args, workspace);
 }
 

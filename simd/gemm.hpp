@@ -32,13 +32,13 @@ std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_
                             std::int64_t k);
 
 /// How a product is computed, for a report: "gemm 6x2" in blocks, by tiles of 6 rows and 2 vectors; "gemm dots" or
-/// "gemm swapped" where C is narrow. Of `args` the matrices themselves may be missing.
+/// "gemm swapped" where C is narrow, "gemm row" where it is a row. Of `args` the matrices themselves may be missing.
 std::string gemm_kernel(const KernelTable& kernels, const GemmArgs& args, int threads);
 
 /// Computes `args`: loops around the micro-kernel as in BLIS (F. Van Zee, R. van de Geijn, "BLIS: a
 /// framework for rapidly instantiating BLAS functionality", doi:10.1145/2764454), but each thread
 /// packs what it is about to use; a narrow C, where lanes of vectors along its rows would be idle, by dot products or
-/// as its transpose. Each element of C is summed by one thread in an order that n, k and the transposition of A fix: it
+/// as its transpose, a single row as a sum of rows of B. Each element of C is summed by one thread in an order that n, k and the transposition of A fix: it
 /// depends neither on the number of threads nor on m, so an image's result not on its batch.
 /// Throws ArgumentError for negative sizes or a leading dimension shorter than a row.
 void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args, Workspace workspace);

@@ -195,6 +195,11 @@ inline constexpr int kPeakChains = 12;
   /* c[i * ldc + j] = alpha * (sum over l < k of a[i * lda + l] * b[j * ldb + l]) + beta * c[i * ldc + j];\
      c is not read if beta is 0. Sums are added up in lanes, these in a fixed order. */            \
   KERNEL(dots, void, (const DotArgs& args))                                                        \
+  /* y[j] += sum over l < k, in order, of x[l * x_stride] * b[l * ldb + j], for j < n; one             \
+     multiply-add each */                                                                          \
+  KERNEL(add_rows, void,                                                                           \
+         (std::int64_t k, std::int64_t n, const float* x, std::int64_t x_stride, const float* b,   \
+          std::int64_t ldb, float* y))                                                             \
   /* dst[w * dst_window + r * dst_row + i] += src[w * src_window + r * n + i] for w < windows, in   \
      order, r < rows, i < n; windows of dst may overlap */                                         \
   KERNEL(add_windows, void,                                                                        \

@@ -280,6 +280,7 @@ struct OperationOf {
   static constexpr const char* conv_pool = "pooled_conv_forward";
   static constexpr const char* conv_pool_weights = "pooled_conv_backward_weights";
   static constexpr const char* dots = "gemm";
+  static constexpr const char* add_rows = "gemm";
   static constexpr const char* add_sparse = "pooled_conv_backward_data";
   static constexpr const char* list_picked = "pooled_conv_backward_data";
   static constexpr const char* winograd_src = "conv_forward";

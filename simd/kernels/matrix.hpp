@@ -91,6 +91,39 @@ template <class Arch>
   }
 }
 
+/// add_rows for `vectors` whole vectors of R rows.
+template <class Arch, int R>
+inline void add_whole_vectors(std::int64_t vectors, const float* x, std::int64_t x_stride, const float* b,
+                              std::int64_t ldb, float* y) {
+  Vec<Arch> factor[R];
+  TILEWISE_UNROLL for (int r = 0; r < R; ++r) factor[r] = Vec<Arch>(x[r * x_stride]);
+  for (std::int64_t v = 0; v < vectors; ++v, b += kWidth<Arch>, y += kWidth<Arch>) {
+    Vec<Arch> sum = load<Arch>(y);
+    TILEWISE_UNROLL for (int r = 0; r < R; ++r) sum = madd<Arch>(factor[r], load<Arch>(b + r * ldb), sum);
+    sum.store_unaligned(y);
+  }
+}
+
+template <class Arch>
+[[gnu::flatten]] void add_rows(std::int64_t k, std::int64_t n, const float* x, std::int64_t x_stride, const float* b,
+                               std::int64_t ldb, float* y) noexcept {
+  // A few rows at a time, each read from end to end; y in between stays in L1.
+  constexpr int kRows = 8;
+  const std::int64_t vectors = n / kWidth<Arch>, whole = vectors * kWidth<Arch>, left = n - whole;
+  std::int64_t l = 0;
+  for (; l + kRows <= k; l += kRows) {
+    add_whole_vectors<Arch, kRows>(vectors, x + l * x_stride, x_stride, b + l * ldb, ldb, y);
+  }
+  for (; l < k; ++l) add_whole_vectors<Arch, 1>(vectors, x + l * x_stride, x_stride, b + l * ldb, ldb, y);
+  if (left == 0) return;
+  // A partial vector stays in a register instead: what is stored in pieces is slow to load again.
+  Vec<Arch> sum = load_partial<Arch>(y + whole, left);
+  for (l = 0; l < k; ++l) {
+    sum = madd<Arch>(Vec<Arch>(x[l * x_stride]), load_partial<Arch>(b + l * ldb + whole, left), sum);
+  }
+  store_partial<Arch>(y + whole, left, sum);
+}
+
 template <class Arch>
 void add_windows(std::int64_t windows, std::int64_t rows, std::int64_t n, const float* src,
                  std::int64_t src_window, float* dst, std::int64_t dst_window,

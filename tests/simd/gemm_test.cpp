@@ -249,7 +249,7 @@ TEST(Gemm, same_bits_on_any_number_of_threads) {
 // An image's result does not depend on the batch that it is in.
 TEST(Gemm, rows_do_not_depend_on_how_many_there_are) {
   for (const Transpose transpose_b : kBoth) {
-    for (const auto& [n, k] : {std::pair{10, 1600}, {130, 300}, {64, 40}}) {
+    for (const auto& [n, k] : {std::pair{10, 1600}, {130, 300}, {64, 40}, {48, 1100}, {1100, 600}}) {
       const std::vector<float> a = random_values(300 * k, 1);
       const std::vector<float> b = random_values(n * k, 2);
       const auto rows = [&](std::int64_t m, int threads) {
@@ -324,6 +324,7 @@ TEST(Gemm, tells_how_it_computes) {
   const auto kernel = [](const GemmArgs& args) { return gemm_kernel(default_kernels(), args, 1); };
   EXPECT_EQ(kernel({.m = 100, .n = 1, .k = 1000}), "gemm dots");
   EXPECT_EQ(kernel({.transpose_a = Transpose::yes, .m = 100, .n = 1, .k = 100}), "gemm swapped");
+  EXPECT_EQ(kernel({.m = 1, .n = 128, .k = 100}), "gemm row");
   EXPECT_THAT(kernel({.m = 100, .n = 128, .k = 100}), ::testing::MatchesRegex("gemm [0-9]+x[0-9]"));
 }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -63,6 +64,37 @@ TILEWISE_TESTS_KERNEL(transpose);
 
 TEST(TransposeMatrix, swaps_rows_and_columns_and_pads_with_zeros) {
   check(default_kernels().transpose, reference::transpose<float>, true);
+}
+
+TILEWISE_TESTS_KERNEL(add_rows);
+
+// In the documented order, to the bit.
+TEST(AddRows, adds_each_row_times_its_factor) {
+  const bool has_fma = default_kernels().isa != Isa::sse2;
+  for (const std::int64_t k : {0, 1, 2, 7, 8, 9, 15, 16, 17, 40}) {
+    for (const std::int64_t n : kExtents) {
+      for (const std::int64_t x_stride : {1, 4}) {
+        for (const std::int64_t gap : {0, 3}) {
+          SCOPED_TRACE(std::to_string(k) + " rows of " + std::to_string(n) + ", gap " + std::to_string(gap));
+          const std::int64_t ldb = n + gap;
+          const GuardedArray<float> x(random_values(k == 0 ? 0 : (k - 1) * x_stride + 1, 1));
+          const GuardedArray<float> b(random_values(k == 0 ? 0 : (k - 1) * ldb + n, 2));
+          GuardedArray<float> y(random_values(n, 3));
+          std::vector<float> expected(y.span().begin(), y.span().end());
+          for (std::int64_t l = 0; l < k; ++l) {
+            for (std::int64_t j = 0; j < n; ++j) {
+              const float factor = x.data()[l * x_stride], value = b.data()[l * ldb + j];
+              float& sum = expected[static_cast<std::size_t>(j)];
+              sum = has_fma ? std::fma(factor, value, sum) : factor * value + sum;
+            }
+          }
+          default_kernels().add_rows(k, n, x.data(), x_stride, b.data(), ldb, y.data());
+          ASSERT_TRUE(x.intact() && b.intact() && y.intact());
+          ASSERT_TRUE(same_bits(y.span(), expected));
+        }
+      }
+    }
+  }
 }
 
 TILEWISE_TESTS_KERNEL(add_windows);
