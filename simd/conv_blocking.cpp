@@ -32,7 +32,7 @@ PixelBand PixelBands::operator[](std::int64_t i) const {
 }
 
 TileShape choose_conv_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t kLong = 48;
+  constexpr std::int64_t kLong = 28;
   const TileShape widest = widest_tile(kernels);
   const bool suits = has_wide_vectors(kernels) && m >= kLong && n % widest.columns == 0;
   return suits ? widest : choose_tile(kernels, m, n, k);
