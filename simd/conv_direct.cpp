@@ -158,23 +158,22 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
   const std::int64_t panels = ceil_div(end_channel - first_channel, tile_.columns);
   Ahead ahead = next_band(operands.src, images, band,
                           images * band.rows() * ceil_div(band.columns(), tile_.rows) * panels);
-  // Of backward data, in whole rows at once, which is faster than in tiles.
-  const bool clears = operands.bias == nullptr;
-  for (std::int64_t n = 0; clears && n < images; ++n) {
+  const bool forward = pass_ == ConvPass::forward;
+  for (std::int64_t n = 0; !forward && n < images; ++n) {
     clear_unseen_rows(operands.dst + n * out_.size(), band, first_channel, end_channel);
   }
   TileArgs args{.a_k_stride = 1,
                 .ldb = tile_.columns,
-                .epilogue = clears ? Epilogue::store : Epilogue::bias,
+                .epilogue = forward ? Epilogue::bias : Epilogue::store,
                 .floor = operands.floor};
   // Panels outside, pixels inside: a panel of filters stays in L1 while the band passes by.
   for (std::int64_t channel = first_channel; channel < end_channel; channel += tile_.columns) {
     const float* const panel = operands.packed_wei + channel * shape_.kh * shape_.kw * in_.channels;
-    if (operands.bias != nullptr) args.bias = operands.bias + channel;
+    if (forward) args.bias = operands.bias + channel;
     args.columns = std::min(tile_.columns, out_.channels - channel);
     for (const TapRun& all_rows : rows_.runs) {
       const TapRun rows = clip(rows_, all_rows, band.first_row, band.end_row);
-      if (rows.outputs <= 0 || (clears && rows.taps == 0)) continue;
+      if (rows.outputs <= 0 || (!forward && rows.taps == 0)) continue;
       for (const Columns& pairs : column_runs_) {
         const TapRun columns = clip(columns_, pairs.run, band.first_column, band.end_column);
         if (columns.outputs <= 0) continue;

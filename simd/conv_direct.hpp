@@ -40,8 +40,8 @@ class ConvDirect {
   void pack(const float* wei, float* packed) const;
 
   /// dst = max(floor, convolution + bias) for `images` images, one after the other in memory, perhaps
-  /// none. A floor of 0 is ReLU, of -infinity nothing. Backward data, d_dst for src and d_src for dst, has neither: a
-  /// bias of nullptr.
+  /// none. A floor of 0 is ReLU, of -infinity nothing. Backward data, d_dst for src and d_src for dst, has neither:
+  /// both are ignored.
   void images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
               float floor, float* dst, Workspace scratch) const;
 
@@ -74,7 +74,7 @@ class ConvDirect {
   /// One band of output pixels of some images, channels [first_channel, end_channel).
   void band(const Operands& operands, std::int64_t images, const PixelBand& band,
             std::int64_t first_channel, std::int64_t end_channel, Workspace scratch) const;
-  /// Sets the rows of a band of d_src to zero that no window sees.
+  /// Sets the rows of a band of d_src to zero that no window sees: whole rows at once, which is faster than in tiles.
   void clear_unseen_rows(float* dst, const PixelBand& band, std::int64_t first_channel,
                          std::int64_t end_channel) const;
   /// What the band after this one reads of src, fetched within so many tiles.
