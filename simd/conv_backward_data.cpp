@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "tilewise/simd/panels.hpp"
+
 namespace tilewise::simd {
 namespace {
 
@@ -44,61 +46,30 @@ std::optional<ConvWinograd> choose_winograd(const KernelTable& kernels, const Co
   return ConvWinograd(kernels, *turned);
 }
 
+std::optional<ConvDirect> choose_direct(const KernelTable& kernels, const ConvShape& shape, bool winograd) {
+  if (winograd || wants_spreading(kernels, shape)) return std::nullopt;
+  return ConvDirect(kernels, shape, ConvPass::backward_data);
+}
+
+/// Windows reach over the edges of a band, and are computed for both sides: few and tall bands.
+PixelBands spreading_bands(const ConvShape& s) {
+  return pixel_bands(s.ih, s.iw, std::max<std::int64_t>(8 * s.kh * s.dilation_h, s.ih / 8) * s.iw);
+}
+
 }  // namespace
 
 ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& shape, ConvAlgorithm algorithm)
     : shape_(shape.joined()),
       winograd_(choose_winograd(kernels, shape_, algorithm)),
-      spreads_(wants_spreading(kernels, shape_)),
-      kernels_(kernels_for_columns(
-          kernels, spreads_ ? shape_.kh * shape_.kw * shape_.ic : shape_.ic)),
-      bands_(backward_data_bands(shape_)) {
-  if (!winograd_) spreads_ ? prepare_spreading() : prepare_gathering();
-}
-
-void ConvBackwardData::prepare_spreading() {
-  const ConvShape& s = shape_;
-  tile_ = choose_tile(kernels_, std::min(s.ow(), kSpreadPixels), s.kh * s.kw * s.ic, s.oc);
-  // Windows reach over the edges of a band, and are computed for both sides: few and tall bands.
-  bands_ = pixel_bands(s.ih, s.iw, std::max<std::int64_t>(8 * s.kh * s.dilation_h, s.ih / 8) * s.iw);
-}
-
-void ConvBackwardData::prepare_gathering() {
-  const ConvShape& s = shape_;
-  tile_ = choose_conv_tile(kernels_, std::min(s.ow(), bands_.columns.size(0)), s.ic, s.kh * s.oc);
-  for (std::int64_t kw = 0; kw < s.kw; ++kw) {
-    // iw = ow * stride_w + shift must be in [0, s.iw)
-    const std::int64_t shift = kw * s.dilation_w - s.pad_left;
-    const std::int64_t first = shift >= 0 ? 0 : ceil_div(-shift, s.stride_w);
-    const std::int64_t end =
-        shift >= s.iw ? 0 : std::min(s.ow(), (s.iw - 1 - shift) / s.stride_w + 1);
-    if (end > first) columns_.push_back({kw, first, end - first, first * s.stride_w + shift});
-  }
-  // A pass that reaches every pixel comes first: it stores where the others add.
-  const auto covers = [&](const Column& c) { return s.stride_w == 1 && c.count == s.iw; };
-  const auto covering = std::ranges::find_if(columns_, covers);
-  first_covers_ = covering != columns_.end();
-  if (first_covers_) std::iter_swap(columns_.begin(), covering);
-  // Columns kw and kw' meet where (kw - kw') * dilation_w is a multiple of stride_w.
-  disjoint_ = true;
-  for (std::int64_t kw = 1; kw < s.kw; ++kw) {
-    disjoint_ = disjoint_ && kw * s.dilation_w % s.stride_w != 0;
-  }
-  for (std::int64_t ih = 0; ih < s.ih; ++ih) {
-    row_first_.push_back(static_cast<std::int64_t>(d_dst_offsets_.size()));
-    for (std::int64_t kh = 0; kh < s.kh; ++kh) {
-      const std::int64_t position = ih + s.pad_top - kh * s.dilation_h;
-      if (position < 0 || position % s.stride_h != 0 || position / s.stride_h >= s.oh()) continue;
-      d_dst_offsets_.push_back(position / s.stride_h * s.ow() * s.oc);
-      wei_offsets_.push_back(kh * s.oc * tile_.columns);
-    }
-  }
-  row_first_.push_back(static_cast<std::int64_t>(d_dst_offsets_.size()));
-}
+      direct_(choose_direct(kernels, shape_, winograd_.has_value())),
+      kernels_(kernels_for_columns(kernels, shape_.kh * shape_.kw * shape_.ic)),
+      bands_(spreading_bands(shape_)),
+      tile_(choose_tile(kernels_, std::min(shape_.ow(), kSpreadPixels), shape_.kh * shape_.kw * shape_.ic,
+                        shape_.oc)) {}
 
 std::string ConvBackwardData::kernel() const {
   if (winograd_) return "winograd " + winograd_->tile().to_string();
-  return "tile " + tile_.to_string() + (spreads_ ? " spread" : "");
+  return direct_ ? "tile " + direct_->tile().to_string() : "tile " + tile_.to_string() + " spread";
 }
 
 double ConvBackwardData::multiply_adds() const {
@@ -107,105 +78,22 @@ double ConvBackwardData::multiply_adds() const {
 
 std::int64_t ConvBackwardData::packed_floats() const {
   if (winograd_) return winograd_->packed_floats();
-  const ConvShape& s = shape_;
-  return spreads_ ? simd::packed_floats(tile_, s.oc, s.kh * s.kw * s.ic)
-                  : s.kh * s.kw * simd::packed_floats(tile_, s.oc, s.ic);
+  if (direct_) return direct_->packed_floats();
+  return simd::packed_floats(tile_, shape_.oc, shape_.kh * shape_.kw * shape_.ic);
 }
 
 std::int64_t ConvBackwardData::scratch_floats() const {
   if (winograd_) return winograd_->scratch_floats();
-  return spreads_ ? round_up_to_line(std::min(kSpreadPixels, shape_.ow()) * shape_.kh * shape_.kw *
-                                     shape_.ic)
-                  : 0;
+  if (direct_) return direct_->scratch_floats();
+  return round_up_to_line(std::min(kSpreadPixels, shape_.ow()) * shape_.kh * shape_.kw * shape_.ic);
 }
 
-// Gathered: packed(panel, kw, kh, oc, j) = wei(kh, kw, panel * tile.columns + j, oc)
-// Spread:   packed(panel, oc, j)         = wei(panel * tile.columns + j, oc), of the joined kh, kw, ic
+// Spread: packed(panel, oc, j) = wei(panel * tile.columns + j, oc), of the joined kh, kw, ic
 void ConvBackwardData::pack(const float* wei, float* packed) const {
   if (winograd_) return winograd_->pack_transposed(wei, packed);
-  const ConvShape& s = shape_;
-  if (spreads_) {
-    pack_panels(kernels_, tile_, s.oc, s.kh * s.kw * s.ic, Transpose::yes, wei, s.oc, packed);
-    return;
-  }
-  for (std::int64_t ic = 0; ic < s.ic; ic += tile_.columns) {
-    const std::int64_t columns = std::min(tile_.columns, s.ic - ic);
-    for (std::int64_t kw = 0; kw < s.kw; ++kw) {
-      for (std::int64_t kh = 0; kh < s.kh; ++kh, packed += s.oc * tile_.columns) {
-        pack_panels(kernels_, tile_, s.oc, columns, Transpose::yes,
-                    wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc, s.oc, packed);
-      }
-    }
-  }
-}
-
-// The next band follows in memory, and after an image's last the next image's first.
-Ahead ConvBackwardData::next_band(const float* d_dst, const PixelBand& band,
-                                  std::int64_t panels) const {
-  const ConvShape& s = shape_;
-  const std::int64_t seen =
-      bands_.columns.pieces > 1
-          ? std::min(s.ow(), band.end_column / s.stride_w)
-          : std::min(s.oh(), (band.end_row - 1 + s.pad_top) / s.stride_h + 1) * s.ow();
-  const std::int64_t pixels = band.rows() * band.columns() / (s.stride_h * s.stride_w);
-  const std::int64_t tiles = ceil_div(band.rows(), s.stride_h) *
-                             ceil_div(band.columns(), tile_.rows * s.stride_w) *
-                             static_cast<std::int64_t>(columns_.size());
-  return {d_dst + seen * s.oc, pixels * s.oc, tiles * panels};
-}
-
-void ConvBackwardData::gather(const float* d_dst, const float* packed_wei, float* d_src,
-                              const PixelBand& band, std::int64_t first_ic, std::int64_t end_ic) const {
-  const ConvShape& s = shape_;
-  const auto [first_row, end_row, first_iw, end_iw] = band;
-  const auto pairs = [&](std::int64_t ih) {
-    const auto row = static_cast<std::size_t>(ih);
-    return row_first_[row + 1] - row_first_[row];
-  };
-  for (std::int64_t ih = first_row; ih < end_row; ++ih) {
-    if (first_covers_ && pairs(ih) > 0) continue;
-    float* const row = d_src + ih * s.iw * s.ic;
-    if (end_ic - first_ic == s.ic) {
-      std::fill(row + first_iw * s.ic, row + end_iw * s.ic, 0.0F);
-      continue;
-    }
-    for (std::int64_t iw = first_iw; iw < end_iw; ++iw) {
-      std::fill(row + iw * s.ic + first_ic, row + iw * s.ic + end_ic, 0.0F);
-    }
-  }
-
-  TileArgs args{.k = s.oc,
-                .a_row_stride = s.oc,
-                .a_k_stride = 1,
-                .ldb = tile_.columns,
-                .ldc = s.stride_w * s.ic};
-  Ahead ahead = next_band(d_dst, band, ceil_div(end_ic - first_ic, tile_.columns));
-  const std::int64_t slab = s.kh * s.oc * tile_.columns;
-  // Filter columns outside, rows inside: one slab of filters (kh x oc x columns) stays in L1.
-  for (std::int64_t ic = first_ic; ic < end_ic; ic += tile_.columns) {
-    args.columns = std::min(tile_.columns, s.ic - ic);
-    for (const Column& column : columns_) {
-      const bool stores = disjoint_ || (first_covers_ && &column == columns_.data());
-      args.epilogue = stores ? Epilogue::store : Epilogue::add;
-      // Pixels first_iw <= column.first_iw + j stride_w < end_iw of the band
-      const auto pixels_before = [&, column](std::int64_t iw) {
-        return std::clamp<std::int64_t>(ceil_div(iw - column.first_iw, s.stride_w), 0, column.count);
-      };
-      const std::int64_t first = pixels_before(first_iw);
-      const std::int64_t count = pixels_before(end_iw) - first;
-      const EvenSplit tiles(count, tile_.rows);
-      args.a = d_dst + (column.first_ow + first) * s.oc;
-      args.b = packed_wei + (ic / tile_.columns * s.kw + column.kw) * slab;
-      for (std::int64_t ih = first_row; ih < end_row && count > 0; ++ih) {
-        args.pairs = pairs(ih);
-        if (args.pairs == 0) continue;
-        args.a_offsets = d_dst_offsets_.data() + row_first_[static_cast<std::size_t>(ih)];
-        args.b_offsets = wei_offsets_.data() + row_first_[static_cast<std::size_t>(ih)];
-        args.c = d_src + (ih * s.iw + column.first_iw + first * s.stride_w) * s.ic + ic;
-        multiply_panel(kernels_, tiles, args, ahead);
-      }
-    }
-  }
+  if (direct_) return direct_->pack(wei, packed);
+  pack_panels(kernels_, tile_, shape_.oc, shape_.kh * shape_.kw * shape_.ic, Transpose::yes, wei, shape_.oc,
+              packed);
 }
 
 void ConvBackwardData::spread(const float* d_dst, const float* packed_wei, float* d_src,
@@ -277,22 +165,13 @@ void ConvBackwardData::add_windows(const float* windows, std::int64_t oh, std::i
   for (std::int64_t ow = end_inside; ow < end; ++ow) add_clipped(ow);
 }
 
-void ConvBackwardData::run(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
-                           std::int64_t first_ic, std::int64_t end_ic, Workspace scratch) const {
-  if (spreads_) {
-    spread(d_dst, packed_wei, d_src, band, scratch);
-  } else {
-    gather(d_dst, packed_wei, d_src, band, first_ic, end_ic);
-  }
-}
-
 void ConvBackwardData::images(std::int64_t images, const float* d_dst, const float* packed_wei, float* d_src,
                               Workspace scratch) const {
   if (winograd_) return winograd_->images(images, d_dst, packed_wei, nullptr, kNoFloor, d_src, scratch);
+  if (direct_) return direct_->images(images, d_dst, packed_wei, nullptr, kNoFloor, d_src, scratch);
   for (std::int64_t n = 0; n < images; ++n) {
     for (std::int64_t i = 0; i < bands_.pieces(); ++i) {
-      run(d_dst + n * shape_.dst_size(), packed_wei, d_src + n * shape_.src_size(), bands_[i], 0, shape_.ic,
-          scratch);
+      spread(d_dst + n * shape_.dst_size(), packed_wei, d_src + n * shape_.src_size(), bands_[i], scratch);
     }
   }
 }
@@ -303,18 +182,17 @@ void ConvBackwardData::batch(Executor& executor, std::int64_t images, const floa
   if (winograd_) {
     return winograd_->batch(executor, images, d_dst, packed_wei, nullptr, kNoFloor, d_src, workspace);
   }
+  if (direct_) return direct_->batch(executor, images, d_dst, packed_wei, nullptr, kNoFloor, d_src, workspace);
   const std::int64_t scratch = scratch_floats();
   float* const memory = workspace.take(executor.threads() * scratch);
-  const std::int64_t panels = spreads_ ? 1 : ceil_div(shape_.ic, tile_.columns);
-  const ConvTasks tasks(executor.threads(), images, bands_.pieces(), panels, shape_.multiply_adds());
+  constexpr std::int64_t kOnePanel = 1;
+  const ConvTasks tasks(executor.threads(), images, bands_.pieces(), kOnePanel, shape_.multiply_adds());
   executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
     const ConvTasks::Task task = tasks[i];
     for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
       const std::int64_t n = b / bands_.pieces();
-      run(d_dst + n * shape_.dst_size(), packed_wei, d_src + n * shape_.src_size(),
-          bands_[b % bands_.pieces()], task.first_panel * tile_.columns,
-          std::min(shape_.ic, task.end_panel * tile_.columns),
-          Workspace(memory + worker * scratch, scratch));
+      spread(d_dst + n * shape_.dst_size(), packed_wei, d_src + n * shape_.src_size(), bands_[b % bands_.pieces()],
+             Workspace(memory + worker * scratch, scratch));
     }
   });
 }

@@ -3,16 +3,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/conv_blocking.hpp"
+#include "tilewise/simd/conv_direct.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/conv_winograd.hpp"
 #include "tilewise/simd/kernel_table.hpp"
-#include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
 
@@ -26,8 +25,7 @@ namespace tilewise::simd {
 /// Done in one of three ways; of the last two by which the vectors are fuller:
 /// - by Winograd's filtering, as a convolution of d_dst (ConvWinograd), where there is one, of 3 x 3 filters with a
 ///   stride of 1 and padding of at most 2 above and at the left, and it pays;
-/// - gathered: each filter column kw adds one product (pixels x (kh, oc)) to a row of d_src, or stores it
-///   where it is a pixel's first or only one, shifted by kw and spread by the stride, so that no work is
+/// - gathered: as a convolution of d_dst for each phase of the stride (ConvDirect), so that no work is
 ///   spent on padding or on the gaps of a stride;
 /// - spread, where channels do not fill a vector: a product (pixels of d_dst x oc) times
 ///   (oc x (kh, kw, ic)) gives what each pixel of d_dst adds to its window, and is added there.
@@ -54,19 +52,7 @@ class ConvBackwardData {
              float* d_src, Workspace workspace) const;
 
  private:
-  /// The part of a row of output pixels that meets the image through filter column kw.
-  struct Column {
-    std::int64_t kw, first_ow, count, first_iw;
-  };
-  void prepare_gathering();
-  void prepare_spreading();
-  /// One band of d_src of one image, channels [first_ic, end_ic).
-  void run(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
-           std::int64_t first_ic, std::int64_t end_ic, Workspace scratch) const;
-  /// What the band after this one reads of d_dst, fetched while so many panels are computed.
-  Ahead next_band(const float* d_dst, const PixelBand& band, std::int64_t panels) const;
-  void gather(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
-              std::int64_t first_ic, std::int64_t end_ic) const;
+  /// One band of rows of d_src of one image.
   void spread(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
               Workspace scratch) const;
   /// Adds the windows of output pixels [first, first + count) of row oh to the rows of the band.
@@ -75,17 +61,11 @@ class ConvBackwardData {
 
   ConvShape shape_;
   std::optional<ConvWinograd> winograd_;
-  // Of the other ways.
-  bool spreads_;
+  std::optional<ConvDirect> direct_;
+  // Of spreading.
   const KernelTable& kernels_;
   PixelBands bands_;
   TileShape tile_;
-
-  std::vector<Column> columns_;  ///< one a kw that meets the image at all
-  bool first_covers_ = false;    ///< whether the first of them reaches every pixel of a row
-  bool disjoint_ = false;        ///< whether no two of them reach the same pixel
-  /// Pairs (row of d_dst, filter row) of source row ih: [row_first_[ih], row_first_[ih + 1]).
-  std::vector<std::int64_t> row_first_, d_dst_offsets_, wei_offsets_;
 };
 
 }  // namespace tilewise::simd

@@ -32,7 +32,7 @@ PixelBand PixelBands::operator[](std::int64_t i) const {
 }
 
 TileShape choose_conv_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
-  constexpr std::int64_t kLong = 48;
+  constexpr std::int64_t kLong = 28;
   const TileShape widest = widest_tile(kernels);
   const bool suits = has_wide_vectors(kernels) && m >= kLong && n % widest.columns == 0;
   return suits ? widest : choose_tile(kernels, m, n, k);
@@ -56,14 +56,22 @@ PixelBands padded_bands(const ConvShape& s) {
   return {EvenSplit(s.oh(), std::max<std::int64_t>(1, rows)), EvenSplit(s.ow(), s.ow())};
 }
 
+// Longer than forward, and by the stride, so that there are several rows of every phase: the edges, of a pixel's width,
+// are tiled along them.
+PixelBands backward_data_bands(const ConvShape& s) {
+  constexpr std::int64_t kPixels = 256;
+  return pixel_bands(s.ih, s.iw, kPixels * s.stride_h);
+}
+
 // As many pixels as a band at most has: filters that do not fit in L2 are read once for all of them, and
-// tiles are as tall as they may be.
+// tiles are as tall as they may be. Twice as many of d_src, whose edges are wider and whose corners are tiled along
+// images.
 std::int64_t forward_group(const ConvShape& s) {
   return std::max<std::int64_t>(1, 256 / (s.oh() * s.ow()));
 }
 
-PixelBands backward_data_bands(const ConvShape& s) {
-  return pixel_bands(s.ih, s.iw, band_pixels(s));
+std::int64_t backward_data_group(const ConvShape& s) {
+  return std::max<std::int64_t>(1, 512 / (s.ih * s.iw));
 }
 
 // 256 pixels: a panel of d_dst (256 x 16 columns) takes 16 KB, and d_wei is read and written once for as

@@ -35,9 +35,10 @@ PixelBands forward_bands(const ConvShape& shape);
 /// Of a forward pass that copies what a band sees, with its padding: half of a 32 KB L1, for what neighbours share is
 /// copied twice.
 PixelBands padded_bands(const ConvShape& shape);
-/// Images of a single band that a forward pass should work on together.
-std::int64_t forward_group(const ConvShape& shape);
 PixelBands backward_data_bands(const ConvShape& shape);
+/// Images of a single band that either should work on together.
+std::int64_t forward_group(const ConvShape& shape);
+std::int64_t backward_data_group(const ConvShape& shape);
 
 /// Pixels that one step of backward weights should sum over, and bands of about as many. `packed`:
 /// whether it packs d_dst for that.

@@ -1,21 +1,26 @@
 #include "tilewise/simd/conv_direct.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "tilewise/simd/conv_padding.hpp"
 
 namespace tilewise::simd {
 namespace {
 
-/// Part of [first, end) in a run of outputs.
-TapRun clip(const TapRun& run, std::int64_t first, std::int64_t end) {
-  return {std::max(run.first, first), std::min(run.end, end), run.first_tap, run.end_tap};
+/// What lies in [first, end) of a run of outputs.
+TapRun clip(const TapAxis& axis, const TapRun& run, std::int64_t first, std::int64_t end) {
+  const auto before = [&](std::int64_t output) {
+    return std::clamp<std::int64_t>(ceil_div(output - run.first, axis.output_step), 0, run.outputs);
+  };
+  const std::int64_t skipped = before(first);
+  return {run.first + skipped * axis.output_step, before(end) - skipped, run.first_tap, run.taps,
+          run.first_input + skipped * axis.input_step};
 }
 
-std::int64_t longest(const std::vector<TapRun>& runs, std::int64_t most) {
-  std::int64_t length = 1;
-  for (const TapRun& run : runs) length = std::max(length, run.outputs());
-  return std::min(length, most);
+std::int64_t longest(const TapAxis& axis, std::int64_t most) {
+  const std::int64_t outputs = std::ranges::max_element(axis.runs, {}, &TapRun::outputs)->outputs;
+  return std::min(outputs, ceil_div(most, axis.output_step));
 }
 
 /// Edges make small tiles, which cost much where sums are short; pixels of few channels are soon copied. Two threads'
@@ -38,108 +43,157 @@ ConvShape with_padding(ConvShape s) {
 
 }  // namespace
 
-ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape)
-    : kernels_(kernels_for_columns(kernels, shape.oc)),
+ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvPass pass)
+    : kernels_(kernels_for_columns(kernels, pass == ConvPass::forward ? shape.oc : shape.ic)),
+      pass_(pass),
       source_(shape.joined()),
-      pads_(wants_padding(source_)),
+      pads_(pass == ConvPass::forward && wants_padding(source_)),
       shape_(pads_ ? with_padding(source_) : source_),
+      in_{source_.ih, source_.iw, source_.ic},
+      out_{source_.oh(), source_.ow(), source_.oc},
+      width_(shape_.iw),
+      rows_(pass == ConvPass::forward ? forward_rows(shape_) : backward_data_rows(shape_)),
+      columns_(pass == ConvPass::forward ? forward_columns(shape_) : backward_data_columns(shape_)),
       bands_(pads_ ? padded_bands(source_) : forward_bands(source_)),
-      max_group_(bands_.pieces() == 1 && !pads_ ? forward_group(shape_) : 1),
-      rows_(row_tap_runs(shape_)) {
-  const ConvShape& s = shape_;
-  const std::vector<TapRun> columns = column_tap_runs(s);
-  const std::int64_t width = std::max({longest(columns, bands_.columns.size(0)),
+      max_group_(forward_group(shape_)) {
+  if (pass == ConvPass::backward_data) {
+    std::swap(in_, out_);
+    width_ = in_.w;
+    bands_ = backward_data_bands(shape_);
+    max_group_ = backward_data_group(shape_);
+  }
+  if (bands_.pieces() > 1 || pads_) max_group_ = 1;
+  const std::int64_t width = std::max({longest(columns_, bands_.columns.size(0)),
                                        longest(rows_, bands_.rows.size(0)), max_group_});
-  tile_ = choose_conv_tile(kernels_, width, s.oc, s.kh * s.kw * s.ic);
-  for (const TapRun& run : columns) columns_.push_back(make_columns(run));
+  tile_ = choose_conv_tile(kernels_, width, out_.channels,
+                           rows_.most_taps() * columns_.most_taps() * in_.channels);
+  for (const TapRun& run : columns_.runs) column_runs_.push_back(make_columns(run));
 }
 
 ConvDirect::Columns ConvDirect::make_columns(const TapRun& run) const {
-  const ConvShape& s = shape_;
   Columns columns;
   columns.run = run;
   // Adjacent taps of a filter row are adjacent in memory too; dilated ones are not.
-  columns.k = s.dilation_w == 1 ? run.taps() * s.ic : s.ic;
-  columns.runs = s.dilation_w == 1 ? std::min<std::int64_t>(1, run.taps()) : run.taps();
-  for (std::int64_t kh = 0; kh < s.kh; ++kh) {
+  const bool adjacent = columns_.tap_step == 1;
+  columns.k = adjacent ? run.taps * in_.channels : in_.channels;
+  columns.runs = adjacent ? std::min<std::int64_t>(1, run.taps) : run.taps;
+  for (std::int64_t row = 0; row < rows_.most_taps(); ++row) {
     for (std::int64_t i = 0; i < columns.runs; ++i) {
-      columns.src_offsets.push_back((kh * s.dilation_h * s.iw + i * s.dilation_w) * s.ic);
-      columns.wei_offsets.push_back((kh * s.kw + i) * s.ic * tile_.columns);
+      columns.src_offsets.push_back((row * rows_.tap_step * width_ + i * columns_.tap_step) * in_.channels);
+      columns.wei_offsets.push_back((row * shape_.kw + i) * in_.channels * tile_.columns);
     }
   }
   return columns;
 }
 
 std::int64_t ConvDirect::packed_floats() const {
-  return simd::packed_floats(tile_, shape_.kh * shape_.kw * shape_.ic, shape_.oc);
+  return simd::packed_floats(tile_, shape_.kh * shape_.kw * in_.channels, out_.channels);
 }
 
 std::int64_t ConvDirect::scratch_floats() const {
   return pads_ ? padded_rows_floats(source_, bands_.rows.size(0)) : 0;
 }
 
+// packed(panel, kh, kw, ic, j) = wei(kh, kw, ic, panel * tile.columns + j), or for backward data, of the taps in the
+// order of their axes, packed(panel, kh, kw, oc, j) = wei(kh, kw, panel * tile.columns + j, oc)
 void ConvDirect::pack(const float* wei, float* packed) const {
-  pack_panels(kernels_, tile_, shape_.kh * shape_.kw * shape_.ic, shape_.oc, Transpose::no, wei,
-              shape_.oc, packed);
+  const ConvShape& s = shape_;
+  if (pass_ == ConvPass::forward) {
+    return pack_panels(kernels_, tile_, s.kh * s.kw * s.ic, s.oc, Transpose::no, wei, s.oc, packed);
+  }
+  for (std::int64_t ic = 0; ic < s.ic; ic += tile_.columns) {
+    const std::int64_t columns = std::min(tile_.columns, s.ic - ic);
+    for (const std::int64_t kh : rows_.taps) {
+      for (const std::int64_t kw : columns_.taps) {
+        pack_panels(kernels_, tile_, s.oc, columns, Transpose::yes, wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc,
+                    s.oc, packed);
+        packed += s.oc * tile_.columns;
+      }
+    }
+  }
 }
 
 // The next band follows in memory, and after an image's last the next image's first; a guess, where windows
 // do not reach the end.
 Ahead ConvDirect::next_band(const float* src, std::int64_t images, const PixelBand& band,
-                             std::int64_t tiles) const {
-  const ConvShape& s = source_;
-  if (images > 1) return {src + images * s.src_size(), images * s.src_size(), tiles};
+                            std::int64_t tiles) const {
+  if (images > 1) return {src + images * in_.size(), images * in_.size(), tiles};
+  const auto seen = [](const TapAxis& axis, std::int64_t outputs) {
+    return outputs * axis.input_step / axis.output_step;
+  };
   if (bands_.columns.pieces > 1) {
-    return {src + std::min(s.iw, band.end_column * s.stride_w) * s.ic,
-            band.columns() * s.stride_w * s.ic, tiles};
+    return {src + std::min(in_.w, seen(columns_, band.end_column)) * in_.channels,
+            seen(columns_, band.columns()) * in_.channels, tiles};
   }
-  const std::int64_t seen =
-      (band.end_row - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1 - s.pad_top;
-  return {src + std::clamp<std::int64_t>(seen, 0, s.ih) * s.iw * s.ic,
-          band.rows() * s.stride_h * s.iw * s.ic, tiles};
+  const std::int64_t above = pads_ ? source_.pad_top : 0;
+  const std::int64_t end = seen(rows_, band.end_row - 1) + rows_.reach - above;
+  return {src + std::clamp<std::int64_t>(end, 0, in_.h) * in_.w * in_.channels,
+          seen(rows_, band.rows()) * in_.w * in_.channels, tiles};
+}
+
+void ConvDirect::clear_unseen_rows(float* dst, const PixelBand& band, std::int64_t first_channel,
+                                   std::int64_t end_channel) const {
+  for (const TapRun& run : rows_.runs) {
+    if (run.taps > 0) continue;
+    const TapRun rows = clip(rows_, run, band.first_row, band.end_row);
+    for (std::int64_t i = 0; i < rows.outputs; ++i) {
+      float* const row = dst + (rows.first + i * rows_.output_step) * out_.w * out_.channels;
+      if (end_channel - first_channel == out_.channels) {
+        std::fill(row + band.first_column * out_.channels, row + band.end_column * out_.channels, 0.0F);
+        continue;
+      }
+      for (std::int64_t j = band.first_column; j < band.end_column; ++j) {
+        std::fill(row + j * out_.channels + first_channel, row + j * out_.channels + end_channel, 0.0F);
+      }
+    }
+  }
 }
 
 void ConvDirect::band(const Operands& operands, std::int64_t images, const PixelBand& band,
-                       std::int64_t first_oc, std::int64_t end_oc, Workspace scratch) const {
-  const ConvShape& s = shape_;
+                      std::int64_t first_channel, std::int64_t end_channel, Workspace scratch) const {
   // What the band reads from its first row on, or all of the image.
   const float* const pixels =
       pads_ ? padded_rows(source_, operands.src, band.first_row, band.rows(), scratch) : operands.src;
-  const std::int64_t top = pads_ ? band.first_row * s.stride_h : 0;
-  const std::int64_t panels = ceil_div(end_oc - first_oc, tile_.columns);
+  const std::int64_t top = pads_ ? band.first_row * shape_.stride_h : 0;
+  const std::int64_t panels = ceil_div(end_channel - first_channel, tile_.columns);
   Ahead ahead = next_band(operands.src, images, band,
                           images * band.rows() * ceil_div(band.columns(), tile_.rows) * panels);
+  const bool forward = pass_ == ConvPass::forward;
+  for (std::int64_t n = 0; !forward && n < images; ++n) {
+    clear_unseen_rows(operands.dst + n * out_.size(), band, first_channel, end_channel);
+  }
   TileArgs args{.a_k_stride = 1,
                 .ldb = tile_.columns,
-                .epilogue = Epilogue::bias,
+                .epilogue = forward ? Epilogue::bias : Epilogue::store,
                 .floor = operands.floor};
   // Panels outside, pixels inside: a panel of filters stays in L1 while the band passes by.
-  for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
-    const float* const panel = operands.packed_wei + oc * s.kh * s.kw * s.ic;
-    args.bias = operands.bias + oc;
-    args.columns = std::min(tile_.columns, s.oc - oc);
-    for (const TapRun& all_rows : rows_) {
-      const TapRun rows = clip(all_rows, band.first_row, band.end_row);
-      if (rows.outputs() <= 0) continue;
-      for (const Columns& pairs : columns_) {
-        const TapRun columns = clip(pairs.run, band.first_column, band.end_column);
-        if (columns.outputs() <= 0) continue;
-        args.pairs = rows.taps() * pairs.runs;
+  for (std::int64_t channel = first_channel; channel < end_channel; channel += tile_.columns) {
+    const float* const panel = operands.packed_wei + channel * shape_.kh * shape_.kw * in_.channels;
+    if (forward) args.bias = operands.bias + channel;
+    args.columns = std::min(tile_.columns, out_.channels - channel);
+    for (const TapRun& all_rows : rows_.runs) {
+      const TapRun rows = clip(rows_, all_rows, band.first_row, band.end_row);
+      if (rows.outputs <= 0 || (!forward && rows.taps == 0)) continue;
+      for (const Columns& pairs : column_runs_) {
+        const TapRun columns = clip(columns_, pairs.run, band.first_column, band.end_column);
+        if (columns.outputs <= 0) continue;
+        args.pairs = rows.taps * pairs.runs;
         args.k = pairs.k;
         args.a_offsets = pairs.src_offsets.data();
         args.b_offsets = pairs.wei_offsets.data();
-        args.b = panel + (rows.first_tap * s.kw + columns.first_tap) * s.ic * tile_.columns;
-        const std::int64_t row = rows.first * s.stride_h - s.pad_top + rows.first_tap * s.dilation_h - top;
-        const std::int64_t column =
-            columns.first * s.stride_w - s.pad_left + columns.first_tap * s.dilation_w;
+        args.b = panel + (rows.first_tap * shape_.kw + columns.first_tap) * in_.channels * tile_.columns;
         const float* const src =
-            args.pairs == 0 ? pixels : pixels + (row * s.iw + column) * s.ic;
-        float* const dst = operands.dst + (rows.first * s.ow() + columns.first) * s.oc + oc;
-        multiply_block(kernels_, tile_.rows,
-                       {{{columns.outputs(), s.stride_w * s.ic, s.oc},
-                         {rows.outputs(), s.stride_h * s.iw * s.ic, s.ow() * s.oc},
-                         {images, s.src_size(), s.dst_size()}}},
-                       src, dst, args, ahead);
+            args.pairs == 0
+                ? pixels
+                : pixels + ((rows.first_input - top) * width_ + columns.first_input) * in_.channels;
+        float* const dst = operands.dst + (rows.first * out_.w + columns.first) * out_.channels + channel;
+        const std::int64_t in_row = width_ * in_.channels, out_row = out_.w * out_.channels;
+        multiply_block(
+            kernels_, tile_.rows,
+            {{{columns.outputs, columns_.input_step * in_.channels, columns_.output_step * out_.channels},
+              {rows.outputs, rows_.input_step * in_row, rows_.output_step * out_row},
+              {images, in_.size(), out_.size()}}},
+            src, dst, args, ahead);
       }
     }
   }
@@ -151,10 +205,10 @@ void ConvDirect::images(std::int64_t images, const float* src, const float* pack
                         float floor, float* dst, Workspace scratch) const {
   const EvenSplit split = groups(images);
   for (std::int64_t i = 0; i < split.pieces && images > 0; ++i) {
-    const Operands operands{src + split.begin(i) * source_.src_size(), packed_wei, bias, floor,
-                            dst + split.begin(i) * shape_.dst_size()};
+    const Operands operands{src + split.begin(i) * in_.size(), packed_wei, bias, floor,
+                            dst + split.begin(i) * out_.size()};
     for (std::int64_t b = 0; b < bands_.pieces(); ++b) {
-      band(operands, split.size(i), bands_[b], 0, shape_.oc, scratch);
+      band(operands, split.size(i), bands_[b], 0, out_.channels, scratch);
     }
   }
 }
@@ -164,7 +218,7 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
   if (images == 0) return;
   const EvenSplit split = groups(images);
   const ConvTasks tasks(executor.threads(), split.pieces, bands_.pieces(),
-                        ceil_div(shape_.oc, tile_.columns),
+                        ceil_div(out_.channels, tile_.columns),
                         shape_.multiply_adds() * static_cast<double>(images) /
                             static_cast<double>(split.pieces));
   const std::int64_t scratch = scratch_floats();
@@ -173,10 +227,10 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
     const ConvTasks::Task task = tasks[i];
     for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
       const std::int64_t group = b / bands_.pieces();
-      band({src + split.begin(group) * source_.src_size(), packed_wei, bias, floor,
-            dst + split.begin(group) * shape_.dst_size()},
+      band({src + split.begin(group) * in_.size(), packed_wei, bias, floor,
+            dst + split.begin(group) * out_.size()},
            split.size(group), bands_[b % bands_.pieces()], task.first_panel * tile_.columns,
-           std::min(shape_.oc, task.end_panel * tile_.columns), Workspace(memory + worker * scratch, scratch));
+           std::min(out_.channels, task.end_panel * tile_.columns), Workspace(memory + worker * scratch, scratch));
     }
   });
 }

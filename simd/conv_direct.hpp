@@ -13,20 +13,26 @@
 
 namespace tilewise::simd {
 
-/// Forward convolution (conv_shape.hpp) as its definition has it, prepared for one shape; immutable.
+/// Which result of a convolution: dst, or the gradient with respect to src, d_src.
+enum class ConvPass : std::uint8_t { forward, backward_data };
+
+/// Convolution (conv_shape.hpp) as its definition has it, prepared for one shape; immutable.
 ///
 /// Every row of output pixels is a product: (ow x K) pixels times (K x oc) filters, where an NHWC
 /// image and an HWIO filter make the (kw, ic) of each filter row one contiguous run of K. Pixels at the
 /// edges, which see fewer taps, are products of their own, shorter by what would be padding. With few input channels
 /// bands of the image are copied with zeros for padding instead. Which way is taken shows at the edges where a weight
 /// is not finite: times a zero of padding it makes NaN, left out it does nothing.
+///
+/// Backward data is the same of d_dst, with the filters transposed and turned around, for each phase of the stride: its
+/// output is d_src, every stride-th row and column of it (tap_runs.hpp). Pixels that no window sees are set to zero.
 class ConvDirect {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
-  ConvDirect(const KernelTable& kernels, const ConvShape& shape);
+  ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvPass pass = ConvPass::forward);
 
   const TileShape& tile() const { return tile_; }
-  std::int64_t packed_floats() const;             ///< of the packed filters
+  std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const { return shape_.multiply_adds(); }  ///< of an image, those of padding counted
 
@@ -34,7 +40,8 @@ class ConvDirect {
   void pack(const float* wei, float* packed) const;
 
   /// dst = max(floor, convolution + bias) for `images` images, one after the other in memory, perhaps
-  /// none. A floor of 0 is ReLU, of -infinity nothing.
+  /// none. A floor of 0 is ReLU, of -infinity nothing. Backward data, d_dst for src and d_src for dst, has neither:
+  /// both are ignored.
   void images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
               float floor, float* dst, Workspace scratch) const;
 
@@ -43,6 +50,11 @@ class ConvDirect {
              const float* bias, float floor, float* dst, Workspace workspace) const;
 
  private:
+  /// An image in memory.
+  struct Image {
+    std::int64_t h, w, channels;
+    std::int64_t size() const { return h * w * channels; }
+  };
   struct Operands {
     const float *src, *packed_wei, *bias;
     float floor;
@@ -59,22 +71,28 @@ class ConvDirect {
   Columns make_columns(const TapRun& run) const;
   /// Groups of small images, or single ones, that are worked on together.
   EvenSplit groups(std::int64_t images) const;
-  /// One band of output pixels of some images, channels [first_oc, end_oc).
+  /// One band of output pixels of some images, channels [first_channel, end_channel).
   void band(const Operands& operands, std::int64_t images, const PixelBand& band,
-            std::int64_t first_oc, std::int64_t end_oc, Workspace scratch) const;
+            std::int64_t first_channel, std::int64_t end_channel, Workspace scratch) const;
+  /// Sets the rows of a band of d_src to zero that no window sees: whole rows at once, which is faster than in tiles.
+  void clear_unseen_rows(float* dst, const PixelBand& band, std::int64_t first_channel,
+                         std::int64_t end_channel) const;
   /// What the band after this one reads of src, fetched within so many tiles.
   Ahead next_band(const float* src, std::int64_t images, const PixelBand& band,
                   std::int64_t tiles) const;
 
   const KernelTable& kernels_;
+  ConvPass pass_;
   ConvShape source_;  ///< as given
   bool pads_;         ///< whether bands are copied with their padding
   ConvShape shape_;   ///< what is computed: source_, or the same of padded images
-  TileShape tile_;
+  Image in_, out_;    ///< as given: src and dst, or d_dst and d_src
+  std::int64_t width_;  ///< of the rows that are read: those of in_, or with their padding
+  TapAxis rows_, columns_;
   PixelBands bands_;
   std::int64_t max_group_;
-  std::vector<TapRun> rows_;
-  std::vector<Columns> columns_;
+  TileShape tile_;
+  std::vector<Columns> column_runs_;
 };
 
 }  // namespace tilewise::simd

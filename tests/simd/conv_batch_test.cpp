@@ -52,6 +52,11 @@ const BatchCase kCases[] = {
     {2, {.ic = 1, .ih = 60, .iw = 70, .oc = 32, .kh = 3, .kw = 3}},
     {23, {.ic = 1, .ih = 6, .iw = 7, .oc = 6, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
           .pad_right = 1}},
+    // backward data in groups of images and by phases, of unequal strides and with a dilation
+    {37, {.ic = 40, .ih = 7, .iw = 5, .oc = 24, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 3, .pad_top = 1,
+          .pad_left = 1, .pad_bottom = 1, .pad_right = 1}},
+    {3, {.ic = 36, .ih = 31, .iw = 33, .oc = 50, .kh = 3, .kw = 5, .stride_h = 2, .stride_w = 2, .pad_top = 3,
+         .pad_left = 2, .pad_bottom = 3, .pad_right = 2, .dilation_h = 3, .dilation_w = 2}},
     // by Winograd's filtering: several partial sums, and none
     {40, {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3}},
     {9, {.ic = 24, .ih = 16, .iw = 15, .oc = 100, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,

@@ -82,6 +82,20 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 2, .ih = 6, .iw = 6, .oc = 33, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2,
        .pad_top = 4, .pad_left = 4, .pad_bottom = 4, .pad_right = 4, .dilation_h = 4,
        .dilation_w = 4},
+      // strides with a dilation that shares a factor with them, or divides them, or that they divide
+      {.ic = 17, .ih = 19, .iw = 23, .oc = 10, .kh = 3, .kw = 4, .stride_h = 4, .stride_w = 6,
+       .pad_top = 3, .pad_left = 5, .pad_bottom = 2, .pad_right = 7, .dilation_h = 6, .dilation_w = 4},
+      {.ic = 20, .ih = 17, .iw = 16, .oc = 9, .kh = 5, .kw = 4, .stride_h = 2, .stride_w = 4,
+       .pad_top = 5, .pad_left = 1, .pad_bottom = -2, .pad_right = 3, .dilation_h = 4, .dilation_w = 2},
+      {.ic = 18, .ih = 15, .iw = 14, .oc = 7, .kh = 4, .kw = 5, .stride_h = 3, .stride_w = 2,
+       .pad_top = 1, .pad_left = 4, .pad_bottom = 3, .pad_right = -1, .dilation_h = 2, .dilation_w = 3},
+      // padding, a stride, and an end left out that make windows see nothing, of as many channels as make it gather
+      {.ic = 33, .ih = 3, .iw = 2, .oc = 5, .kh = 2, .kw = 3, .stride_h = 2, .stride_w = 3, .pad_top = 7,
+       .pad_left = 8, .pad_bottom = 6, .pad_right = 9},
+      {.ic = 34, .ih = 1, .iw = 1, .oc = 3, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2, .pad_top = 1,
+       .pad_left = 1, .pad_bottom = 1, .pad_right = 1},
+      {.ic = 16, .ih = 13, .iw = 12, .oc = 6, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 3, .pad_top = 1,
+       .pad_bottom = -6, .pad_right = -5},
       // filter columns that do not meet
       {.ic = 33, .ih = 9, .iw = 11, .oc = 17, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 3},
       // many pixels: several bands, of rows and, where there is one row, of columns
