@@ -97,7 +97,7 @@ void ConvBackwardData::prepare_gathering() {
 }
 
 std::string ConvBackwardData::kernel() const {
-  if (winograd_) return "winograd " + winograd_->tile().to_string();
+  if (winograd_) return winograd_->kernel();
   return "tile " + tile_.to_string() + (spreads_ ? " spread" : "");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "tilewise/core/parallel.hpp"
@@ -18,14 +19,15 @@ namespace tilewise::simd {
 /// Every row of output pixels is a product: (ow x K) pixels times (K x oc) filters, where an NHWC
 /// image and an HWIO filter make the (kw, ic) of each filter row one contiguous run of K. Pixels at the
 /// edges, which see fewer taps, are products of their own, shorter by what would be padding. With few input channels
-/// bands of the image are copied with zeros for padding instead. Which way is taken shows at the edges where a weight
+/// bands of the image are copied with zeros for padding instead; filter rows of few terms have a kernel of their own
+/// (conv_short in kernel_table.hpp). Which way is taken shows at the edges where a weight
 /// is not finite: times a zero of padding it makes NaN, left out it does nothing.
 class ConvDirect {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
   ConvDirect(const KernelTable& kernels, const ConvShape& shape);
 
-  const TileShape& tile() const { return tile_; }
+  std::string kernel() const;  ///< in a few words: "tile 6x2"
   std::int64_t packed_floats() const;             ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const { return shape_.multiply_adds(); }  ///< of an image, those of padding counted
@@ -62,6 +64,9 @@ class ConvDirect {
   /// One band of output pixels of some images, channels [first_oc, end_oc).
   void band(const Operands& operands, std::int64_t images, const PixelBand& band,
             std::int64_t first_oc, std::int64_t end_oc, Workspace scratch) const;
+  /// The same by conv_short, `src` being what the band reads from its first row on.
+  void short_band(const Operands& operands, const float* src, std::int64_t images, const PixelBand& band,
+                  std::int64_t first_oc, std::int64_t end_oc) const;
   /// What the band after this one reads of src, fetched within so many tiles.
   Ahead next_band(const float* src, std::int64_t images, const PixelBand& band,
                   std::int64_t tiles) const;
@@ -70,6 +75,7 @@ class ConvDirect {
   ConvShape source_;  ///< as given
   bool pads_;         ///< whether bands are copied with their padding
   ConvShape shape_;   ///< what is computed: source_, or the same of padded images
+  bool short_;        ///< whether by conv_short
   TileShape tile_;
   PixelBands bands_;
   std::int64_t max_group_;
