@@ -101,10 +101,11 @@ void ConvDirect::pack(const float* wei, float* packed) const {
 }
 
 // The next band follows in memory, and after an image's last the next image's first; a guess, where windows
-// do not reach the end.
+// do not reach the end. Where strides leave out pixels it would be several times what is read.
 Ahead ConvDirect::next_band(const float* src, std::int64_t images, const PixelBand& band,
                              std::int64_t tiles) const {
   const ConvShape& s = source_;
+  if (s.stride_h > s.kh || s.stride_w > s.kw) return {};
   if (images > 1) return {src + images * s.src_size(), images * s.src_size(), tiles};
   if (bands_.columns.pieces > 1) {
     return {src + std::min(s.iw, band.end_column * s.stride_w) * s.ic,
