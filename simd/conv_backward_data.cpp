@@ -68,8 +68,8 @@ ConvBackwardData::ConvBackwardData(const KernelTable& kernels, const ConvShape& 
                         shape_.oc)) {}
 
 std::string ConvBackwardData::kernel() const {
-  if (winograd_) return "winograd " + winograd_->tile().to_string();
-  return direct_ ? "tile " + direct_->tile().to_string() : "tile " + tile_.to_string() + " spread";
+  if (winograd_) return winograd_->kernel();
+  return direct_ ? direct_->kernel() : "tile " + tile_.to_string() + " spread";
 }
 
 double ConvBackwardData::multiply_adds() const {

@@ -1,6 +1,7 @@
 #include "tilewise/simd/conv_direct.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "tilewise/simd/conv_padding.hpp"
@@ -41,6 +42,19 @@ ConvShape with_padding(ConvShape s) {
   return s;
 }
 
+/// Whether conv_short does it: every window lies inside, its filter rows are among those that the kernel knows, and no
+/// vector of a panel is empty.
+bool is_short(const KernelTable& kernels, const ConvShape& s) {
+  const bool known = std::any_of(std::begin(kShortRuns), std::end(kShortRuns), [&](const ShortRun& run) {
+    return run.terms == s.kw * s.ic && run.step == s.stride_w * s.ic;
+  });
+  return known && !s.padded() && s.dilation_w == 1 && ceil_div(s.oc, kernels.vector_floats) % kShortVectors == 0;
+}
+
+TileShape short_tile(const KernelTable& kernels) {
+  return {.rows = kShortPixels, .vectors = kShortVectors, .columns = kShortVectors * kernels.vector_floats};
+}
+
 }  // namespace
 
 ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvPass pass)
@@ -49,6 +63,7 @@ ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvP
       source_(shape.joined()),
       pads_(pass == ConvPass::forward && wants_padding(source_)),
       shape_(pads_ ? with_padding(source_) : source_),
+      short_(pass == ConvPass::forward && is_short(kernels_, shape_)),
       in_{source_.ih, source_.iw, source_.ic},
       out_{source_.oh(), source_.ow(), source_.oc},
       width_(shape_.iw),
@@ -65,8 +80,9 @@ ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvP
   if (bands_.pieces() > 1 || pads_) max_group_ = 1;
   const std::int64_t width = std::max({longest(columns_, bands_.columns.size(0)),
                                        longest(rows_, bands_.rows.size(0)), max_group_});
-  tile_ = choose_conv_tile(kernels_, width, out_.channels,
-                           rows_.most_taps() * columns_.most_taps() * in_.channels);
+  tile_ = short_ ? short_tile(kernels_)
+                 : choose_conv_tile(kernels_, width, out_.channels,
+                                    rows_.most_taps() * columns_.most_taps() * in_.channels);
   for (const TapRun& run : columns_.runs) column_runs_.push_back(make_columns(run));
 }
 
@@ -85,6 +101,8 @@ ConvDirect::Columns ConvDirect::make_columns(const TapRun& run) const {
   }
   return columns;
 }
+
+std::string ConvDirect::kernel() const { return (short_ ? "conv_short " : "tile ") + tile_.to_string(); }
 
 std::int64_t ConvDirect::packed_floats() const {
   return simd::packed_floats(tile_, shape_.kh * shape_.kw * in_.channels, out_.channels);
@@ -114,9 +132,10 @@ void ConvDirect::pack(const float* wei, float* packed) const {
 }
 
 // The next band follows in memory, and after an image's last the next image's first; a guess, where windows
-// do not reach the end.
+// do not reach the end. Where strides leave out pixels it would be several times what is read.
 Ahead ConvDirect::next_band(const float* src, std::int64_t images, const PixelBand& band,
                             std::int64_t tiles) const {
+  if (pass_ == ConvPass::forward && (source_.stride_h > source_.kh || source_.stride_w > source_.kw)) return {};
   if (images > 1) return {src + images * in_.size(), images * in_.size(), tiles};
   const auto seen = [](const TapAxis& axis, std::int64_t outputs) {
     return outputs * axis.input_step / axis.output_step;
@@ -154,6 +173,7 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
   // What the band reads from its first row on, or all of the image.
   const float* const pixels =
       pads_ ? padded_rows(source_, operands.src, band.first_row, band.rows(), scratch) : operands.src;
+  if (short_) return short_band(operands, pixels, images, band, first_channel, end_channel);
   const std::int64_t top = pads_ ? band.first_row * shape_.stride_h : 0;
   const std::int64_t panels = ceil_div(end_channel - first_channel, tile_.columns);
   Ahead ahead = next_band(operands.src, images, band,
@@ -195,6 +215,34 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
               {images, in_.size(), out_.size()}}},
             src, dst, args, ahead);
       }
+    }
+  }
+}
+
+void ConvDirect::short_band(const Operands& operands, const float* src, std::int64_t images, const PixelBand& band,
+                            std::int64_t first_channel, std::int64_t end_channel) const {
+  const ConvShape& s = shape_;
+  ConvShortArgs args{.run = {static_cast<int>(s.kw * s.ic), static_cast<int>(s.stride_w * s.ic)},
+                     .filter_rows = s.kh,
+                     .filter_row_step = s.dilation_h * s.iw * s.ic,
+                     .rows = band.rows(),
+                     .src_row_step = s.stride_h * s.iw * s.ic,
+                     .dst_row_step = s.ow() * s.oc,
+                     .pixels = band.columns(),
+                     .dst_step = s.oc,
+                     .floor = operands.floor};
+  // With padding the band's own rows, without the image.
+  const std::int64_t top = pads_ ? 0 : band.first_row * s.stride_h;
+  const std::int64_t at = (top * s.iw + band.first_column * s.stride_w) * s.ic;
+  for (std::int64_t image = 0; image < images; ++image) {
+    args.src = src + image * s.src_size() + at;
+    float* const dst = operands.dst + image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc;
+    for (std::int64_t oc = first_channel; oc < end_channel; oc += tile_.columns) {
+      args.wei = operands.packed_wei + oc * s.kh * s.kw * s.ic;
+      args.channels = std::min(tile_.columns, s.oc - oc);
+      args.bias = operands.bias + oc;
+      args.dst = dst + oc;
+      kernels_.conv_short(args);
     }
   }
 }

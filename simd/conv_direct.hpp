@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "tilewise/core/parallel.hpp"
@@ -21,7 +22,8 @@ enum class ConvPass : std::uint8_t { forward, backward_data };
 /// Every row of output pixels is a product: (ow x K) pixels times (K x oc) filters, where an NHWC
 /// image and an HWIO filter make the (kw, ic) of each filter row one contiguous run of K. Pixels at the
 /// edges, which see fewer taps, are products of their own, shorter by what would be padding. With few input channels
-/// bands of the image are copied with zeros for padding instead. Which way is taken shows at the edges where a weight
+/// bands of the image are copied with zeros for padding instead; filter rows of few terms have a kernel of their own
+/// (conv_short in kernel_table.hpp). Which way is taken shows at the edges where a weight
 /// is not finite: times a zero of padding it makes NaN, left out it does nothing.
 ///
 /// Backward data is the same of d_dst, with the filters transposed and turned around, for each phase of the stride: its
@@ -31,7 +33,7 @@ class ConvDirect {
   /// Throws ShapeError when `shape` is not a convolution.
   ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvPass pass = ConvPass::forward);
 
-  const TileShape& tile() const { return tile_; }
+  std::string kernel() const;           ///< in a few words: "tile 6x2"
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const { return shape_.multiply_adds(); }  ///< of an image, those of padding counted
@@ -74,6 +76,9 @@ class ConvDirect {
   /// One band of output pixels of some images, channels [first_channel, end_channel).
   void band(const Operands& operands, std::int64_t images, const PixelBand& band,
             std::int64_t first_channel, std::int64_t end_channel, Workspace scratch) const;
+  /// The same by conv_short, `src` being what the band reads from its first row on.
+  void short_band(const Operands& operands, const float* src, std::int64_t images, const PixelBand& band,
+                  std::int64_t first_channel, std::int64_t end_channel) const;
   /// Sets the rows of a band of d_src to zero that no window sees: whole rows at once, which is faster than in tiles.
   void clear_unseen_rows(float* dst, const PixelBand& band, std::int64_t first_channel,
                          std::int64_t end_channel) const;
@@ -86,6 +91,7 @@ class ConvDirect {
   ConvShape source_;  ///< as given
   bool pads_;         ///< whether bands are copied with their padding
   ConvShape shape_;   ///< what is computed: source_, or the same of padded images
+  bool short_;        ///< whether by conv_short
   Image in_, out_;    ///< as given: src and dst, or d_dst and d_src
   std::int64_t width_;  ///< of the rows that are read: those of in_, or with their padding
   TapAxis rows_, columns_;

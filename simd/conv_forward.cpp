@@ -17,8 +17,7 @@ ConvForward::ConvForward(const KernelTable& kernels, const ConvShape& shape, Con
     : way_(choose(kernels, shape, algorithm)) {}
 
 std::string ConvForward::kernel() const {
-  const std::string tile = std::visit([](const auto& way) { return way.tile().to_string(); }, way_);
-  return (std::holds_alternative<ConvWinograd>(way_) ? "winograd " : "tile ") + tile;
+  return std::visit([](const auto& way) { return way.kernel(); }, way_);
 }
 
 std::int64_t ConvForward::packed_floats() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
@@ -28,7 +29,7 @@ class ConvWinograd {
   /// Throws ShapeError when `shape` is not a convolution, ArgumentError where that is not possible().
   ConvWinograd(const KernelTable& kernels, const ConvShape& shape);
 
-  const TileShape& tile() const { return tile_; }
+  std::string kernel() const { return "winograd " + tile_.to_string(); }  ///< "winograd 6x2"
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const { return winograd_multiply_adds(shape_); }  ///< of an image

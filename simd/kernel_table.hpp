@@ -103,6 +103,30 @@ struct ConvPoolArgs {
   const std::int32_t* picked = nullptr;  ///< and argmax
 };
 
+/// Filter rows of so many terms, kw * ic, for pixels so many floats apart, stride * ic.
+struct ShortRun {
+  int terms, step;
+  friend constexpr bool operator==(const ShortRun&, const ShortRun&) = default;
+};
+/// Those that conv_short is compiled for: 3 or 5 pixels of one channel or of three.
+inline constexpr ShortRun kShortRuns[] = {{3, 1}, {5, 1}, {9, 3}, {15, 3}};
+/// Its tile: pixels, and vectors of channels.
+inline constexpr int kShortPixels = 4, kShortVectors = 2;
+
+/// Rows of output pixels of a convolution whose windows lie inside the image, for the channels of one packed panel.
+struct ConvShortArgs {
+  ShortRun run{};                                     ///< one of kShortRuns
+  std::int64_t filter_rows = 0, filter_row_step = 0;  ///< and how far apart they see src
+  const float* src = nullptr;
+  std::int64_t rows = 0, src_row_step = 0, dst_row_step = 0;
+  std::int64_t pixels = 0, dst_step = 0;  ///< of a row
+  const float* wei = nullptr;             ///< (filter_rows, run.terms, kShortVectors vectors), see panels.hpp
+  std::int64_t channels = 0;              ///< so many that the last vector has some
+  const float* bias = nullptr;
+  float floor = 0;  ///< 0 is ReLU, -infinity none
+  float* dst = nullptr;
+};
+
 /// Functions of one number x. Phi is the distribution function of the standard normal distribution.
 enum class Pointwise : std::uint8_t {
   leaky_relu,  ///< x > 0 ? x : alpha x
@@ -267,6 +291,8 @@ inline constexpr int kPeakChains = 12;
   /* value(q) = bias + sum over taps, in order, of src * wei for the pixels q of each window;       \
      argmax and dst as max_pool_forward has them, then dst = max(floor, dst) */                    \
   KERNEL(conv_pool, void, (const ConvPoolArgs& args))                                              \
+  /* dst = max(floor, bias + sum over filter rows and their terms, in order, of src * wei); NaN stays NaN */\
+  KERNEL(conv_short, void, (const ConvShortArgs& args))                                            \
   /* d_wei(tap, channel) += sum over windows, in order, of d_dst * src of the tap of the pixel that  \
      was picked */                                                                                 \
   KERNEL(conv_pool_weights, void, (const ConvPoolArgs& args, float* d_wei))                        \

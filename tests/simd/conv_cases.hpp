@@ -46,6 +46,13 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 7, .ih = 6, .iw = 6, .oc = 16, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2},
       {.ic = 17, .ih = 10, .iw = 9, .oc = 17, .kh = 4, .kw = 4, .pad_top = 1, .pad_left = 1,
        .pad_bottom = 2, .pad_right = 2},
+      // first layers, whose filter rows are unrolled: several panels, a part of one, dilated rows
+      {.ic = 1, .ih = 19, .iw = 29, .oc = 6, .kh = 5, .kw = 5, .pad_top = 2, .pad_left = 2, .pad_bottom = 2,
+       .pad_right = 2},
+      {.ic = 1, .ih = 40, .iw = 16, .oc = 59, .kh = 2, .kw = 5, .dilation_h = 3},
+      {.ic = 3, .ih = 13, .iw = 14, .oc = 64, .kh = 5, .kw = 5, .stride_h = 2},
+      {.ic = 3, .ih = 31, .iw = 30, .oc = 64, .kh = 7, .kw = 7, .stride_h = 2, .stride_w = 2, .pad_top = 3,
+       .pad_left = 3, .pad_bottom = 3, .pad_right = 3},
       // the window is the whole image, or larger than the image without its padding
       {.ic = 10, .ih = 5, .iw = 4, .oc = 32, .kh = 5, .kw = 4},
       {.ic = 3, .ih = 2, .iw = 2, .oc = 7, .kh = 3, .kw = 3, .pad_top = 2, .pad_left = 2,
