@@ -258,6 +258,8 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
       for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
         const float* const panel = d_dst + (oc - first_oc) * (segment.packs ? pixels : 1);
         args.columns = std::min(tile_.columns, s.oc - oc);
+        const bool first_read = layout == 0 && ic == 0;
+        if (first_read && !segment.packs) args.b_rows = BRows::far;
         for (std::int64_t kh = 0; kh < s.kh; ++kh) {
           const std::int64_t pairs = list_pairs(segment, kh, source, src_offsets, d_dst_offsets);
           for (std::int64_t kw = first_kw; kw < end_kw; kw += taps_) {

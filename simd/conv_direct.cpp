@@ -27,7 +27,7 @@ std::int64_t longest(const TapAxis& axis, std::int64_t most) {
 /// Edges make small tiles, which cost much where sums are short; pixels of few channels are soon copied. Two threads'
 /// copies are to take no more than the operands of one image.
 bool wants_padding(const ConvShape& s) {
-  constexpr std::int64_t kFewChannels = 4;
+  constexpr std::int64_t kFewChannels = 6;
   return s.padded() && s.ic <= kFewChannels &&
          2 * padded_rows_floats(s, padded_bands(s).rows.size(0)) <= s.src_size() + s.dst_size() + s.wei_size();
 }

@@ -44,8 +44,8 @@ struct TileArgs {
   std::int64_t ldb = 0;
   std::int64_t ldc = 0;
   std::int64_t columns = 0;  ///< from (NV - 1) * vector width + 1 to NV * vector width
-  BRows b_rows = BRows::near;  ///< others with one pair only
-  float* packed_b = nullptr;   ///< where BRows::packing copies to, of whole vectors
+  BRows b_rows = BRows::near;
+  float* packed_b = nullptr;  ///< where BRows::packing copies to, of one pair and whole vectors
   Epilogue epilogue = Epilogue::store;
   const float* bias = nullptr;  ///< `columns` values
   float floor = 0;              ///< with Epilogue::bias; NaN sums stay NaN

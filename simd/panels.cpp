@@ -54,10 +54,10 @@ void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs
     ahead.step();
     by_rows[height - 1](args);
     if (args.b_rows == BRows::packing) {
-      args.b_rows = BRows::near;
       args.b = args.packed_b;
       args.ldb = args.columns;
     }
+    args.b_rows = BRows::near;
     args.a += height * args.a_row_stride;
     args.c += height * args.ldc;
   }
