@@ -82,7 +82,7 @@ class Block {
     if (j < in_place_ && (i == 0 || !packs)) {
       tile.b = args_.b + p * args_.ldb + j_ + j;
       tile.ldb = args_.ldb;
-      if (m_ <= blocking_.tile.rows) tile.b_rows = BRows::far;
+      if (i == 0) tile.b_rows = BRows::far;
       if (packs) tile.b_rows = BRows::packing;
     } else {
       tile.b = tile.packed_b;
