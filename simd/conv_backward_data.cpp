@@ -45,7 +45,8 @@ std::optional<ConvWinograd> choose_winograd(const KernelTable& kernels, const Co
   // Its lanes are as idle as a direct convolution's: with half of them or more, spreading is faster.
   const bool spreads = wants_spreading(kernels, shape) &&
                        2 * shape.ic <= kernels_for_columns(kernels, shape.ic).vector_floats;
-  if (algorithm == ConvAlgorithm::direct || spreads || !turned || !ConvWinograd::pays(kernels, *turned)) return std::nullopt;
+  const bool direct = algorithm == ConvAlgorithm::direct || spreads || !turned;
+  if (direct || !ConvWinograd::pays(kernels, *turned)) return std::nullopt;
   return ConvWinograd(kernels, *turned);
 }
 
