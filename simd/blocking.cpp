@@ -15,6 +15,7 @@ namespace {
 //             of A are read in runs of 4 KB, and B, at most 256 KB, comes from L2.
 //   mc = 168: 168 x 512 x 4 bytes = 336 KB of A, whole tiles of both 14 and 6 rows, and more than the usual batch
 //             of 128: then no other rows read the panels of B, which need not be kept.
+//   many_rows = 84: from there on products by wide vectors take the widest tile.
 //   nb = 1024: 1 or 2 MB of B, in L3, from where a panel is read once for every block of A, which is packed
 //             once for as many columns.
 //   narrow_rows = 504: a task goes through all its rows before it advances in k. Of a C of few columns so
@@ -37,8 +38,8 @@ constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
 constexpr std::int64_t kUnpackedTiles = 2;
 constexpr std::int64_t kUnpackedRows = 84, kWideUnpackedRows = 256;
 constexpr std::int64_t kAliasing = 256;
-// Panels of rows of so many floats, two cache lines, are packed on the way: their stores cost less than reading B twice.
-// Of narrower ones that finds too many pages for little data; B is read from end to end before.
+// Panels of rows of so many floats, two cache lines, are packed on the way: their stores cost less than reading B
+// twice. Narrower panels touch too many pages for the data in them: B is packed ahead, read from end to end.
 constexpr std::int64_t kPackedOnTheWay = 32;
 
 /// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the

@@ -42,7 +42,7 @@ std::optional<ConvShape> convolution_of_d_dst(const ConvShape& s) {
 std::optional<ConvWinograd> choose_winograd(const KernelTable& kernels, const ConvShape& shape,
                                             ConvAlgorithm algorithm) {
   const std::optional<ConvShape> turned = convolution_of_d_dst(shape);
-  // Its lanes are as idle as a direct convolution's: with half of them or more, spreading is faster.
+  // Its lanes are as idle as a direct convolution's: with half of them idle, or more, spreading is faster.
   const bool spreads = wants_spreading(kernels, shape) &&
                        2 * shape.ic <= kernels_for_columns(kernels, shape.ic).vector_floats;
   const bool direct = algorithm == ConvAlgorithm::direct || spreads || !turned;

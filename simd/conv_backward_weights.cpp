@@ -258,8 +258,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
       for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
         const float* const panel = d_dst + (oc - first_oc) * (segment.packs ? pixels : 1);
         args.columns = std::min(tile_.columns, s.oc - oc);
-        const bool first_read = layout == 0 && ic == 0;
-        if (first_read && !segment.packs) args.b_rows = BRows::far;
+        bool unread = layout == 0 && ic == 0 && !segment.packs;  // the panel, in place
         for (std::int64_t kh = 0; kh < s.kh; ++kh) {
           const std::int64_t pairs = list_pairs(segment, kh, source, src_offsets, d_dst_offsets);
           for (std::int64_t kw = first_kw; kw < end_kw; kw += taps_) {
@@ -271,6 +270,10 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
             args.a = source.pixels + ic * args.a_row_stride + (column - source.first_column) * pixel;
             args.b = panel + (columns.first - band.first_column) * args.ldb;
             args.c = d_wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc + oc;
+            if (unread && args.pairs > 0) {
+              args.b_rows = BRows::far;
+              unread = false;
+            }
             multiply_panel(kernels_, tiles, args);
           }
         }

@@ -49,6 +49,12 @@ PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
 
 PixelBands forward_bands(const ConvShape& s) { return pixel_bands(s.oh(), s.ow(), band_pixels(s)); }
 
+// As many pixels as a band at most has: filters that do not fit in L2 are read once for all of them, and
+// tiles are as tall as they may be.
+std::int64_t forward_group(const ConvShape& s) {
+  return std::max<std::int64_t>(1, 256 / (s.oh() * s.ow()));
+}
+
 PixelBands padded_bands(const ConvShape& s) {
   constexpr std::int64_t kFloats = 4 * 1024;
   const std::int64_t window = (s.kh - 1) * s.dilation_h + 1;
@@ -63,13 +69,7 @@ PixelBands backward_data_bands(const ConvShape& s) {
   return pixel_bands(s.ih, s.iw, kPixels * s.stride_h);
 }
 
-// As many pixels as a band at most has: filters that do not fit in L2 are read once for all of them, and
-// tiles are as tall as they may be. Twice as many of d_src, whose edges are wider and whose corners are tiled along
-// images.
-std::int64_t forward_group(const ConvShape& s) {
-  return std::max<std::int64_t>(1, 256 / (s.oh() * s.ow()));
-}
-
+// Twice as many pixels as forward: edges are wider, and corners are tiled along images.
 std::int64_t backward_data_group(const ConvShape& s) {
   return std::max<std::int64_t>(1, 512 / (s.ih * s.iw));
 }

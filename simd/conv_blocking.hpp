@@ -30,14 +30,14 @@ TileShape choose_conv_tile(const KernelTable& kernels, std::int64_t m, std::int6
 /// Bands of h x w pixels, about `pixels` each where there are as many.
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels);
 
-/// Bands of a forward pass (of its output) and of backward data (of d_src).
+/// Bands of a forward pass (of its output), and images of a single band that it should work on together.
 PixelBands forward_bands(const ConvShape& shape);
+std::int64_t forward_group(const ConvShape& shape);
 /// Of a forward pass that copies what a band sees, with its padding: half of a 32 KB L1, for what neighbours share is
 /// copied twice.
 PixelBands padded_bands(const ConvShape& shape);
+/// The same of backward data: bands of d_src.
 PixelBands backward_data_bands(const ConvShape& shape);
-/// Images of a single band that either should work on together.
-std::int64_t forward_group(const ConvShape& shape);
 std::int64_t backward_data_group(const ConvShape& shape);
 
 /// Pixels that one step of backward weights should sum over, and bands of about as many. `packed`:

@@ -1,7 +1,6 @@
 #include "tilewise/simd/conv_direct.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "tilewise/simd/conv_padding.hpp"
@@ -45,7 +44,7 @@ ConvShape with_padding(ConvShape s) {
 /// Whether conv_short does it: every window lies inside, its filter rows are among those that the kernel knows, and no
 /// vector of a panel is empty.
 bool is_short(const KernelTable& kernels, const ConvShape& s) {
-  const bool known = std::any_of(std::begin(kShortRuns), std::end(kShortRuns), [&](const ShortRun& run) {
+  const bool known = std::ranges::any_of(kShortRuns, [&](const ShortRun& run) {
     return run.terms == s.kw * s.ic && run.step == s.stride_w * s.ic;
   });
   return known && !s.padded() && s.dilation_w == 1 && ceil_div(s.oc, kernels.vector_floats) % kShortVectors == 0;

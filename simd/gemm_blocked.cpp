@@ -76,17 +76,16 @@ class Block {
   /// Points the tile at the panel B(p.., j_ + j..) for rows i_ + i.. of C.
   void set_b(std::int64_t i, std::int64_t j, std::int64_t p, TileArgs& tile) {
     const bool packs = blocking_.pack_b == PackB::on_the_way;
-    tile.b_rows = BRows::near;
     // A panel packed on the way that only these rows read gives its place in cache to the next.
     tile.packed_b = packed_b_ + (j < in_place_ && m_ <= blocking_.mc ? 0 : j * tile.k);
     if (j < in_place_ && (i == 0 || !packs)) {
       tile.b = args_.b + p * args_.ldb + j_ + j;
       tile.ldb = args_.ldb;
-      if (i == 0) tile.b_rows = BRows::far;
-      if (packs) tile.b_rows = BRows::packing;
+      tile.b_rows = packs ? BRows::packing : i == 0 ? BRows::far : BRows::near;
     } else {
       tile.b = tile.packed_b;
       tile.ldb = blocking_.tile.columns;
+      tile.b_rows = BRows::near;
     }
   }
 

@@ -106,9 +106,8 @@ struct ConvPoolArgs {
 /// Filter rows of so many terms, kw * ic, for pixels so many floats apart, stride * ic.
 struct ShortRun {
   int terms, step;
-  friend constexpr bool operator==(const ShortRun&, const ShortRun&) = default;
 };
-/// Those that conv_short is compiled for: 3 or 5 pixels of one channel or of three.
+/// Those that conv_short is compiled for: 3 or 5 pixels of one channel or of three, with a stride of 1.
 inline constexpr ShortRun kShortRuns[] = {{3, 1}, {5, 1}, {9, 3}, {15, 3}};
 /// Its tile: pixels, and vectors of channels.
 inline constexpr int kShortPixels = 4, kShortVectors = 2;
@@ -291,7 +290,7 @@ inline constexpr int kPeakChains = 12;
   /* value(q) = bias + sum over taps, in order, of src * wei for the pixels q of each window;       \
      argmax and dst as max_pool_forward has them, then dst = max(floor, dst) */                    \
   KERNEL(conv_pool, void, (const ConvPoolArgs& args))                                              \
-  /* dst = max(floor, bias + sum over filter rows and their terms, in order, of src * wei); NaN stays NaN */\
+  /* dst = max(floor, (sum over filter rows and their terms, in order, of src * wei) + bias); NaN stays NaN */\
   KERNEL(conv_short, void, (const ConvShortArgs& args))                                            \
   /* d_wei(tap, channel) += sum over windows, in order, of d_dst * src of the tap of the pixel that  \
      was picked */                                                                                 \

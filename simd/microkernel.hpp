@@ -14,7 +14,7 @@ enum class Epilogue : std::uint8_t {
 /// What is done for rows of B before they are used, and after.
 enum class BRows : std::uint8_t {
   near,     ///< nothing
-  far,      ///< they are fetched: not yet in cache, and too far apart for the processor to see a pattern
+  far,      ///< tiles of few rows fetch them: not yet in cache, and too far apart for the processor to see a pattern
   packing,  ///< the same, and copied side by side
 };
 
@@ -45,7 +45,7 @@ struct TileArgs {
   std::int64_t ldc = 0;
   std::int64_t columns = 0;  ///< from (NV - 1) * vector width + 1 to NV * vector width
   BRows b_rows = BRows::near;
-  float* packed_b = nullptr;  ///< where BRows::packing copies to, of one pair and whole vectors
+  float* packed_b = nullptr;  ///< where BRows::packing copies to; wants one pair and columns of whole vectors
   Epilogue epilogue = Epilogue::store;
   const float* bias = nullptr;  ///< `columns` values
   float floor = 0;              ///< with Epilogue::bias; NaN sums stay NaN

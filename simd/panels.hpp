@@ -34,8 +34,8 @@ class Ahead {
 
 /// Runs the micro-kernel down one panel of columns, in tiles of rows: C(0..m, 0..args.columns), with A,
 /// B, C and the epilogue as `args` has them for the panel's first row, and afterwards again; but only the
-/// first tile fetches or packs, and B is then near, or what it has packed. Not by value: copied in large pieces,
-/// what has just been written in small ones would be waited for.
+/// first tile fetches or packs, and B is then near, or what it has packed (microkernel.hpp says of what that can be).
+/// Not by value: copied in large pieces, what has just been written in small ones would be waited for.
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args, Ahead& ahead);
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args);
 

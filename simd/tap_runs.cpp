@@ -71,7 +71,7 @@ TapAxis backward_data(const Axis& a) {
     std::int64_t first = 0;
     while (first < classes && position(first) % a.stride != 0) ++first;
     const std::int64_t taps = taps_of(first);
-    const std::int64_t last_tap = first + (taps - 1) * tap_stride;
+    const std::int64_t last_tap = first + (taps - 1) * tap_stride;  // if there are any: otherwise all runs are empty
     const std::vector<TapRun> runs = tap_runs({.input = a.outputs,
                                                .outputs = ceil_div(a.input - phase, a.stride),
                                                .taps = taps,

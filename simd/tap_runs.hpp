@@ -11,7 +11,7 @@ namespace tilewise::simd {
 /// that kernels never meet padding.
 struct TapRun {
   std::int64_t first, outputs;   ///< the first of so many
-  std::int64_t first_tap, taps;  ///< in the order of TapAxis::taps; both 0 if all are padding
+  std::int64_t first_tap, taps;  ///< in the order of TapAxis::taps; 0, as first_input, if all are padding
   std::int64_t first_input;      ///< that the first output sees by its first tap
 
   friend bool operator==(const TapRun&, const TapRun&) = default;
@@ -21,14 +21,14 @@ struct TapRun {
 /// first + i * output_step, sees by its tap t the input first_input + i * input_step + t * tap_step.
 struct TapAxis {
   std::int64_t output_step, input_step, tap_step;
-  std::int64_t reach;              ///< inputs that the first output may see
+  std::int64_t reach;              ///< the first outputs see nothing from this input on
   std::vector<std::int64_t> taps;  ///< of the filter, in the order in which they should be packed
   std::vector<TapRun> runs;        ///< of all outputs
 
   std::int64_t most_taps() const;  ///< of a run
 };
 
-/// The runs of an output, in order. Rows and columns.
+/// The runs of dst, whose inputs are those of src, in order: of rows, and of columns.
 TapAxis forward_rows(const ConvShape& shape);
 TapAxis forward_columns(const ConvShape& shape);
 

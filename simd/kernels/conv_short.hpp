@@ -70,7 +70,7 @@ template <class Arch, ShortRun run>
 template <class Arch>
 void conv_short(const ConvShortArgs& args) noexcept {
   [&]<std::size_t... i>(std::index_sequence<i...>) {
-    ((args.run == kShortRuns[i] ? conv_short_rows<Arch, kShortRuns[i]>(args) : void()), ...);
+    ((args.run.terms == kShortRuns[i].terms && args.run.step == kShortRuns[i].step ? conv_short_rows<Arch, kShortRuns[i]>(args) : void()), ...);
   }(std::make_index_sequence<std::size(kShortRuns)>{});
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "tilewise/simd/kernels/vector.hpp"
 #include "tilewise/simd/microkernel.hpp"
 
@@ -11,6 +9,11 @@ namespace tilewise::simd {
 template <class Arch, int MR, int NV>
 struct Tile {
   static constexpr std::int64_t W = kWidth<Arch>;
+
+  /// Taller tiles take so long that the processor sees far enough ahead.
+  static constexpr bool kFetches = MR <= 8;
+  /// Rows of B to fetch before they are wanted: some 200 cycles, but no more than a few dozen lines.
+  static constexpr int kAhead = W > 2 * MR ? 768 / (NV * W) : 384 / (MR * NV);
 
   /// One accumulator per row and vector. Every loop over MR or NV is unrolled whole, so that this
   /// array lives in registers.
@@ -41,14 +44,9 @@ struct Tile {
       rows[p] = rows[p - 1] + kShared * a_row_stride;
     }
 
-    // Rows of B to fetch before they are wanted: some 200 cycles, but no more than a few dozen lines. Taller tiles take
-    // so long that the processor sees far enough ahead.
-    constexpr bool kFetches = b_rows != BRows::near && MR <= 8;
-    constexpr int kAhead = std::min<int>(384 / (MR * NV), 768 / (NV * W));
-
     std::int64_t k = 0;
     const auto step = [&](int i) __attribute__((always_inline)) {
-      if constexpr (kFetches) {
+      if constexpr (kFetches && b_rows != BRows::near) {
         TILEWISE_UNROLL for (int x = 0; x < NV * W; x += 16) __builtin_prefetch(b + (kAhead + i) * ldb + x);
       }
       Vec<Arch> row[NV];
@@ -122,7 +120,7 @@ struct Tile {
     tile.clear();
     for (std::int64_t pair = 0; pair < args.pairs; ++pair) {
       tile.template accumulate<unit_k, packed, b_rows>(args, args.a + args.a_offsets[pair],
-                                                 args.b + args.b_offsets[pair]);
+                                                    args.b + args.b_offsets[pair]);
     }
     if (args.columns == NV * W) {
       tile.template finish<false>(args);
@@ -133,14 +131,13 @@ struct Tile {
 
   template <bool unit_k>
   static void run_rows(const TileArgs& args) {
-    switch (args.b_rows) {
-      case BRows::near:
-        return args.ldb == NV * W ? run_pairs<unit_k, true>(args) : run_pairs<unit_k, false>(args);
-      case BRows::far:
-        return run_pairs<unit_k, false, BRows::far>(args);
-      case BRows::packing:
-        return run_pairs<unit_k, false, BRows::packing>(args);
+    if (args.b_rows == BRows::packing) return run_pairs<unit_k, false, BRows::packing>(args);
+    // Rows as wide as the tile lie one behind the other, which the processor sees for itself.
+    if (args.ldb == NV * W) return run_pairs<unit_k, true>(args);
+    if constexpr (kFetches) {
+      if (args.b_rows == BRows::far) return run_pairs<unit_k, false, BRows::far>(args);
     }
+    run_pairs<unit_k, false>(args);
   }
 
   static void run(const TileArgs& args) noexcept {

@@ -50,6 +50,7 @@ const BatchCase kCases[] = {
     {2, {.ic = 24, .ih = 30, .iw = 31, .oc = 520}},
     {20, {.ic = 16, .ih = 4, .iw = 4, .oc = 512}},
     {2, {.ic = 1, .ih = 60, .iw = 70, .oc = 32, .kh = 3, .kw = 3}},
+    {23, {.ic = 1, .ih = 6, .iw = 7, .oc = 64, .kh = 3, .kw = 3}},
     {23, {.ic = 1, .ih = 6, .iw = 7, .oc = 6, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
           .pad_right = 1}},
     // backward data in groups of images and by phases, of unequal strides and with a dilation

@@ -103,7 +103,7 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
        .pad_left = 1, .pad_bottom = 1, .pad_right = 1},
       {.ic = 16, .ih = 13, .iw = 12, .oc = 6, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 3, .pad_top = 1,
        .pad_bottom = -6, .pad_right = -5},
-      // filter columns that do not meet
+      // a stride no shorter than the window
       {.ic = 33, .ih = 9, .iw = 11, .oc = 17, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 3},
       // many pixels: several bands, of rows and, where there is one row, of columns
       {.ic = 3, .ih = 40, .iw = 41, .oc = 20, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
@@ -114,6 +114,9 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 2, .ih = 103, .iw = 9, .oc = 5, .kh = 3, .kw = 2, .pad_top = 2, .dilation_h = 2},
       {.ic = 1, .ih = 60, .iw = 70, .oc = 32, .kh = 3, .kw = 3},
       {.ic = 2, .ih = 1, .iw = 700, .oc = 5, .kh = 1, .kw = 3, .pad_left = 1, .pad_right = 1},
+      {.ic = 33, .ih = 1, .iw = 700, .oc = 5, .kh = 1, .kw = 3, .stride_w = 3, .pad_left = 2, .pad_right = 1},
+      {.ic = 33, .ih = 1, .iw = 701, .oc = 5, .kh = 1, .kw = 3, .stride_w = 2, .pad_left = 1, .dilation_w = 2},
+      {.ic = 1, .ih = 1, .iw = 700, .oc = 64, .kh = 1, .kw = 3},
       {.ic = 17, .ih = 38, .iw = 35, .oc = 33, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2,
        .pad_bottom = 1, .pad_right = 1},
       {.ic = 16, .ih = 30, .iw = 21, .oc = 64, .kh = 3, .kw = 3, .dilation_h = 2, .dilation_w = 2},

@@ -160,7 +160,7 @@ TEST(Gemm, small_sizes) {
   }
 }
 
-// Around the edges of tiles (up to 14 rows, 64 columns), of blocks of A (84 rows), of tasks (504 rows of up
+// Around the edges of tiles (up to 14 rows, 64 columns), of blocks of A (168 rows), of tasks (504 rows of up
 // to 64 columns, 1024 columns), of the panels of B (256 rows), past several at once, and with rows of A so
 // far apart that they are packed. Narrow ones by dots (256 terms and more) and swapped (A transposed, 64 rows).
 TEST(Gemm, awkward_sizes) {
@@ -174,6 +174,7 @@ TEST(Gemm, awkward_sizes) {
       {90, 200, 512}, {505, 20, 9},   {1010, 64, 300}, {100, 1030, 270}, {7, 1025, 20},
       {64, 1, 16},    {70, 10, 40},   {129, 5, 300},   {100, 33, 20},    {65, 9, 2100}, {3, 10, 9000},
       {83, 300, 30},  {16, 256, 30},  {100, 512, 20}, {170, 256, 600}, {300, 150, 20}, {14, 300, 40},
+      {167, 256, 50},  {168, 256, 50}, {169, 256, 50},
   };
   for (const Sizes& sizes : kSizes) {
     for_each_transpose([&](Transpose a, Transpose b) {
@@ -228,20 +229,22 @@ TEST(Gemm, several_threads) { check({.m = 230, .n = 530, .k = 300}, 3, 3); }
 // Large enough that both the packing and the products really are spread over threads.
 TEST(Gemm, same_bits_on_any_number_of_threads) {
   constexpr Sizes kSizes[] = {{230, 530, 300}, {40, 3100, 256}, {300, 10, 4000}, {1000, 64, 130},
-                              {400, 10, 5000}};
+                              {400, 10, 5000}, {1, 3100, 1200}};
   for (const Sizes& sizes : kSizes) {
     for_each_transpose([&](Transpose transpose_a, Transpose transpose_b) {
-      const GemmRun run({.transpose_a = transpose_a,
-                         .transpose_b = transpose_b,
-                         .m = sizes.m,
-                         .n = sizes.n,
-                         .k = sizes.k,
-                         .alpha = 0.7F,
-                         .beta = 0.3F},
-                        0, Pattern::uniform);
-      SCOPED_TRACE(describe(run.args()));
-      const std::vector<float> alone = run.run(1);
-      for (const int threads : {2, 3, 8}) ASSERT_TRUE(same_bits(run.run(threads), alone));
+      for (const float alpha : {1.0F, 0.7F}) {
+        const GemmRun run({.transpose_a = transpose_a,
+                           .transpose_b = transpose_b,
+                           .m = sizes.m,
+                           .n = sizes.n,
+                           .k = sizes.k,
+                           .alpha = alpha,
+                           .beta = 0.3F},
+                          0, Pattern::uniform);
+        SCOPED_TRACE(describe(run.args()));
+        const std::vector<float> alone = run.run(1);
+        for (const int threads : {2, 3, 8}) ASSERT_TRUE(same_bits(run.run(threads), alone));
+      }
     });
   }
 }
