@@ -322,6 +322,26 @@ inline void store_short_partial(std::uint16_t* p, std::int64_t count, std::uint6
   if (count != 2) p[count - 1] = static_cast<std::uint16_t>(bits >> (16 * (count - 1)));
 }
 
+/// As many bytes as a vector has floats, as floats: xsimd 8.1 converts them one at a time.
+template <class Arch>
+inline Vec<Arch> load_bytes(const std::uint8_t* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif defined(__AVX2__)
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  std::uint32_t four;
+  std::memcpy(&four, p, 4);
+#if defined(__SSE2__)
+  const __m128i zero = _mm_setzero_si128();
+  const __m128i shorts = _mm_unpacklo_epi8(_mm_cvtsi32_si128(static_cast<int>(four)), zero);
+  return _mm_cvtepi32_ps(_mm_unpacklo_epi16(shorts, zero));
+#else
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
+#endif
+#endif
+}
+
 /// As many whole numbers of 16 bits as a vector has floats.
 template <class Arch>
 using Shorts =
