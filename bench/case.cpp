@@ -81,8 +81,8 @@ Case memory_case(const std::string& operation, const Shape& shape, double bytes,
 }
 
 std::vector<Case> cases(const Shape& shape, const MaxPoolProblem& p) {
-  const double bytes = floats({p.src_size(), p.dst_size(), p.dst_size()});  // values and arg-max
   const double means = floats({p.src_size(), p.dst_size()});
+  const double bytes = means + static_cast<double>(p.dst_size() * sizeof(simd::PoolPlace));
   const auto taps = static_cast<double>(p.geometry.kh * p.geometry.kw);
   return {memory_case("max_pool_forward", shape, bytes, taps, p.dst_size()),
           memory_case("max_pool_backward", shape, bytes, taps, p.dst_size(), kRounding),

@@ -37,7 +37,7 @@ struct PooledConvProblem : ConvProblem {
   simd::MaxPoolGeometry pool() const;
   std::int64_t pooled_size() const { return pool().oh * pool().ow * shape.oc; }  ///< of an image
   /// Which pixel of its window was the largest, for element i of a batch's pooled output.
-  static std::int32_t argmax(std::int64_t i) { return static_cast<std::int32_t>(i * 7919 % 101 % 4); }
+  static simd::PoolPlace argmax(std::int64_t i) { return static_cast<simd::PoolPlace>(i * 7919 % 101 % 4); }
 };
 
 struct MaxPoolProblem {

@@ -85,7 +85,7 @@ std::vector<float> expected(const Case& c, const PooledConvProblem& p) {
   const std::vector<float> src = operand(c, 0, p.batch * s.src_size());
   const std::vector<float> wei = operand(c, 1, s.wei_size());
   const std::vector<float> d_pooled = operand(c, 2, p.batch * p.pooled_size());
-  std::vector<std::int32_t> argmax;
+  std::vector<simd::PoolPlace> argmax;
   for (std::int64_t i = 0; i < p.batch * p.pooled_size(); ++i) argmax.push_back(p.argmax(i));
   std::vector<float> convolved(static_cast<std::size_t>(s.dst_size()));
   if (c.operation == "pooled_conv_forward") {
@@ -122,7 +122,7 @@ std::vector<float> expected(const Case& c, const MaxPoolProblem& p) {
   const std::vector<float> src = operand(c, 0, p.src_size());
   const std::vector<float> d_dst = operand(c, 1, p.dst_size());
   std::vector<float> dst(d_dst.size()), d_src(src.size());
-  std::vector<std::int32_t> argmax(d_dst.size());
+  std::vector<simd::PoolPlace> argmax(d_dst.size());
   for (std::int64_t i = 0; i < p.batch; ++i) {
     const std::int64_t at = i * dst_size;
     if (c.operation.starts_with("average")) {

@@ -50,7 +50,7 @@ void ConvPoolStep::prepare(bool training) {
 }
 
 void ConvPoolStep::forward(const Chunk& chunk, const float* src, float* dst) {
-  std::int32_t* const argmax = argmax_.data() + chunk.first * dst_size();
+  simd::PoolPlace* const argmax = argmax_.data() + chunk.first * dst_size();
   for (std::int64_t i = 0; i < chunk.images; ++i) {
     forward_.image(src + i * src_size(), packed_forward_.data(), bias_.value(), relu_,
                    dst + i * dst_size(), argmax + i * dst_size(), chunk.scratch);
@@ -70,7 +70,7 @@ void ConvPoolStep::backward(const Chunk& chunk, const float* src, const float* d
     const float* const image = src + i * src_size();
     float* const d_image = d_src == nullptr ? nullptr : d_src + i * src_size();
     float* const d_pooled = d_dst + i * dst_size();
-    const std::int32_t* const argmax = argmax_.data() + (chunk.first + i) * dst_size();
+    const simd::PoolPlace* const argmax = argmax_.data() + (chunk.first + i) * dst_size();
     if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_pooled, d_pooled);
     bias_.add_gradient(kernels_, pool_.oh * pool_.ow, d_pooled, chunk.index);
     if (sparse_) {
@@ -98,11 +98,11 @@ void ConvPoolStep::end_gradients(const Chunk& chunk) {
   sparse_->unpack(sum, d_kernel);
 }
 
-// The arg-max is as large as the output.
+// The arg-max has as many elements as the output.
 Work ConvPoolStep::forward_work(std::int64_t images) const {
   Work work = Step::forward_work(images);
   work.flops = 2 * forward_.multiply_adds() * static_cast<double>(images);
-  work.bytes += array_bytes(images * dst_size() + conv_.wei_size());
+  work.bytes += array_bytes<simd::PoolPlace>(images * dst_size()) + array_bytes(conv_.wei_size());
   return work;
 }
 
@@ -113,7 +113,7 @@ Work ConvPoolStep::backward_work(std::int64_t images, bool wants_d_src) const {
   const double data = sparse_ ? sparse : dense_->data.multiply_adds();
   Work work = Step::backward_work(images, wants_d_src);
   work.flops = 2 * (wants_d_src ? weights + data : weights) * static_cast<double>(images);
-  work.bytes += array_bytes(images * dst_size() + products * conv_.wei_size());
+  work.bytes += array_bytes<simd::PoolPlace>(images * dst_size()) + array_bytes(products * conv_.wei_size());
   return work;
 }
 

@@ -59,7 +59,7 @@ class ConvPoolStep final : public Step {
   Bias bias_;
   AlignedBuffer<float> packed_forward_;
   AlignedBuffer<float> packed_backward_;
-  AlignedBuffer<std::int32_t> argmax_;
+  AlignedBuffer<simd::PoolPlace> argmax_;
 };
 
 }  // namespace tilewise

@@ -17,10 +17,9 @@ simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
   const Extent2D& size = options_.pool_size;
   const simd::MaxPoolGeometry geometry =
       pool_geometry(input, size, strides(), options_.padding);
-  // The kernels count taps in floats.
-  if (size.height * size.width > (std::int64_t{1} << 24)) {
+  if (size.height * size.width > simd::kMaxPoolTaps) {
     throw ShapeError("a window of " + std::to_string(size.height) + " x " +
-                     std::to_string(size.width) + " has more than 2^24 elements");
+                     std::to_string(size.width) + " has more than 2^16 elements");
   }
   return geometry;
 }

@@ -11,7 +11,7 @@ MaxPool2DStep::MaxPool2DStep(const simd::KernelTable& kernels,
       argmax_(checked_product(max_batch, dst_size())) {}
 
 void MaxPool2DStep::forward(const Chunk& chunk, const float* src, float* dst) {
-  std::int32_t* const argmax = argmax_.data() + chunk.first * dst_size();
+  simd::PoolPlace* const argmax = argmax_.data() + chunk.first * dst_size();
   for (std::int64_t i = 0; i < chunk.images; ++i) {
     float* const image = dst + i * dst_size();
     kernels_.max_pool_forward(geometry_, src + i * src_size(), image, argmax + i * dst_size());
@@ -22,7 +22,7 @@ void MaxPool2DStep::forward(const Chunk& chunk, const float* src, float* dst) {
 void MaxPool2DStep::backward(const Chunk& chunk, const float*, const float* dst, float* d_dst,
                              float* d_src) {
   if (d_src == nullptr) return;
-  const std::int32_t* const argmax = argmax_.data() + chunk.first * dst_size();
+  const simd::PoolPlace* const argmax = argmax_.data() + chunk.first * dst_size();
   for (std::int64_t i = 0; i < chunk.images; ++i) {
     float* const d_image = d_dst + i * dst_size();
     if (relu_) kernels_.relu_backward(dst_size(), dst + i * dst_size(), d_image, d_image);
@@ -30,16 +30,16 @@ void MaxPool2DStep::backward(const Chunk& chunk, const float*, const float* dst,
   }
 }
 
-// The arg-max is as large as the output.
+// The arg-max has as many elements as the output.
 Work MaxPool2DStep::forward_work(std::int64_t images) const {
   Work work = Step::forward_work(images);
-  work.bytes += array_bytes(images * dst_size());
+  work.bytes += array_bytes<simd::PoolPlace>(images * dst_size());
   return work;
 }
 
 Work MaxPool2DStep::backward_work(std::int64_t images, bool wants_d_src) const {
   Work work = Step::backward_work(images, wants_d_src);
-  work.bytes += array_bytes(images * dst_size());
+  work.bytes += array_bytes<simd::PoolPlace>(images * dst_size());
   return work;
 }
 

@@ -34,7 +34,7 @@ class MaxPool2DStep final : public Step {
   const simd::KernelTable& kernels_;
   simd::MaxPoolGeometry geometry_;
   bool relu_ = false;
-  AlignedBuffer<std::int32_t> argmax_;
+  AlignedBuffer<simd::PoolPlace> argmax_;
 };
 
 }  // namespace tilewise

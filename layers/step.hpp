@@ -107,8 +107,9 @@ class Step {
   }
 
  protected:
-  static double array_bytes(std::int64_t floats) {
-    return static_cast<double>(floats) * static_cast<double>(sizeof(float));
+  template <class T = float>
+  static double array_bytes(std::int64_t elements) {
+    return static_cast<double>(elements) * static_cast<double>(sizeof(T));
   }
   /// `work` and convolutions or gradients of them, by the multiply-adds of each for an image, with filters of
   /// `wei_size` floats.

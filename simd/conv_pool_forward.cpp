@@ -40,7 +40,7 @@ void ConvPoolForward::pack(const float* wei, float* packed) const {
 }
 
 void ConvPoolForward::image(const float* src, const float* packed_wei, const float* bias, bool relu,
-                            float* dst, std::int32_t* argmax, Workspace scratch) const {
+                            float* dst, PoolPlace* argmax, Workspace scratch) const {
   if (short_) {
     short_->forward(src, packed_wei, bias, relu ? 0 : kNoFloor, dst, argmax, scratch);
     return;

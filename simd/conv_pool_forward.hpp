@@ -32,7 +32,7 @@ class ConvPoolForward {
 
   /// dst = largest value of each window, no less than 0 with relu; argmax as max_pool_forward has it.
   void image(const float* src, const float* packed_wei, const float* bias, bool relu, float* dst,
-             std::int32_t* argmax, Workspace scratch) const;
+             PoolPlace* argmax, Workspace scratch) const;
 
  private:
   const KernelTable& kernels_;

@@ -96,7 +96,7 @@ ConvPoolArgs ConvPoolShort::arguments() const {
 }
 
 void ConvPoolShort::forward(const float* src, const float* packed_wei, const float* bias, float floor,
-                            float* dst, std::int32_t* argmax, Workspace scratch) const {
+                            float* dst, PoolPlace* argmax, Workspace scratch) const {
   ConvPoolArgs args = arguments();
   args.wei = packed_wei;
   args.bias = bias;
@@ -109,7 +109,7 @@ void ConvPoolShort::forward(const float* src, const float* packed_wei, const flo
   });
 }
 
-void ConvPoolShort::weights(const float* src, const float* d_pooled, const std::int32_t* argmax,
+void ConvPoolShort::weights(const float* src, const float* d_pooled, const PoolPlace* argmax,
                             float* d_wei, Workspace scratch) const {
   ConvPoolArgs args = arguments();
   for_each_row(src, scratch, [&](std::int64_t row, const float* first) {

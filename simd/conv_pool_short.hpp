@@ -32,10 +32,10 @@ class ConvPoolShort {
 
   /// dst = max(floor, largest value of each window), argmax as max_pool_forward has it, of one image.
   void forward(const float* src, const float* packed_wei, const float* bias, float floor, float* dst,
-               std::int32_t* argmax, Workspace scratch) const;
+               PoolPlace* argmax, Workspace scratch) const;
 
   /// Adds one image's gradient of the filters to d_wei (kh, kw, ic, oc). d_pooled is the gradient of dst.
-  void weights(const float* src, const float* d_pooled, const std::int32_t* argmax, float* d_wei,
+  void weights(const float* src, const float* d_pooled, const PoolPlace* argmax, float* d_wei,
                Workspace scratch) const;
 
  private:

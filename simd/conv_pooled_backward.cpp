@@ -78,7 +78,7 @@ void ConvPooledBackward::for_each_run(Body body) const {
   }
 }
 
-void ConvPooledBackward::weights(const float* src, const float* d_pooled, const std::int32_t* argmax,
+void ConvPooledBackward::weights(const float* src, const float* d_pooled, const PoolPlace* argmax,
                                  float* packed_d_wei, Workspace scratch) const {
   const ConvShape& s = conv_;
   const float* const stored = padded_rows(s, src, 0, s.oh(), scratch);
@@ -93,7 +93,7 @@ void ConvPooledBackward::weights(const float* src, const float* d_pooled, const 
     for (std::int64_t w = bands_.begin(b); w < bands_.begin(b) + bands_.size(b); ++w) {
       const std::int64_t first = window_origins_[static_cast<std::size_t>(w)];
       const float* const gradient = d_pooled + w * s.oc;
-      const std::int32_t* const picked = argmax + w * s.oc;
+      const PoolPlace* const picked = argmax + w * s.oc;
       for (std::int64_t oc = 0; oc < s.oc; ++oc) {
         SparseSum& sum = sums[oc];
         terms[sum.first + sum.count] = {static_cast<std::int32_t>(first + tap_origins[picked[oc]]),
@@ -108,7 +108,7 @@ void ConvPooledBackward::weights(const float* src, const float* d_pooled, const 
   }
 }
 
-void ConvPooledBackward::data(const float* d_pooled, const std::int32_t* argmax,
+void ConvPooledBackward::data(const float* d_pooled, const PoolPlace* argmax,
                               const float* packed_wei, float* d_src, Workspace scratch) const {
   const ConvShape& s = conv_;
   const std::int64_t stored_size = s.stored_h() * stored_row();

@@ -42,11 +42,11 @@ class ConvPooledBackward {
 
   /// Adds one image's gradient of the filters to packed_d_wei (oc, kh, kw, ic). d_pooled is the gradient of
   /// the pooled output, argmax what max_pool_forward wrote.
-  void weights(const float* src, const float* d_pooled, const std::int32_t* argmax,
+  void weights(const float* src, const float* d_pooled, const PoolPlace* argmax,
                float* packed_d_wei, Workspace scratch) const;
 
   /// d_src of one image, overwritten.
-  void data(const float* d_pooled, const std::int32_t* argmax, const float* packed_wei, float* d_src,
+  void data(const float* d_pooled, const PoolPlace* argmax, const float* packed_wei, float* d_src,
             Workspace scratch) const;
 
  private:

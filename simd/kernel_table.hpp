@@ -15,6 +15,12 @@ struct MaxPoolGeometry {
   std::int64_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
 };
 
+/// The place kh * KW + kw of a max-pooling window's largest element. Two bytes: pooling moves memory, and four would be a
+/// third of what it writes.
+using PoolPlace = std::uint16_t;
+/// The most elements that a window of max-pooling may have.
+inline constexpr std::int64_t kMaxPoolTaps = 1 << 16;
+
 /// Where the random bits of a dropout come from: the key and the upper three words of the counter
 /// of Philox-4x32-10 (core/random.hpp). Of each 64 elements the first 32 take words 0 and 1 of sixteen
 /// blocks in turn, the others words 2 and 3: element e takes word (e % 64) / 32 * 2 + e % 2 of the block
@@ -98,9 +104,9 @@ struct ConvPoolArgs {
   float floor = 0;  ///< 0 is ReLU, -infinity none
   std::int64_t channels = 0;
   float* dst = nullptr;            ///< (windows, channels)
-  std::int32_t* argmax = nullptr;  ///< likewise: which pixel, 0 to 3
+  PoolPlace* argmax = nullptr;     ///< likewise: which pixel, 0 to 3
   const float* d_dst = nullptr;    ///< backward: the gradient of dst,
-  const std::int32_t* picked = nullptr;  ///< and argmax
+  const PoolPlace* picked = nullptr;  ///< and argmax
 };
 
 /// Filter rows of so many terms, kw * ic, for pixels so many floats apart, stride * ic.
@@ -239,7 +245,7 @@ inline constexpr int kPeakChains = 12;
   /* Appends {i * step, gradient[i]} to terms for each i < n, in order, with argmax[i] == place and  \
      gradient[i] != 0; returns how many */                                                         \
   KERNEL(list_picked, std::int32_t,                                                                \
-         (std::int64_t n, const float* gradient, const std::int32_t* argmax, std::int32_t place,   \
+         (std::int64_t n, const float* gradient, const PoolPlace* argmax, std::int32_t place,   \
           std::int32_t step, SparseTerm* terms))                                                   \
   /* dst[i] = scale * src[i] */                                                                    \
   KERNEL(scale_bytes, void, (std::int64_t n, const std::uint8_t* src, float scale, float* dst))    \
@@ -286,7 +292,7 @@ inline constexpr int kPeakChains = 12;
   /* dst = the window's maximum, argmax = its place kh * KW + kw in the window. The first of equal   \
      values wins. A NaN counts as largest, and of several the last. */                             \
   KERNEL(max_pool_forward, void,                                                                   \
-         (const MaxPoolGeometry& geometry, const float* src, float* dst, std::int32_t* argmax))   \
+         (const MaxPoolGeometry& geometry, const float* src, float* dst, PoolPlace* argmax))   \
   /* value(q) = bias + sum over taps, in order, of src * wei for the pixels q of each window;       \
      argmax and dst as max_pool_forward has them, then dst = max(floor, dst) */                    \
   KERNEL(conv_pool, void, (const ConvPoolArgs& args))                                              \
@@ -316,7 +322,7 @@ inline constexpr int kPeakChains = 12;
   KERNEL(winograd_filters, void, (std::int64_t n, float* planes))                                  \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
-         (const MaxPoolGeometry& geometry, const float* d_dst, const std::int32_t* argmax,        \
+         (const MaxPoolGeometry& geometry, const float* d_dst, const PoolPlace* argmax,        \
           float* d_src))                                                                           \
   /* dst = the mean of the window's elements, summed in order; padding is not counted */           \
   KERNEL(average_pool_forward, void,                                                               \

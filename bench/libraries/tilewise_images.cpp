@@ -61,7 +61,7 @@ class Pool final : public Contender {
   MaxPoolProblem problem_;
   double bytes_;
   Buffer src_, d_dst_, dst_, d_src_;
-  AlignedBuffer<std::int32_t> argmax_;
+  AlignedBuffer<simd::PoolPlace> argmax_;
 };
 
 class BatchAssembly final : public Contender {

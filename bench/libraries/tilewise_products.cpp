@@ -169,7 +169,7 @@ class PooledConv : public Contender {
 
   PooledConvProblem problem_;
   Buffer src_, wei_, pooled_, packed_, memory_;
-  AlignedBuffer<std::int32_t> argmax_;
+  AlignedBuffer<simd::PoolPlace> argmax_;
 };
 
 class PooledConvForward final : public PooledConv {
@@ -183,7 +183,7 @@ class PooledConvForward final : public PooledConv {
     conv_.pack(wei_.data(), packed_.data());
   }
   void run() override {
-    for_each_image([&](const float* src, float* pooled, std::int32_t* argmax, Workspace scratch) {
+    for_each_image([&](const float* src, float* pooled, simd::PoolPlace* argmax, Workspace scratch) {
       conv_.image(src, packed_.data(), bias_.data(), false, pooled, argmax, scratch);
     });
   }
@@ -203,7 +203,7 @@ class PooledConvBackwardData final : public PooledConv {
     conv_.pack(wei_.data(), packed_.data());
   }
   void run() override {
-    for_each_image([&](float* src, const float* d_pooled, const std::int32_t* argmax, Workspace scratch) {
+    for_each_image([&](float* src, const float* d_pooled, const simd::PoolPlace* argmax, Workspace scratch) {
       conv_.data(d_pooled, argmax, packed_.data(), src, scratch);
     });
   }
@@ -228,7 +228,7 @@ class PooledConvBackwardWeights final : public PooledConv {
   void run() override {
     Buffer& sum = sparse_ ? packed_ : wei_;
     std::fill_n(sum.data(), sum.size(), 0.0F);
-    for_each_image([&](float* src, const float* d_pooled, const std::int32_t* argmax, Workspace scratch) {
+    for_each_image([&](float* src, const float* d_pooled, const simd::PoolPlace* argmax, Workspace scratch) {
       if (sparse_) {
         sparse_->weights(src, d_pooled, argmax, sum.data(), scratch);
       } else {

@@ -80,7 +80,7 @@ template <class Arch, bool overlap, bool two_by_two>
 
 template <class Arch>
 void average_pool_backward(const MaxPoolGeometry& g, const float* d_dst, float* d_src) noexcept {
-  clear_unless_tiled<Arch>(g, d_src);
+  if (windows_overlap<Arch>(g) || !windows_cover<Arch>(g)) clear_image<Arch>(g, d_src);
   if (windows_overlap<Arch>(g)) {
     spread_means<Arch, true, false>(g, d_dst, d_src);
   } else if (all_two_by_two<Arch>(g)) {

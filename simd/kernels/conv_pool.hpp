@@ -46,7 +46,7 @@ template <class Arch, int NV>
       }
       const std::int64_t at = window * args.channels + channel;
       store_some<Arch>(args.dst + at, count, xsimd::max(floor, best));
-      store_some<Arch>(args.argmax + at, count, xsimd::to_int(place));
+      store_shorts<Arch>(args.argmax + at, count, place);
     }
   }
 }
@@ -83,11 +83,10 @@ template <class Arch, int TAPS>
                                    src + args.row_step + args.column_step};
     const std::int64_t at = window * args.channels + channel;
     const Vec<Arch> gradient = load_some<Arch>(args.d_dst + at, count);
-    const Vec<Arch> place = xsimd::to_float(load_some<Arch>(args.picked + at, count));
+    const Shorts<Arch> place = load_shorts<Arch>(args.picked + at, count);
     Vec<Arch> of_pixel[4];
     TILEWISE_UNROLL for (int q = 0; q < 4; ++q) {
-      of_pixel[q] =
-          xsimd::select(place == Vec<Arch>(static_cast<float>(q)), gradient, Vec<Arch>(0.0F));
+      of_pixel[q] = xsimd::select(equal<Arch>(place, q), gradient, Vec<Arch>(0.0F));
     }
     // Taps inside: their sums do not wait for each other.
     TILEWISE_UNROLL for (int q = 0; q < 4; ++q) {

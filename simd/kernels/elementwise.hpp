@@ -12,10 +12,14 @@ void add(std::int64_t n, const float* src, float* dst) noexcept {
   });
 }
 
-// A plain loop: xsimd 8.1 converts bytes to floats one at a time, compilers do it in vectors.
 template <class Arch>
 void scale_bytes(std::int64_t n, const std::uint8_t* src, float scale, float* dst) noexcept {
-  for (std::int64_t i = 0; i < n; ++i) dst[i] = scale * static_cast<float>(src[i]);
+  const Vec<Arch> factor(scale);
+  std::int64_t i = 0;
+  for (; i + kWidth<Arch> <= n; i += kWidth<Arch>) {
+    (factor * load_bytes<Arch>(src + i)).store_unaligned(dst + i);
+  }
+  for (; i < n; ++i) dst[i] = scale * static_cast<float>(src[i]);
 }
 
 template <class Arch>

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <limits>
-
 #include "tilewise/simd/kernels/windows.hpp"
 
 namespace tilewise::simd {
@@ -11,110 +9,182 @@ namespace tilewise::simd {
 // flatten: the bodies of these loops are large, and inlined they are compiled once for whole vectors
 // and once for the rest.
 
+/// The part of a window that lies inside the image: rows x columns elements of each channel.
+struct PoolWindow {
+  std::int64_t rows, columns;
+  std::int64_t row_step, channels;  ///< from one element to that below, and to the next
+  std::int64_t tap, kw;             ///< the first element's place, and how much further it is in the next row
+  /// How many of its first rows and columns are in earlier windows, too.
+  std::int64_t seen_rows, seen_columns;
+};
+
+/// Calls body(offset, place, seen) for the elements of a window from number `first` on, 0 or 1. Written out for 2x2
+/// windows, whose places are constants then, and which are taken to be the first to see their elements.
+template <bool two_by_two, int first, class Body>
+[[gnu::always_inline]] inline void for_each_element(const PoolWindow& w, Body body) {
+  if constexpr (two_by_two) {
+    if (first == 0) body(0, 0, false);
+    body(w.channels, 1, false);
+    body(w.row_step, 2, false);
+    body(w.row_step + w.channels, 3, false);
+  } else {
+    for (std::int64_t i = 0; i < w.rows; ++i) {
+      for (std::int64_t j = i == 0 ? first : 0; j < w.columns; ++j) {
+        body(i * w.row_step + j * w.channels, w.tap + i * w.kw + j, i < w.seen_rows || j < w.seen_columns);
+      }
+    }
+  }
+}
+
+/// Calls body(window, its first element in the image, its place in the output) for each window.
+template <class Arch, bool two_by_two, class Body>
+[[gnu::always_inline]] inline void for_each_pool_window(const MaxPoolGeometry& g, Body body) {
+  std::int64_t out = 0;
+  for_each_window<Arch, two_by_two>(g, [&](std::int64_t, WindowRange rows, WindowRange columns) {
+    body(PoolWindow{rows.last - rows.first, columns.last - columns.first, g.iw * g.channels, g.channels,
+                    rows.first * g.kw + columns.first, g.kw,
+                    rows.origin + g.pad_top == 0 ? 0 : g.kh - g.stride_h - rows.first,
+                    columns.origin + g.pad_left == 0 ? 0 : g.kw - g.stride_w - columns.first},
+         first_element<Arch>(g, rows, columns), out);
+    out += g.channels;
+  });
+}
+
+/// Brings to L2 what is read two rows later. Of four lines at most the first: the others follow, and fetching each would
+/// cost as much as it saves, in cache.
+template <class Arch>
+inline void fetch_below(const PoolWindow& window, const float* p) {
+  __builtin_prefetch(p + 2 * window.row_step, 0, 2);
+}
+
+/// A window's largest values and their places, for NV vectors of channels, or `count` of them. `sum` becomes NaN if an
+/// element but the first is.
+template <class Arch, int NV, bool two_by_two, bool mind_nan>
+[[gnu::always_inline]] inline void find_maximum(const PoolWindow& window, const float* src, std::int64_t count,
+                                                float* dst, PoolPlace* argmax, Vec<Arch>& sum) {
+  constexpr std::int64_t W = kWidth<Arch>;
+  Vec<Arch> best[NV], place[NV], window_sum[NV];
+  if constexpr (NV > 1) fetch_below<Arch>(window, src);
+  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+    best[v] = load_some<Arch>(src + v * W, count);
+    place[v] = Vec<Arch>(two_by_two ? 0.0F : static_cast<float>(window.tap));
+    window_sum[v] = Vec<Arch>(0.0F);
+  }
+  for_each_element<two_by_two, 1>(window, [&](std::int64_t offset, std::int64_t tap, bool) {
+    const Vec<Arch> at(static_cast<float>(tap));
+    if constexpr (NV > 1) fetch_below<Arch>(window, src + offset);
+    TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+      const Vec<Arch> value = load_some<Arch>(src + offset + v * W, count);
+      auto better = value > best[v];
+      if constexpr (mind_nan) {
+        better = better | is_nan<Arch>(value);
+      } else {
+        window_sum[v] += value;
+      }
+      best[v] = xsimd::select(better, value, best[v]);
+      place[v] = xsimd::select(better, at, place[v]);
+    }
+  });
+  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+    if constexpr (!mind_nan) sum += window_sum[v];
+    store_some<Arch>(dst + v * W, count, best[v]);
+    store_shorts<Arch>(argmax + v * W, count, place[v]);
+  }
+}
+
 /// Returns whether there may be a NaN in what was read; only if `mind_nan` is the result right then. Comparing
 /// every value with itself costs a third of the time; a sum of all is NaN if one of them is.
 template <class Arch, bool two_by_two, bool mind_nan>
 [[gnu::flatten]] bool find_maxima(const MaxPoolGeometry& shared, const float* src, float* dst,
-                                  std::int32_t* argmax) noexcept {
+                                  PoolPlace* argmax) noexcept {
   const MaxPoolGeometry g = shared;  // its own, so that no store can change it
-  const Vec<Arch> one(1.0F);
-  const Vec<Arch> row_of_taps(static_cast<float>(two_by_two ? 2 : g.kw));
   Vec<Arch> sum(0.0F);
-  for_each_window<Arch, two_by_two>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
-    const float* corner = src + first_element<Arch>(g, rows, columns);
-    const Vec<Arch> first_tap(static_cast<float>(rows.first * g.kw + columns.first));
-    float* const maxima = dst + o * g.channels;
-    std::int32_t* const places = argmax + o * g.channels;
-    for_each_vector<Arch>(g.channels, [&](std::int64_t c, std::int64_t count) {
-      Vec<Arch> best(-std::numeric_limits<float>::infinity());
-      Vec<Arch> place = first_tap;
-      Vec<Arch> row_tap = first_tap;
-      Vec<Arch> window_sum(0.0F);
-      const float* row = corner + c;
-      for (std::int64_t i = rows.first; i < rows.last; ++i) {
-        Vec<Arch> tap = row_tap;
-        const float* p = row;
-        for (std::int64_t j = columns.first; j < columns.last; ++j) {
-          const Vec<Arch> value = load_some<Arch>(p, count);
-          auto better = value > best;
-          if constexpr (mind_nan) {
-            better = better | is_nan<Arch>(value);
-          } else {
-            window_sum += value;
-          }
-          best = xsimd::select(better, value, best);
-          place = xsimd::select(better, tap, place);
-          tap += one;
-          p += g.channels;
-        }
-        row_tap += row_of_taps;
-        row += g.iw * g.channels;
-      }
-      if constexpr (!mind_nan) sum += window_sum;
-      store_some<Arch>(maxima + c, count, best);
-      store_some<Arch>(places + c, count, xsimd::to_int(place));
+  for_each_pool_window<Arch, two_by_two>(g, [&](const PoolWindow& window, std::int64_t in, std::int64_t out) {
+    for_each_vectors<Arch, 4>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
+      find_maximum<Arch, NV, two_by_two, mind_nan>(window, src + in + c, count, dst + out + c, argmax + out + c, sum);
     });
   });
   return lane_bits<Arch>(is_nan<Arch>(sum)) != 0;
 }
 
 template <class Arch, bool two_by_two>
-void find_maxima_of(const MaxPoolGeometry& g, const float* src, float* dst,
-                    std::int32_t* argmax) noexcept {
+void find_maxima_of(const MaxPoolGeometry& g, const float* src, float* dst, PoolPlace* argmax) noexcept {
   if (find_maxima<Arch, two_by_two, false>(g, src, dst, argmax)) {
     find_maxima<Arch, two_by_two, true>(g, src, dst, argmax);
   }
 }
 
 template <class Arch>
-void max_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst,
-                      std::int32_t* argmax) noexcept {
+void max_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst, PoolPlace* argmax) noexcept {
   all_two_by_two<Arch>(g) ? find_maxima_of<Arch, true>(g, src, dst, argmax)
                           : find_maxima_of<Arch, false>(g, src, dst, argmax);
 }
 
-/// d_src at each place of each window: stored, or added where windows overlap.
-template <class Arch, bool overlap, bool two_by_two>
+/// The mirror of find_maximum: the gradient at the place that has it, 0 at the window's others; added to what earlier
+/// windows left there.
+template <class Arch, int NV, bool two_by_two>
+[[gnu::always_inline]] inline void scatter_gradient(const PoolWindow& window, const float* d_dst,
+                                                    const PoolPlace* argmax, std::int64_t count, float* d_src) {
+  constexpr std::int64_t W = kWidth<Arch>;
+  Vec<Arch> gradient[NV];
+  Shorts<Arch> place[NV];
+  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+    gradient[v] = load_some<Arch>(d_dst + v * W, count);
+    place[v] = load_shorts<Arch>(argmax + v * W, count);
+  }
+  for_each_element<two_by_two, 0>(window, [&](std::int64_t offset, std::int64_t tap, bool seen) {
+    float* const out = d_src + offset;
+    Vec<Arch> value[NV];
+    TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+      value[v] = xsimd::select(equal<Arch>(place[v], tap), gradient[v], Vec<Arch>(0.0F));
+    }
+    if (seen) {
+      TILEWISE_UNROLL for (int v = 0; v < NV; ++v) value[v] += load_some<Arch>(out + v * W, count);
+    }
+    TILEWISE_UNROLL for (int v = 0; v < NV; ++v) store_some<Arch>(out + v * W, count, value[v]);
+  });
+}
+
+template <class Arch, bool two_by_two>
 [[gnu::flatten]] void scatter_windows(const MaxPoolGeometry& shared, const float* d_dst,
-                                      const std::int32_t* argmax, float* d_src) noexcept {
+                                      const PoolPlace* argmax, float* d_src) noexcept {
   const MaxPoolGeometry g = shared;
-  const Vec<Arch> zero(0.0F), one(1.0F);
-  const Vec<Arch> row_of_taps(static_cast<float>(two_by_two ? 2 : g.kw));
-  for_each_window<Arch, two_by_two>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
-    float* corner = d_src + first_element<Arch>(g, rows, columns);
-    const Vec<Arch> first_tap(static_cast<float>(rows.first * g.kw + columns.first));
-    for_each_vector<Arch>(g.channels, [&](std::int64_t c, std::int64_t count) {
-      const Vec<Arch> gradient = load_some<Arch>(d_dst + o * g.channels + c, count);
-      const Vec<Arch> place = xsimd::to_float(load_some<Arch>(argmax + o * g.channels + c, count));
-      Vec<Arch> row_tap = first_tap;
-      float* row = corner + c;
-      for (std::int64_t i = rows.first; i < rows.last; ++i) {
-        Vec<Arch> tap = row_tap;
-        float* p = row;
-        for (std::int64_t j = columns.first; j < columns.last; ++j) {
-          Vec<Arch> value = xsimd::select(place == tap, gradient, zero);
-          if constexpr (overlap) value += load_some<Arch>(p, count);
-          store_some<Arch>(p, count, value);
-          tap += one;
-          p += g.channels;
-        }
-        row_tap += row_of_taps;
-        row += g.iw * g.channels;
-      }
+  for_each_pool_window<Arch, two_by_two>(g, [&](const PoolWindow& window, std::int64_t in, std::int64_t out) {
+    for_each_vectors<Arch, 4>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
+      scatter_gradient<Arch, NV, two_by_two>(window, d_dst + out + c, argmax + out + c, count, d_src + in + c);
     });
   });
 }
 
+/// For 2x2 windows that do not overlap, row by row of d_src: windows are read twice, but where two rows are in one page,
+/// memory takes twice as long to write both at once.
 template <class Arch>
-void max_pool_backward(const MaxPoolGeometry& g, const float* d_dst, const std::int32_t* argmax,
+[[gnu::flatten]] void scatter_rows(const MaxPoolGeometry& shared, const float* d_dst, const PoolPlace* argmax,
+                                   float* d_src) noexcept {
+  const MaxPoolGeometry g = shared;
+  for (std::int64_t ih = 0; ih < 2 * g.oh; ++ih) {
+    const PoolWindow row{1, 2, 0, g.channels, ih % 2 * 2, 2, 0, 0};
+    for (std::int64_t ow = 0; ow < g.ow; ++ow) {
+      const std::int64_t in = (ih / 2 * g.ow + ow) * g.channels;
+      float* const out = d_src + (ih / 2 * g.stride_h + ih % 2) * g.iw * g.channels + ow * g.stride_w * g.channels;
+      for_each_vectors<Arch, 4>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
+        scatter_gradient<Arch, NV, false>(row, d_dst + in + c, argmax + in + c, count, out + c);
+      });
+    }
+  }
+}
+
+template <class Arch>
+void max_pool_backward(const MaxPoolGeometry& g, const float* d_dst, const PoolPlace* argmax,
                        float* d_src) noexcept {
-  clear_unless_tiled<Arch>(g, d_src);
-  if (windows_overlap<Arch>(g)) {
-    scatter_windows<Arch, true, false>(g, d_dst, argmax, d_src);
-  } else if (all_two_by_two<Arch>(g)) {
-    scatter_windows<Arch, false, true>(g, d_dst, argmax, d_src);
+  constexpr std::int64_t kPageFloats = 1024;
+  if (!windows_cover<Arch>(g)) clear_image<Arch>(g, d_src);
+  if (windows_overlap<Arch>(g) || !all_two_by_two<Arch>(g)) {
+    scatter_windows<Arch, false>(g, d_dst, argmax, d_src);
+  } else if (g.channels >= 2 * kWidth<Arch> && g.iw * g.channels < kPageFloats) {
+    scatter_rows<Arch>(g, d_dst, argmax, d_src);
   } else {
-    scatter_windows<Arch, false, false>(g, d_dst, argmax, d_src);
+    scatter_windows<Arch, true>(g, d_dst, argmax, d_src);
   }
 }
 

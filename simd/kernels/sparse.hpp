@@ -44,18 +44,18 @@ void add_sparse(std::int64_t count, const SparseSum* sums, const SparseTerm* ter
 }
 
 template <class Arch>
-std::int32_t list_picked(std::int64_t n, const float* gradient, const std::int32_t* argmax,
+std::int32_t list_picked(std::int64_t n, const float* gradient, const PoolPlace* argmax,
                          std::int32_t place, std::int32_t step, SparseTerm* terms) noexcept {
-  const Vec<Arch> zero(0.0F), wanted(static_cast<float>(place));
+  const Vec<Arch> zero(0.0F);
   SparseTerm* next = terms;
   // Of 64 elements at a time: the end of the loop over bits is hard to predict.
   for (std::int64_t first = 0; first < n; first += 64) {
     std::uint64_t bits = 0;
     for_each_vector<Arch>(n - first < 64 ? n - first : 64, [&](std::int64_t i, std::int64_t count) {
-      const Vec<Arch> picked = xsimd::to_float(load_some<Arch>(argmax + first + i, count));
+      const auto picked = equal<Arch>(load_shorts<Arch>(argmax + first + i, count), place);
       // Not "!= 0", which xsimd 8.1 makes false for NaN.
       const auto none = load_some<Arch>(gradient + first + i, count) == zero;
-      bits |= std::uint64_t{lane_bits<Arch>((picked == wanted) & ~none)} << i;
+      bits |= std::uint64_t{lane_bits<Arch>(picked & ~none)} << i;
     });
     for (; bits != 0; bits &= bits - 1) {
       const std::int64_t i = first + __builtin_ctzll(bits);

@@ -61,12 +61,15 @@ bool windows_overlap(const MaxPoolGeometry& g) {
   return g.stride_h < g.kh || g.stride_w < g.kw;
 }
 
-/// Before gradients are scattered: zeros, unless every element is in one window and no other.
+/// Whether every element is in a window.
 template <class Arch>
-void clear_unless_tiled(const MaxPoolGeometry& g, float* d_src) {
-  const bool tiled = g.stride_h == g.kh && g.stride_w == g.kw && g.pad_top == 0 &&
-                     g.pad_left == 0 && g.oh * g.kh >= g.ih && g.ow * g.kw >= g.iw;
-  if (tiled) return;
+bool windows_cover(const MaxPoolGeometry& g) {
+  return g.stride_h <= g.kh && g.stride_w <= g.kw && (g.oh - 1) * g.stride_h - g.pad_top + g.kh >= g.ih &&
+         (g.ow - 1) * g.stride_w - g.pad_left + g.kw >= g.iw;
+}
+
+template <class Arch>
+void clear_image(const MaxPoolGeometry& g, float* d_src) {
   std::memset(d_src, 0, static_cast<std::size_t>(g.ih * g.iw * g.channels) * sizeof(float));
 }
 

@@ -1,4 +1,4 @@
-// Average pooling, global and not, and zero padding: shapes, values, and what is refused.
+// Average pooling, global and not, max-pooling's windows, and zero padding: shapes, values, and what is refused.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +11,7 @@
 #include "tilewise/core/error.hpp"
 #include "tilewise/layers/average_pooling2d.hpp"
 #include "tilewise/layers/global_average_pooling2d.hpp"
+#include "tilewise/layers/max_pool2d.hpp"
 #include "tilewise/layers/model.hpp"
 #include "tilewise/layers/zero_padding2d.hpp"
 
@@ -54,6 +55,12 @@ TEST(GlobalAveragePooling2DTest, AveragesTheImage) {
   EXPECT_TRUE(all_equal(apply(GlobalAveragePooling2D(), {3, 1, 2}), std::vector<float>{3, 4}));
   EXPECT_THAT([] { Sequential({12}).add(GlobalAveragePooling2D()); },
               throws_line<ShapeError>("global_average_pooling2d", "(height, width, channels)"));
+}
+
+TEST(MaxPool2DTest, RefusesWindowsWithMoreElementsThanPlaces) {
+  EXPECT_EQ(MaxPool2D({.pool_size = 256}).output_shape({256, 512, 1}), (Shape{1, 2, 1}));
+  EXPECT_THAT([] { Sequential({257, 256, 1}).add(MaxPool2D({.pool_size = {257, 256}})); },
+              throws_line<ShapeError>("257 x 256", "2^16 elements"));
 }
 
 TEST(ZeroPadding2DTest, PutsZerosAround) {

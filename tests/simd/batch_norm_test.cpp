@@ -35,6 +35,7 @@ void for_each_matrix(Body body) {
     columns.push_back(vectors * width - 1);
     columns.push_back(vectors * width + 1);
   }
+  for (const std::int64_t c : {255, 300, 1001}) columns.push_back(c);  // a row at a time, and several
   for (const std::int64_t c : columns) {
     for (const std::int64_t rows : {0, 1, 2, 13}) {
       for (const Pattern pattern : {Pattern::integers, Pattern::uniform}) {

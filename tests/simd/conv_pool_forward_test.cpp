@@ -29,7 +29,7 @@ TILEWISE_TESTS_KERNEL(conv_pool);
 
 struct Pooled {
   std::vector<float> dst;
-  std::vector<std::int32_t> argmax;
+  std::vector<PoolPlace> argmax;
 };
 
 struct Data {
@@ -45,7 +45,7 @@ Pooled run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data, bo
   const GuardedArray<float> src(data.src), bias(data.bias);
   GuardedArray<float> packed(conv.packed_floats()), scratch(conv.scratch_floats());
   GuardedArray<float> dst(pool.oh * pool.ow * s.oc);
-  GuardedArray<std::int32_t> argmax(pool.oh * pool.ow * s.oc);
+  GuardedArray<PoolPlace> argmax(pool.oh * pool.ow * s.oc);
   conv.pack(data.wei.data(), packed.data());
   conv.image(src.data(), packed.data(), bias.data(), relu, dst.data(), argmax.data(),
              Workspace(scratch.data(), conv.scratch_floats()));
@@ -65,7 +65,7 @@ Pooled one_after_the_other(const ConvShape& s, const MaxPoolGeometry& pool, cons
   conv.images(1, data.src.data(), packed.data(), data.bias.data(), kNoFloor, convolved.data(),
               Workspace(scratch.data(), scratch.size()));
   const auto size = static_cast<std::size_t>(pool.oh * pool.ow * s.oc);
-  Pooled result{std::vector<float>(size), std::vector<std::int32_t>(size)};
+  Pooled result{std::vector<float>(size), std::vector<PoolPlace>(size)};
   reference::max_pool_forward(pool, convolved.data(), result.dst.data(), result.argmax.data());
   return result;
 }
@@ -111,11 +111,11 @@ TEST(ConvPoolForward, of_equal_values_takes_the_first_and_of_nans_the_last) {
   const MaxPoolGeometry pool = poolings(s)[0];
   Data data(s, Pattern::integers);
   data.src.assign(data.src.size(), 1);
-  EXPECT_EQ(run(s, pool, data, false).argmax, std::vector<std::int32_t>(9, 0));
+  EXPECT_EQ(run(s, pool, data, false).argmax, std::vector<PoolPlace>(9, 0));
   data.src[5] = std::numeric_limits<float>::quiet_NaN();  // all four pixels see it
   for (const bool relu : {true, false}) {
     const Pooled pooled = run(s, pool, data, relu);
-    EXPECT_EQ(pooled.argmax, std::vector<std::int32_t>(9, 3));
+    EXPECT_EQ(pooled.argmax, std::vector<PoolPlace>(9, 3));
     EXPECT_TRUE(std::isnan(pooled.dst[0]) && std::isnan(pooled.dst[8]));
   }
 }

@@ -40,18 +40,18 @@ struct Data {
         d_pooled(random_values(pool.oh * pool.ow * s.oc, 2, pattern)),
         d_wei(random_values(s.wei_size(), 3, pattern)) {
     for (std::size_t i = 0; i < d_pooled.size(); ++i) {
-      argmax.push_back(static_cast<std::int32_t>(i * 7919 % 101 % 4));
+      argmax.push_back(static_cast<PoolPlace>(i * 7919 % 101 % 4));
     }
   }
   std::vector<float> src, d_pooled;
   std::vector<float> d_wei;  ///< the gradient so far
-  std::vector<std::int32_t> argmax;
+  std::vector<PoolPlace> argmax;
 };
 
 std::vector<float> run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data) {
   const ConvPoolShort conv(default_kernels(), s, pool);
   const GuardedArray<float> src(data.src), d_pooled(data.d_pooled);
-  const GuardedArray<std::int32_t> argmax(data.argmax);
+  const GuardedArray<PoolPlace> argmax(data.argmax);
   GuardedArray<float> d_wei(data.d_wei), scratch(conv.scratch_floats());
   conv.weights(src.data(), d_pooled.data(), argmax.data(), d_wei.data(),
                Workspace(scratch.data(), conv.scratch_floats()));

@@ -66,10 +66,10 @@ TEST(ListPicked, lists_gradients_of_one_place_that_are_not_zero) {
   for (std::int64_t n = 0; n <= 70; ++n) {
     std::vector<float> values = random_values(n, 1, Pattern::integers);
     if (n > 3) values[3] = kNaN;
-    std::vector<std::int32_t> places;
-    for (std::int64_t i = 0; i < n; ++i) places.push_back(static_cast<std::int32_t>(i * 7 % 5 % 4));
+    std::vector<PoolPlace> places;
+    for (std::int64_t i = 0; i < n; ++i) places.push_back(static_cast<PoolPlace>(i * 7 % 5 % 4));
     const GuardedArray<float> gradient(values);
-    const GuardedArray<std::int32_t> argmax(places);
+    const GuardedArray<PoolPlace> argmax(places);
     for (std::int32_t place = 0; place < 5; ++place) {
       std::vector<SparseTerm> expected;
       for (std::int64_t i = 0; i < n; ++i) {
@@ -141,7 +141,7 @@ struct Data {
   std::vector<float> src, wei;
   std::vector<float> d_wei;  ///< the gradient so far
   std::vector<float> d_pooled;
-  std::vector<std::int32_t> argmax;
+  std::vector<PoolPlace> argmax;
 };
 
 struct Gradients {
@@ -151,7 +151,7 @@ struct Gradients {
 Gradients run(const ConvShape& shape, const MaxPoolGeometry& pool, const Data& data) {
   const ConvPooledBackward conv(default_kernels(), shape, pool);
   const GuardedArray<float> src(data.src), d_pooled(data.d_pooled);
-  const GuardedArray<std::int32_t> argmax(data.argmax);
+  const GuardedArray<PoolPlace> argmax(data.argmax);
   GuardedArray<float> packed(conv.packed_floats()), d_src(shape.src_size()), scratch(conv.scratch_floats());
   const Workspace workspace(scratch.data(), conv.scratch_floats());
   conv.pack(data.wei.data(), packed.data());

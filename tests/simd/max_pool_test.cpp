@@ -33,13 +33,13 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 struct Pooled {
   std::vector<float> dst;
-  std::vector<std::int32_t> argmax;
+  std::vector<PoolPlace> argmax;
 };
 
 Pooled forward(const MaxPoolGeometry& g, const std::vector<float>& values) {
   const GuardedArray<float> src(values);
   GuardedArray<float> dst(dst_size(g));
-  GuardedArray<std::int32_t> argmax(dst_size(g));
+  GuardedArray<PoolPlace> argmax(dst_size(g));
   default_kernels().max_pool_forward(g, src.data(), dst.data(), argmax.data());
   EXPECT_TRUE(src.intact() && dst.intact() && argmax.intact());
   return {{dst.span().begin(), dst.span().end()}, {argmax.span().begin(), argmax.span().end()}};
@@ -47,15 +47,15 @@ Pooled forward(const MaxPoolGeometry& g, const std::vector<float>& values) {
 
 Pooled expected_forward(const MaxPoolGeometry& g, const std::vector<float>& src) {
   Pooled pooled{std::vector<float>(static_cast<std::size_t>(dst_size(g))),
-                std::vector<std::int32_t>(static_cast<std::size_t>(dst_size(g)))};
+                std::vector<PoolPlace>(static_cast<std::size_t>(dst_size(g)))};
   reference::max_pool_forward(g, src.data(), pooled.dst.data(), pooled.argmax.data());
   return pooled;
 }
 
 std::vector<float> backward(const MaxPoolGeometry& g, const std::vector<float>& gradient,
-                            const std::vector<std::int32_t>& places) {
+                            const std::vector<PoolPlace>& places) {
   const GuardedArray<float> d_dst(gradient);
-  const GuardedArray<std::int32_t> argmax(places);
+  const GuardedArray<PoolPlace> argmax(places);
   GuardedArray<float> d_src(src_size(g));
   default_kernels().max_pool_backward(g, d_dst.data(), argmax.data(), d_src.data());
   EXPECT_TRUE(d_dst.intact() && argmax.intact() && d_src.intact());
@@ -103,10 +103,10 @@ TEST(MaxPoolForward, example) {
   const Pooled pooled = forward(g, {1, 5, 2, 2,  //
                                     3, 5, 7, 7});
   EXPECT_EQ(pooled.dst, (std::vector<float>{5, 7}));
-  EXPECT_EQ(pooled.argmax, (std::vector<std::int32_t>{1, 2}));
+  EXPECT_EQ(pooled.argmax, (std::vector<PoolPlace>{1, 2}));
 }
 
-// More taps than a 16-bit number counts.
+// As many taps as there may be.
 TEST(MaxPoolForward, large_windows) {
   const MaxPoolGeometry g{.ih = 256, .iw = 256, .oh = 1, .ow = 1, .channels = 3, .kh = 256,
                           .kw = 256, .stride_h = 256, .stride_w = 256};
@@ -115,7 +115,7 @@ TEST(MaxPoolForward, large_windows) {
   src[3 * 40'001 + 1] = 1;
   src.back() = 1;
   const Pooled pooled = forward(g, src);
-  EXPECT_EQ(pooled.argmax, (std::vector<std::int32_t>{0, 40'001, 65'535}));
+  EXPECT_EQ(pooled.argmax, (std::vector<PoolPlace>{0, 40'001, 65'535}));
   const std::vector<float> d_src = backward(g, {2, 3, 4}, pooled.argmax);
   EXPECT_EQ(d_src.front(), 2);
   EXPECT_EQ(d_src[3 * 40'001 + 1], 3);

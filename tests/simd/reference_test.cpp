@@ -134,7 +134,7 @@ TEST(Reference, max_pool_gradient) {
                                 .pad_left = 1};
   const auto x = random_values<double>(g.ih * g.iw * g.channels, 1);
   const auto d_dst = random_values<double>(g.oh * g.ow * g.channels, 2);
-  std::vector<std::int32_t> argmax(d_dst.size());
+  std::vector<simd::PoolPlace> argmax(d_dst.size());
   const auto function = [&](const Values& at) {
     Values dst(d_dst.size());
     max_pool_forward(g, at.data(), dst.data(), argmax.data());

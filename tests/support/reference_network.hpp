@@ -142,7 +142,7 @@ class Network {
       } else if (const auto* pool = dynamic_cast<const MaxPool2D*>(layer)) {
         const simd::MaxPoolGeometry g = pool->geometry(layers[i].input);
         Values out(static_cast<std::size_t>(g.oh * g.ow * g.channels));
-        std::vector<std::int32_t> argmax(out.size());
+        std::vector<simd::PoolPlace> argmax(out.size());
         max_pool_forward(g, values.data(), out.data(), argmax.data());
         values = out;
       } else if (const auto* dropout_layer = dynamic_cast<const Dropout*>(layer)) {

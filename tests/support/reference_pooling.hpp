@@ -13,7 +13,7 @@ namespace tilewise::reference {
 /// The first of equal values wins. A NaN counts as largest, and of several the last.
 template <class T>
 void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,
-                      std::int32_t* argmax) {
+                      simd::PoolPlace* argmax) {
   for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
     const std::int64_t channel = o % g.channels;
     const std::int64_t top = o / g.channels / g.ow * g.stride_h - g.pad_top;
@@ -28,14 +28,14 @@ void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,
         if (found && !(value > dst[o]) && !std::isnan(value)) continue;
         found = true;
         dst[o] = value;
-        argmax[o] = static_cast<std::int32_t>(kh * g.kw + kw);
+        argmax[o] = static_cast<simd::PoolPlace>(kh * g.kw + kw);
       }
     }
   }
 }
 
 template <class T>
-void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const std::int32_t* argmax,
+void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const simd::PoolPlace* argmax,
                        T* d_src) {
   std::fill_n(d_src, g.ih * g.iw * g.channels, T(0));
   for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
