@@ -1,6 +1,5 @@
 #pragma once
 
-#include <iterator>
 #include <utility>
 
 #include "tilewise/simd/kernel_table.hpp"
@@ -69,9 +68,10 @@ template <class Arch, ShortRun run>
 
 template <class Arch>
 void conv_short(const ConvShortArgs& args) noexcept {
-  [&]<std::size_t... i>(std::index_sequence<i...>) {
-    ((args.run.terms == kShortRuns[i].terms && args.run.step == kShortRuns[i].step ? conv_short_rows<Arch, kShortRuns[i]>(args) : void()), ...);
-  }(std::make_index_sequence<std::size(kShortRuns)>{});
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    const auto is = [&](const ShortRun& run) { return args.run.terms == run.terms && args.run.step == run.step; };
+    ((is(kShortRuns[i]) ? conv_short_rows<Arch, kShortRuns[i]>(args) : void()), ...);
+  }(std::make_integer_sequence<int, sizeof(kShortRuns) / sizeof(ShortRun)>{});
 }
 
 }  // namespace tilewise::simd
