@@ -264,8 +264,13 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
                        const float* bias, float floor, float* dst, Workspace workspace) const {
   if (images == 0) return;
   const EvenSplit split = groups(images);
-  const ConvTasks tasks(executor.threads(), split.pieces, bands_.pieces(),
-                        ceil_div(out_.channels, tile_.columns),
+  const std::int64_t panels = ceil_div(out_.channels, tile_.columns);
+  PixelBands bands = bands_;
+  if (bands.columns.pieces == 1 && split.pieces * bands.pieces() * panels < executor.threads()) {
+    // A single small image: at least a band for each thread.
+    bands.rows = EvenSplit(out_.h, std::min(bands.rows.size(0), ceil_div(out_.h, executor.threads())));
+  }
+  const ConvTasks tasks(executor.threads(), split.pieces, bands.pieces(), panels,
                         shape_.multiply_adds() * static_cast<double>(images) /
                             static_cast<double>(split.pieces));
   const std::int64_t scratch = scratch_floats();
@@ -273,10 +278,10 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
   executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
     const ConvTasks::Task task = tasks[i];
     for (std::int64_t b = task.first_band; b < task.end_band; ++b) {
-      const std::int64_t group = b / bands_.pieces();
+      const std::int64_t group = b / bands.pieces();
       band({src + split.begin(group) * in_.size(), packed_wei, bias, floor,
             dst + split.begin(group) * out_.size()},
-           split.size(group), bands_[b % bands_.pieces()], task.first_panel * tile_.columns,
+           split.size(group), bands[b % bands.pieces()], task.first_panel * tile_.columns,
            std::min(out_.channels, task.end_panel * tile_.columns), Workspace(memory + worker * scratch, scratch));
     }
   });

@@ -78,7 +78,7 @@ class BatchAssembly final : public Contender {
   }
 
   void run() override {
-    executor_.parallel_for(problem_.images, 0.05 * bytes_, [&](std::int64_t i, int) {
+    executor_.parallel_for(problem_.images, 0.015 * bytes_, [&](std::int64_t i, int) {
       kernels().scale_bytes(problem_.pixels,
                             dataset_.data() + BatchProblem::image(i) * problem_.pixels,
                             1.0F / 255.0F, batch_.data() + i * problem_.pixels);

@@ -40,6 +40,7 @@ const BatchCase kCases[] = {
          .pad_top = 2, .pad_left = 2, .pad_bottom = 2, .pad_right = 2}},
     {19, {.ic = 48, .ih = 4, .iw = 4, .oc = 96, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
           .pad_bottom = 1, .pad_right = 1}},
+    {1, {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3}},
     {2, {.ic = 200, .ih = 5, .iw = 5, .oc = 120, .kh = 3, .kw = 3}},
     {3, {.ic = 40, .ih = 30, .iw = 31, .oc = 70}},
     {3, {.ic = 33, .ih = 17, .iw = 17, .oc = 65, .stride_h = 2, .stride_w = 2}},
