@@ -66,6 +66,24 @@ TEST(PackPanels, of_nothing_writes_nothing) {
   }
 }
 
+/// C (m x columns, without gaps) = A (m x k, likewise) B.
+TileArgs plain_product(const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t columns,
+                       std::int64_t k) {
+  static constexpr std::int64_t kNoOffset = 0;
+  return {.a = a,
+          .b = b,
+          .c = c,
+          .a_offsets = &kNoOffset,
+          .b_offsets = &kNoOffset,
+          .pairs = 1,
+          .k = k,
+          .a_row_stride = k,
+          .a_k_stride = 1,
+          .ldb = ldb,
+          .ldc = columns,
+          .columns = columns};
+}
+
 TEST(MultiplyPanel, covers_any_number_of_rows) {
   for (std::int64_t vectors = 1; vectors <= kMaxTileVectors; ++vectors) {
     const TileShape tile = tile_of(vectors);
@@ -85,19 +103,7 @@ TEST(MultiplyPanel, covers_any_number_of_rows) {
           expected.push_back(sum);
         }
       }
-      const std::int64_t no_offset = 0;
-      TileArgs args{.a = a.data(),
-                    .b = b.data(),
-                    .c = c.data(),
-                    .a_offsets = &no_offset,
-                    .b_offsets = &no_offset,
-                    .pairs = 1,
-                    .k = kK,
-                    .a_row_stride = kK,
-                    .a_k_stride = 1,
-                    .ldb = tile.columns,
-                    .ldc = columns,
-                    .columns = columns};
+      TileArgs args = plain_product(a.data(), b.data(), tile.columns, c.data(), columns, kK);
       multiply_panel(default_kernels(), EvenSplit(m, tile.rows), args);
       EXPECT_EQ(args.a, a.data());
       EXPECT_EQ(args.c, c.data());
@@ -115,19 +121,7 @@ TEST(MultiplyPanel, packs_with_the_first_tile) {
   const std::vector<float> a = random_values(m * kK, 1, Pattern::integers);
   const std::vector<float> b = random_values(kK * ldb, 2, Pattern::integers);
   GuardedArray<float> packed(kK * tile.columns), c(m * tile.columns), expected(m * tile.columns);
-  const std::int64_t no_offset = 0;
-  TileArgs args{.a = a.data(),
-                .b = b.data(),
-                .c = expected.data(),
-                .a_offsets = &no_offset,
-                .b_offsets = &no_offset,
-                .pairs = 1,
-                .k = kK,
-                .a_row_stride = kK,
-                .a_k_stride = 1,
-                .ldb = ldb,
-                .ldc = tile.columns,
-                .columns = tile.columns};
+  TileArgs args = plain_product(a.data(), b.data(), ldb, expected.data(), tile.columns, kK);
   multiply_panel(default_kernels(), EvenSplit(m, tile.rows), args);
   EXPECT_EQ(args.b, b.data());
   args.c = c.data();
