@@ -95,7 +95,11 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
     layouts_ = 1;
     src_row_ = s.stored_w() * s.ic;
   }
-  tile_ = choose_conv_tile(kernels_, taps_ * s.ic, s.oc, max_group_ * pixels);
+  // For fewer rows the widest tile is no faster here, and leaves fewer panels to divide between threads.
+  constexpr std::int64_t kRows = 48;
+  const std::int64_t tile_rows = taps_ * s.ic;
+  tile_ = tile_rows < kRows ? choose_tile(kernels_, tile_rows, s.oc, max_group_ * pixels)
+                            : choose_conv_tile(kernels_, tile_rows, s.oc, max_group_ * pixels);
   channel_block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
 }
 
