@@ -55,7 +55,7 @@ int machine_info(const InfoOptions& options) {
 
   Executor one(1);
   fmt::print("FMA peak         {:.1f} GFLOP/s on 1 thread\n", median_peak(runtime.kernels(), one));
-  if (const int threads = runtime.executor().threads(); threads > 1) {
+  if (const int threads = runtime.threads(); threads > 1) {
     fmt::print("                 {:.1f} GFLOP/s on {} threads\n",
                median_peak(runtime.kernels(), runtime.executor()), threads);
   }

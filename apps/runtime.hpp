@@ -16,6 +16,7 @@ class Runtime {
   explicit Runtime(int threads);
 
   Executor& executor() { return executor_; }
+  int threads() const { return executor_.threads(); }
   const simd::KernelTable& kernels() const { return kernels_; }
 
   /// "tilewise 0.1.0 | avx512 | 2 threads (CPU affinity) | Release build"
