@@ -21,17 +21,8 @@ bool wants_channels_first(const ConvShape& s) {
   return repays && (s.stride_w * s.ic >= kFarFloats || (s.stride_w == 1 && s.kw > 1));
 }
 
-/// One channel makes tiles of a filter row: few sums at once, and d_dst is read for each of them. Laying out
-/// what each pixel sees pays where one tile takes all taps.
-bool wants_patches(const KernelTable& kernels, const ConvShape& s) {
-  const std::int64_t vectors = std::min<std::int64_t>(2, ceil_div(s.oc, kernels.vector_floats));
-  return s.ic == 1 && s.kh > 1 && s.stride_w == 1 && s.kh * s.kw <= kernels.max_rows[vectors - 1];
-}
-
-/// The convolution whose channels are the taps of another's: what each pixel sees of the image.
-ConvShape patches(const ConvShape& s) {
-  return {.ic = s.kh * s.kw * s.ic, .ih = s.oh(), .iw = s.ow(), .oc = s.oc, .kh = 1, .kw = 1};
-}
+/// Few terms make tiles of few sums, and d_dst is read for each of them.
+bool is_short(const ConvShape& s) { return s.dilation_w == 1 && s.kw * s.ic <= kMostShortTerms; }
 
 std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const ConvShape& shape,
                                                ConvAlgorithm algorithm) {
@@ -72,13 +63,12 @@ Range columns_inside(const ConvShape& s, const PixelBand& band, std::int64_t kw)
 ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape,
                                          ConvAlgorithm algorithm)
     : kernels_(kernels_for_columns(kernels, shape.oc)),
-      source_(shape.joined()),
-      winograd_(choose_winograd(kernels, source_, algorithm)),
-      patches_(wants_patches(kernels_, source_)),
-      shape_(patches_ ? patches(source_) : source_),
+      shape_(shape.joined()),
+      winograd_(choose_winograd(kernels, shape_, algorithm)),
+      short_(is_short(shape_)),
       packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
       bands_(backward_weights_bands(shape_, may_pack())),
-      channels_first_(patches_ || wants_channels_first(shape_)) {
+      channels_first_(!short_ && wants_channels_first(shape_)) {
   const ConvShape& s = shape_;
   const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
   const std::int64_t pixels = rows * columns;
@@ -109,6 +99,7 @@ std::int64_t ConvBackwardWeights::plane_floats(std::int64_t group) const {
 
 bool ConvBackwardWeights::packs(std::int64_t images_behind) const {
   const std::int64_t width = kernels_.vector_floats;
+  if (short_) return false;
   return packs_d_dst_ || (shape_.oc % width != 0 && images_behind * shape_.dst_size() < width);
 }
 
@@ -117,11 +108,12 @@ std::int64_t ConvBackwardWeights::image_panels_floats() const {
 }
 
 std::string ConvBackwardWeights::kernel() const {
-  return winograd_ ? "winograd " + winograd_->tile().to_string() : "tile " + tile_.to_string();
+  if (winograd_) return "winograd " + winograd_->tile().to_string();
+  return short_ ? "conv_short_weights" : "tile " + tile_.to_string();
 }
 
 double ConvBackwardWeights::multiply_adds() const {
-  return winograd_ ? winograd_->multiply_adds() : source_.multiply_adds();
+  return winograd_ ? winograd_->multiply_adds() : shape_.multiply_adds();
 }
 
 std::int64_t ConvBackwardWeights::scratch_floats() const {
@@ -131,40 +123,14 @@ std::int64_t ConvBackwardWeights::scratch_floats() const {
 std::int64_t ConvBackwardWeights::group_scratch_floats(std::int64_t group) const {
   const std::int64_t rows = bands_.rows.size(0);
   const std::int64_t planes = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0;
-  const std::int64_t padded = patches_          ? padded_rows_floats(source_, rows)
-                              : channels_first_ ? 0
-                                                : group * padded_rows_floats(shape_, rows);
+  const std::int64_t padded = channels_first_ ? 0 : group * padded_rows_floats(shape_, rows);
   return planes + padded + (may_pack() ? round_up_to_line(group * image_panels_floats()) : 0) +
          2 * workspace_floats_of<std::int64_t>(group * rows);
-}
-
-ConvBackwardWeights::Source ConvBackwardWeights::lay_out_patches(const float* src, const Segment& segment,
-                                                                 Workspace& scratch) const {
-  const ConvShape& s = source_;
-  const PixelBand band = bands_[segment.band];
-  const std::int64_t plane = plane_floats(segment.images);
-  const std::int64_t pitch = s.stored_w();
-  // What ends a row in whole vectors is overwritten by the next one; planes have room for the last.
-  const std::int64_t width = round_up(band.columns(), kernels_.vector_floats);
-  float* const planes = scratch.take(shape_.ic * plane);
-  for (std::int64_t i = 0; i < segment.images; ++i) {
-    Workspace rest = scratch;
-    const float* const rows = padded_rows(s, src + (segment.first_image + i) * s.src_size(), band.first_row,
-                                          band.rows(), rest) +
-                              band.first_column;
-    for (std::int64_t tap = 0; tap < shape_.ic; ++tap) {
-      const std::int64_t row = tap / s.kw * s.dilation_h, column = tap % s.kw * s.dilation_w;
-      kernels_.copy_matrix(band.rows(), band.columns(), rows + row * pitch + column, s.stride_h * pitch,
-                           planes + tap * plane + i * src_rows_ * src_row_, src_row_, width);
-    }
-  }
-  return {planes, band.first_row, band.first_column, src_rows_ * src_row_};
 }
 
 ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const Segment& segment,
                                                          std::int64_t layout,
                                                          Workspace& scratch) const {
-  if (patches_) return lay_out_patches(src, segment, scratch);
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
   src += segment.first_image * s.src_size();
@@ -228,6 +194,7 @@ std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_
 void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const Segment& segment,
                                      std::int64_t first_oc, std::int64_t end_oc, Epilogue epilogue,
                                      float* d_wei, Workspace scratch) const {
+  if (short_) return accumulate_short(src, d_dst, segment, first_oc, end_oc, epilogue, d_wei, scratch);
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
   const std::int64_t pixels = band.rows() * band.columns();
@@ -286,6 +253,32 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
   }
 }
 
+void ConvBackwardWeights::accumulate_short(const float* src, const float* d_dst, const Segment& segment,
+                                           std::int64_t first_oc, std::int64_t end_oc, Epilogue epilogue, float* d_wei,
+                                           Workspace scratch) const {
+  const ConvShape& s = shape_;
+  const PixelBand band = bands_[segment.band];
+  const ConvShortArgs shared{.run = {static_cast<int>(s.kw * s.ic), static_cast<int>(s.stride_w * s.ic)},
+                             .filter_rows = s.kh,
+                             .filter_row_step = s.dilation_h * src_row_,
+                             .rows = band.rows(),
+                             .src_row_step = s.stride_h * src_row_,
+                             .dst_row_step = s.ow() * s.oc,
+                             .pixels = band.columns(),
+                             .dst_step = s.oc,
+                             .channels = end_oc - first_oc};
+  for (std::int64_t tap = 0; epilogue == Epilogue::store && tap < s.kh * s.kw * s.ic; ++tap) {
+    std::fill(d_wei + tap * s.oc + first_oc, d_wei + tap * s.oc + end_oc, 0.0F);
+  }
+  const Source source = lay_out(src, segment, 0, scratch);
+  d_dst += segment.first_image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc + first_oc;
+  for (std::int64_t i = 0; i < segment.images; ++i) {
+    ConvShortArgs args = shared;
+    args.src = source.pixels + i * source.image_floats;
+    kernels_.conv_short_weights(args, d_dst + i * s.dst_size(), d_wei + first_oc);
+  }
+}
+
 void ConvBackwardWeights::images(std::int64_t images, const float* src, const float* d_dst, float* d_wei,
                                  Workspace scratch) const {
   if (winograd_) return winograd_->images(images, src, d_dst, d_wei, scratch);
@@ -302,7 +295,7 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   // sums, where two threads' scratch would not fit beside them in what the operands take.
   constexpr std::int64_t kMostSlots = 8;
   const std::int64_t wei = shape_.wei_size();
-  const std::int64_t pixels = images * (source_.src_size() + shape_.dst_size());
+  const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size());
   std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostSlots);
   std::int64_t group = std::min(max_group_, images);
   const auto fits = [&] { return 2 * group_scratch_floats(group) + (slots - 1) * wei <= pixels + wei; };
