@@ -31,10 +31,10 @@ std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const
 }
 
 /// A panel of d_dst is used once for every tile of channels of a filter row. Read in place it comes from L2 each time,
-/// which few tiles hide behind their multiply-adds; packing pays if they are many.
-bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s) {
+/// which few tiles hide behind their multiply-adds; packing pays if they are many. A single panel is packed as it is.
+bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s, const TileShape& tile) {
   constexpr std::int64_t kFewTiles = 16;
-  return s.kh * ceil_div(s.kw * s.ic, kernels.max_rows[1]) > kFewTiles;
+  return s.oc > tile.columns && s.kh * ceil_div(s.kw * s.ic, kernels.max_rows[1]) > kFewTiles;
 }
 
 /// Channels whose pixels fill a quarter of a 512 KB L2: they are read again for every panel of d_dst. In
@@ -66,30 +66,24 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
       shape_(shape.joined()),
       winograd_(choose_winograd(kernels, shape_, algorithm)),
       short_(is_short(shape_)),
-      packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
-      bands_(backward_weights_bands(shape_, may_pack())),
-      channels_first_(!short_ && wants_channels_first(shape_)) {
+      channels_first_(!short_ && wants_channels_first(shape_)),
+      taps_(!channels_first_ && shape_.dilation_w == 1 ? shape_.kw : 1),
+      tile_(choose_conv_tile(kernels_, taps_ * shape_.ic, shape_.oc, backward_weights_pixels(shape_, true))),
+      packs_d_dst_(wants_packed_d_dst(kernels_, shape_, tile_)),
+      bands_(backward_weights_bands(shape_, may_pack())) {
   const ConvShape& s = shape_;
   const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
-  const std::int64_t pixels = rows * columns;
   max_group_ = bands_.pieces() == 1
-                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, may_pack()) / pixels)
+                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, may_pack()) / (rows * columns))
                    : 1;
   src_rows_ = rows_seen(s, rows);
   if (channels_first_) {
-    taps_ = 1;
     layouts_ = s.stride_w == 1 ? 1 : s.kw;
     src_row_ = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
   } else {
-    taps_ = s.dilation_w == 1 ? s.kw : 1;
     layouts_ = 1;
     src_row_ = s.stored_w() * s.ic;
   }
-  // For fewer rows the widest tile is no faster here, and leaves fewer panels to divide between threads.
-  constexpr std::int64_t kRows = 48;
-  const std::int64_t tile_rows = taps_ * s.ic;
-  tile_ = tile_rows < kRows ? choose_tile(kernels_, tile_rows, s.oc, max_group_ * pixels)
-                            : choose_conv_tile(kernels_, tile_rows, s.oc, max_group_ * pixels);
   channel_block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
 }
 
@@ -228,7 +222,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
       const EvenSplit tiles(std::min(channel_block_, taps_ * s.ic - ic), tile_.rows);
       for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
         const float* const panel = d_dst + (oc - first_oc) * (segment.packs ? pixels : 1);
-        args.columns = std::min(tile_.columns, s.oc - oc);
+        args.columns = std::min(tile_.columns, end_oc - oc);
         bool unread = layout == 0 && ic == 0 && !segment.packs;  // the panel, in place
         for (std::int64_t kh = 0; kh < s.kh; ++kh) {
           const std::int64_t pairs = list_pairs(segment, kh, source, src_offsets, d_dst_offsets);
@@ -335,14 +329,17 @@ void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const f
 
   // Tasks of the same partial sum each lay out its pixels: few of them.
   constexpr std::int64_t kTasksPerThread = 2;
-  const ConvTasks tasks(executor.threads(), 1, parts.pieces, ceil_div(shape_.oc, tile_.columns),
+  // Of few panels, half ones: sums do not depend on the cutting.
+  const bool few = parts.pieces * ceil_div(shape_.oc, tile_.columns) < executor.threads();
+  const std::int64_t columns = few && tile_.vectors == kMaxTileVectors ? tile_.columns / 2 : tile_.columns;
+  const ConvTasks tasks(executor.threads(), 1, parts.pieces, ceil_div(shape_.oc, columns),
                         shape_.multiply_adds() * static_cast<double>(images), kTasksPerThread);
   executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
     const ConvTasks::Task task = tasks[i];
     for (std::int64_t slot = task.first_band; slot < task.end_band; ++slot) {
       for (std::int64_t j = 0; j < parts.size(slot); ++j) {
-        accumulate(src, d_dst, segment(c, parts.begin(slot) + j), task.first_panel * tile_.columns,
-                   std::min(shape_.oc, task.end_panel * tile_.columns),
+        accumulate(src, d_dst, segment(c, parts.begin(slot) + j), task.first_panel * columns,
+                   std::min(shape_.oc, task.end_panel * columns),
                    j == 0 ? Epilogue::store : Epilogue::add, sum(slot),
                    Workspace(memory + worker * scratch, scratch));
       }

@@ -99,12 +99,12 @@ class ConvBackwardWeights {
   std::optional<WinogradWeights> winograd_;
   // Of the direct way.
   bool short_;               ///< whether by conv_short_weights
+  bool channels_first_;      ///< whether pixels are transposed: channels x pixels
+  std::int64_t taps_;        ///< filter taps whose rows of A are contiguous: 1, or a filter row's
   TileShape tile_;
   bool packs_d_dst_;         ///< everywhere, or only where it has to be
   PixelBands bands_;
   std::int64_t max_group_;   ///< images of a segment, at most
-  bool channels_first_;      ///< whether pixels are transposed: channels x pixels
-  std::int64_t taps_;        ///< filter taps whose rows of A are contiguous: 1, or a filter row's
   std::int64_t src_rows_;    ///< rows of the image that a band sees, at most
   std::int64_t src_row_;     ///< floats from one of them to the next; per channel, if channels first
   std::int64_t channel_block_;  ///< channels (times taps) that go through all panels of d_dst together
