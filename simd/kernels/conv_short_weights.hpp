@@ -7,7 +7,7 @@
 
 namespace tilewise::simd {
 
-/// conv_short_weights for R filter rows of T terms and NV vectors of channels, `last` of which are in the last one. All
+/// conv_short_weights for T terms of R filter rows and NV vectors of channels, `last` of which are in the last one. All
 /// sums stay in registers while the pixels pass by.
 template <class Arch, int T, int R, int NV>
 [[gnu::noinline, gnu::flatten]] void conv_short_weights_rows(const ConvShortArgs& args, const float* src,
@@ -37,11 +37,11 @@ template <class Arch, int T, int R, int NV>
       }
     }
   }
-  TILEWISE_UNROLL for (int r = 0; r < R; ++r) {
-    TILEWISE_UNROLL for (int t = 0; t < T; ++t, d_wei += args.dst_step) {
+  TILEWISE_UNROLL for (int r = 0; r < R; ++r, d_wei += args.run.terms * args.dst_step) {
+    TILEWISE_UNROLL for (int t = 0; t < T; ++t) {
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
         const std::int64_t count = v < NV - 1 ? W : last;
-        float* const wei = d_wei + v * W;
+        float* const wei = d_wei + t * args.dst_step + v * W;
         store_some<Arch>(wei, count, load_some<Arch>(wei, count) + sum[r][t][v]);
       }
     }
@@ -50,13 +50,13 @@ template <class Arch, int T, int R, int NV>
 
 /// As many filter rows at once as leave registers for a pixel's gradients and a factor.
 template <class Arch, int T, int NV>
-void conv_short_weights_vectors(const ConvShortArgs& args, const float* d_dst, std::int64_t last, float* d_wei) {
+void conv_short_weights_vectors(const ConvShortArgs& args, const float* src, const float* d_dst, std::int64_t last,
+                                float* d_wei) {
   constexpr int kMost = max_tile_rows(NV, kRegisters, true) / T;
-  const float* src = args.src;
   const auto rows = [&]<int R>(std::integral_constant<int, R>) {
     if constexpr (R <= kMost) conv_short_weights_rows<Arch, T, R, NV>(args, src, d_dst, last, d_wei);
     src += R * args.filter_row_step;
-    d_wei += R * T * args.dst_step;
+    d_wei += R * args.run.terms * args.dst_step;
   };
   for (std::int64_t left = args.filter_rows; left > 0;) {
     // Four rows are two and two: a single one has few sums to hide the latency of a multiply-add.
@@ -72,15 +72,16 @@ void conv_short_weights_vectors(const ConvShortArgs& args, const float* d_dst, s
 template <class Arch, int T>
 void conv_short_weights_terms(const ConvShortArgs& args, const float* d_dst, float* d_wei) {
   constexpr std::int64_t W = kWidth<Arch>;
-  constexpr int kMost = max_tile_rows(2, kRegisters, true) >= T ? 2 : 1;
-  for (std::int64_t c = 0; c < args.channels;) {
+  // Two vectors of all terms, or of the first and then the others: with one, terms are loaded as often as multiplied.
+  constexpr int kFirst = max_tile_rows(2, kRegisters, true) >= T ? T : (T + 1) / 2;
+  for (std::int64_t c = 0; c < args.channels; c += 2 * W) {
     const std::int64_t left = args.channels - c;
-    if (kMost == 2 && left > W) {
-      conv_short_weights_vectors<Arch, T, kMost>(args, d_dst + c, left < 2 * W ? left - W : W, d_wei + c);
-      c += 2 * W;
-    } else {
-      conv_short_weights_vectors<Arch, T, 1>(args, d_dst + c, left < W ? left : W, d_wei + c);
-      c += W;
+    if (left <= W) return conv_short_weights_vectors<Arch, T, 1>(args, args.src, d_dst + c, left, d_wei + c);
+    const std::int64_t last = left < 2 * W ? left - W : W;
+    conv_short_weights_vectors<Arch, kFirst, 2>(args, args.src, d_dst + c, last, d_wei + c);
+    if constexpr (kFirst < T) {
+      conv_short_weights_vectors<Arch, T - kFirst, 2>(args, args.src + kFirst, d_dst + c, last,
+                                                      d_wei + kFirst * args.dst_step + c);
     }
   }
 }
