@@ -21,17 +21,8 @@ bool wants_channels_first(const ConvShape& s) {
   return repays && (s.stride_w * s.ic >= kFarFloats || (s.stride_w == 1 && s.kw > 1));
 }
 
-/// One channel makes tiles of a filter row: few sums at once, and d_dst is read for each of them. Laying out
-/// what each pixel sees pays where one tile takes all taps.
-bool wants_patches(const KernelTable& kernels, const ConvShape& s) {
-  const std::int64_t vectors = std::min<std::int64_t>(2, ceil_div(s.oc, kernels.vector_floats));
-  return s.ic == 1 && s.kh > 1 && s.stride_w == 1 && s.kh * s.kw <= kernels.max_rows[vectors - 1];
-}
-
-/// The convolution whose channels are the taps of another's: what each pixel sees of the image.
-ConvShape patches(const ConvShape& s) {
-  return {.ic = s.kh * s.kw * s.ic, .ih = s.oh(), .iw = s.ow(), .oc = s.oc, .kh = 1, .kw = 1};
-}
+/// Few terms make tiles of few sums, and d_dst is read for each of them.
+bool is_short(const ConvShape& s) { return s.dilation_w == 1 && s.kw * s.ic <= kMostShortTerms; }
 
 std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const ConvShape& shape,
                                                ConvAlgorithm algorithm) {
@@ -40,10 +31,10 @@ std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const
 }
 
 /// A panel of d_dst is used once for every tile of channels of a filter row. Read in place it comes from L2 each time,
-/// which few tiles hide behind their multiply-adds; packing pays if they are many.
-bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s) {
+/// which few tiles hide behind their multiply-adds; packing pays if they are many. A single panel is packed as it is.
+bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s, const TileShape& tile) {
   constexpr std::int64_t kFewTiles = 16;
-  return s.kh * ceil_div(s.kw * s.ic, kernels.max_rows[1]) > kFewTiles;
+  return s.oc > tile.columns && s.kh * ceil_div(s.kw * s.ic, kernels.max_rows[1]) > kFewTiles;
 }
 
 /// Channels whose pixels fill a quarter of a 512 KB L2: they are read again for every panel of d_dst. In
@@ -72,34 +63,27 @@ Range columns_inside(const ConvShape& s, const PixelBand& band, std::int64_t kw)
 ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape,
                                          ConvAlgorithm algorithm)
     : kernels_(kernels_for_columns(kernels, shape.oc)),
-      source_(shape.joined()),
-      winograd_(choose_winograd(kernels, source_, algorithm)),
-      patches_(wants_patches(kernels_, source_)),
-      shape_(patches_ ? patches(source_) : source_),
-      packs_d_dst_(wants_packed_d_dst(kernels_, shape_)),
-      bands_(backward_weights_bands(shape_, may_pack())),
-      channels_first_(patches_ || wants_channels_first(shape_)) {
+      shape_(shape.joined()),
+      winograd_(choose_winograd(kernels, shape_, algorithm)),
+      short_(is_short(shape_)),
+      channels_first_(!short_ && wants_channels_first(shape_)),
+      taps_(!channels_first_ && shape_.dilation_w == 1 ? shape_.kw : 1),
+      tile_(choose_conv_tile(kernels_, taps_ * shape_.ic, shape_.oc, backward_weights_pixels(shape_, true))),
+      packs_d_dst_(wants_packed_d_dst(kernels_, shape_, tile_)),
+      bands_(backward_weights_bands(shape_, may_pack())) {
   const ConvShape& s = shape_;
   const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
-  const std::int64_t pixels = rows * columns;
   max_group_ = bands_.pieces() == 1
-                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, may_pack()) / pixels)
+                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, may_pack()) / (rows * columns))
                    : 1;
   src_rows_ = rows_seen(s, rows);
   if (channels_first_) {
-    taps_ = 1;
     layouts_ = s.stride_w == 1 ? 1 : s.kw;
     src_row_ = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
   } else {
-    taps_ = s.dilation_w == 1 ? s.kw : 1;
     layouts_ = 1;
     src_row_ = s.stored_w() * s.ic;
   }
-  // For fewer rows the widest tile is no faster here, and leaves fewer panels to divide between threads.
-  constexpr std::int64_t kRows = 48;
-  const std::int64_t tile_rows = taps_ * s.ic;
-  tile_ = tile_rows < kRows ? choose_tile(kernels_, tile_rows, s.oc, max_group_ * pixels)
-                            : choose_conv_tile(kernels_, tile_rows, s.oc, max_group_ * pixels);
   channel_block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
 }
 
@@ -109,6 +93,7 @@ std::int64_t ConvBackwardWeights::plane_floats(std::int64_t group) const {
 
 bool ConvBackwardWeights::packs(std::int64_t images_behind) const {
   const std::int64_t width = kernels_.vector_floats;
+  if (short_) return false;
   return packs_d_dst_ || (shape_.oc % width != 0 && images_behind * shape_.dst_size() < width);
 }
 
@@ -117,11 +102,12 @@ std::int64_t ConvBackwardWeights::image_panels_floats() const {
 }
 
 std::string ConvBackwardWeights::kernel() const {
-  return winograd_ ? "winograd " + winograd_->tile().to_string() : "tile " + tile_.to_string();
+  if (winograd_) return "winograd " + winograd_->tile().to_string();
+  return short_ ? "conv_short_weights" : "tile " + tile_.to_string();
 }
 
 double ConvBackwardWeights::multiply_adds() const {
-  return winograd_ ? winograd_->multiply_adds() : source_.multiply_adds();
+  return winograd_ ? winograd_->multiply_adds() : shape_.multiply_adds();
 }
 
 std::int64_t ConvBackwardWeights::scratch_floats() const {
@@ -131,40 +117,14 @@ std::int64_t ConvBackwardWeights::scratch_floats() const {
 std::int64_t ConvBackwardWeights::group_scratch_floats(std::int64_t group) const {
   const std::int64_t rows = bands_.rows.size(0);
   const std::int64_t planes = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0;
-  const std::int64_t padded = patches_          ? padded_rows_floats(source_, rows)
-                              : channels_first_ ? 0
-                                                : group * padded_rows_floats(shape_, rows);
+  const std::int64_t padded = channels_first_ ? 0 : group * padded_rows_floats(shape_, rows);
   return planes + padded + (may_pack() ? round_up_to_line(group * image_panels_floats()) : 0) +
          2 * workspace_floats_of<std::int64_t>(group * rows);
-}
-
-ConvBackwardWeights::Source ConvBackwardWeights::lay_out_patches(const float* src, const Segment& segment,
-                                                                 Workspace& scratch) const {
-  const ConvShape& s = source_;
-  const PixelBand band = bands_[segment.band];
-  const std::int64_t plane = plane_floats(segment.images);
-  const std::int64_t pitch = s.stored_w();
-  // What ends a row in whole vectors is overwritten by the next one; planes have room for the last.
-  const std::int64_t width = round_up(band.columns(), kernels_.vector_floats);
-  float* const planes = scratch.take(shape_.ic * plane);
-  for (std::int64_t i = 0; i < segment.images; ++i) {
-    Workspace rest = scratch;
-    const float* const rows = padded_rows(s, src + (segment.first_image + i) * s.src_size(), band.first_row,
-                                          band.rows(), rest) +
-                              band.first_column;
-    for (std::int64_t tap = 0; tap < shape_.ic; ++tap) {
-      const std::int64_t row = tap / s.kw * s.dilation_h, column = tap % s.kw * s.dilation_w;
-      kernels_.copy_matrix(band.rows(), band.columns(), rows + row * pitch + column, s.stride_h * pitch,
-                           planes + tap * plane + i * src_rows_ * src_row_, src_row_, width);
-    }
-  }
-  return {planes, band.first_row, band.first_column, src_rows_ * src_row_};
 }
 
 ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const Segment& segment,
                                                          std::int64_t layout,
                                                          Workspace& scratch) const {
-  if (patches_) return lay_out_patches(src, segment, scratch);
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
   src += segment.first_image * s.src_size();
@@ -228,6 +188,7 @@ std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_
 void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const Segment& segment,
                                      std::int64_t first_oc, std::int64_t end_oc, Epilogue epilogue,
                                      float* d_wei, Workspace scratch) const {
+  if (short_) return accumulate_short(src, d_dst, segment, first_oc, end_oc, epilogue, d_wei, scratch);
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
   const std::int64_t pixels = band.rows() * band.columns();
@@ -261,7 +222,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
       const EvenSplit tiles(std::min(channel_block_, taps_ * s.ic - ic), tile_.rows);
       for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
         const float* const panel = d_dst + (oc - first_oc) * (segment.packs ? pixels : 1);
-        args.columns = std::min(tile_.columns, s.oc - oc);
+        args.columns = std::min(tile_.columns, end_oc - oc);
         bool unread = layout == 0 && ic == 0 && !segment.packs;  // the panel, in place
         for (std::int64_t kh = 0; kh < s.kh; ++kh) {
           const std::int64_t pairs = list_pairs(segment, kh, source, src_offsets, d_dst_offsets);
@@ -286,6 +247,32 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
   }
 }
 
+void ConvBackwardWeights::accumulate_short(const float* src, const float* d_dst, const Segment& segment,
+                                           std::int64_t first_oc, std::int64_t end_oc, Epilogue epilogue, float* d_wei,
+                                           Workspace scratch) const {
+  const ConvShape& s = shape_;
+  const PixelBand band = bands_[segment.band];
+  const ConvShortArgs shared{.run = {static_cast<int>(s.kw * s.ic), static_cast<int>(s.stride_w * s.ic)},
+                             .filter_rows = s.kh,
+                             .filter_row_step = s.dilation_h * src_row_,
+                             .rows = band.rows(),
+                             .src_row_step = s.stride_h * src_row_,
+                             .dst_row_step = s.ow() * s.oc,
+                             .pixels = band.columns(),
+                             .dst_step = s.oc,
+                             .channels = end_oc - first_oc};
+  for (std::int64_t tap = 0; epilogue == Epilogue::store && tap < s.kh * s.kw * s.ic; ++tap) {
+    std::fill(d_wei + tap * s.oc + first_oc, d_wei + tap * s.oc + end_oc, 0.0F);
+  }
+  const Source source = lay_out(src, segment, 0, scratch);
+  d_dst += segment.first_image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc + first_oc;
+  for (std::int64_t i = 0; i < segment.images; ++i) {
+    ConvShortArgs args = shared;
+    args.src = source.pixels + i * source.image_floats;
+    kernels_.conv_short_weights(args, d_dst + i * s.dst_size(), d_wei + first_oc);
+  }
+}
+
 void ConvBackwardWeights::images(std::int64_t images, const float* src, const float* d_dst, float* d_wei,
                                  Workspace scratch) const {
   if (winograd_) return winograd_->images(images, src, d_dst, d_wei, scratch);
@@ -302,7 +289,7 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   // sums, where two threads' scratch would not fit beside them in what the operands take.
   constexpr std::int64_t kMostSlots = 8;
   const std::int64_t wei = shape_.wei_size();
-  const std::int64_t pixels = images * (source_.src_size() + shape_.dst_size());
+  const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size());
   std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostSlots);
   std::int64_t group = std::min(max_group_, images);
   const auto fits = [&] { return 2 * group_scratch_floats(group) + (slots - 1) * wei <= pixels + wei; };
@@ -342,14 +329,17 @@ void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const f
 
   // Tasks of the same partial sum each lay out its pixels: few of them.
   constexpr std::int64_t kTasksPerThread = 2;
-  const ConvTasks tasks(executor.threads(), 1, parts.pieces, ceil_div(shape_.oc, tile_.columns),
+  // Of few panels, half ones: sums do not depend on the cutting.
+  const bool few = parts.pieces * ceil_div(shape_.oc, tile_.columns) < executor.threads();
+  const std::int64_t columns = few && tile_.vectors == kMaxTileVectors ? tile_.columns / 2 : tile_.columns;
+  const ConvTasks tasks(executor.threads(), 1, parts.pieces, ceil_div(shape_.oc, columns),
                         shape_.multiply_adds() * static_cast<double>(images), kTasksPerThread);
   executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
     const ConvTasks::Task task = tasks[i];
     for (std::int64_t slot = task.first_band; slot < task.end_band; ++slot) {
       for (std::int64_t j = 0; j < parts.size(slot); ++j) {
-        accumulate(src, d_dst, segment(c, parts.begin(slot) + j), task.first_panel * tile_.columns,
-                   std::min(shape_.oc, task.end_panel * tile_.columns),
+        accumulate(src, d_dst, segment(c, parts.begin(slot) + j), task.first_panel * columns,
+                   std::min(shape_.oc, task.end_panel * columns),
                    j == 0 ? Epilogue::store : Epilogue::add, sum(slot),
                    Workspace(memory + worker * scratch, scratch));
       }

@@ -22,9 +22,9 @@ namespace tilewise::simd {
 ///       * d_dst(oh, ow, oc)
 ///
 /// Done by Winograd's filtering (WinogradWeights) or directly: then each filter tap, or filter row, is a product
-/// (channels x pixels) times (pixels x oc). Where it is taps, pixels of padding are left out. With one channel all
-/// taps are, of patches laid out as the channels of a 1x1 convolution. The sum over pixels is cut into segments: bands
-/// of one image, or a few small images.
+/// (channels x pixels) times (pixels x oc). Where it is taps, pixels of padding are left out. Filter rows of few terms,
+/// kw * ic, are several to a product, which has a kernel of its own (conv_short_weights in kernel_table.hpp). The sum
+/// over pixels is cut into segments: bands of one image, or a few small images.
 class ConvBackwardWeights {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
@@ -71,6 +71,9 @@ class ConvBackwardWeights {
   /// d_wei(.., first_oc to end_oc) (epilogue) the segment's gradient.
   void accumulate(const float* src, const float* d_dst, const Segment& segment, std::int64_t first_oc,
                   std::int64_t end_oc, Epilogue epilogue, float* d_wei, Workspace scratch) const;
+  /// The same by conv_short_weights.
+  void accumulate_short(const float* src, const float* d_dst, const Segment& segment, std::int64_t first_oc,
+                        std::int64_t end_oc, Epilogue epilogue, float* d_wei, Workspace scratch) const;
   /// Whether the d_dst of a segment is packed that so many images follow. It has to be where vectors would reach past
   /// the end of the last one's.
   bool packs(std::int64_t images_behind) const;
@@ -87,24 +90,21 @@ class ConvBackwardWeights {
   /// Of the segment; without padding if channels first, with it otherwise.
   Source lay_out(const float* src, const Segment& segment, std::int64_t layout,
                  Workspace& scratch) const;
-  /// The same where taps become channels.
-  Source lay_out_patches(const float* src, const Segment& segment, Workspace& scratch) const;
   /// The rows of pixels and of d_dst that filter row kh multiplies, as offsets; returns how many.
   std::int64_t list_pairs(const Segment& segment, std::int64_t kh, const Source& source, std::int64_t* src_offsets,
                           std::int64_t* d_dst_offsets) const;
 
   const KernelTable& kernels_;
-  ConvShape source_;         ///< as given
+  ConvShape shape_;
   std::optional<WinogradWeights> winograd_;
   // Of the direct way.
-  bool patches_;             ///< whether source_'s taps become channels
-  ConvShape shape_;          ///< what is computed: source_, or the 1x1 convolution of patches
+  bool short_;               ///< whether by conv_short_weights
+  bool channels_first_;      ///< whether pixels are transposed: channels x pixels
+  std::int64_t taps_;        ///< filter taps whose rows of A are contiguous: 1, or a filter row's
   TileShape tile_;
   bool packs_d_dst_;         ///< everywhere, or only where it has to be
   PixelBands bands_;
   std::int64_t max_group_;   ///< images of a segment, at most
-  bool channels_first_;      ///< whether pixels are transposed: channels x pixels
-  std::int64_t taps_;        ///< filter taps whose rows of A are contiguous: 1, or a filter row's
   std::int64_t src_rows_;    ///< rows of the image that a band sees, at most
   std::int64_t src_row_;     ///< floats from one of them to the next; per channel, if channels first
   std::int64_t channel_block_;  ///< channels (times taps) that go through all panels of d_dst together

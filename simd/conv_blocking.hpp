@@ -33,8 +33,8 @@ PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels);
 /// Bands of a forward pass (of its output), and images of a single band that it should work on together.
 PixelBands forward_bands(const ConvShape& shape);
 std::int64_t forward_group(const ConvShape& shape);
-/// Of a forward pass that copies what a band sees, with its padding: half of a 32 KB L1, for what neighbours share is
-/// copied twice.
+/// Of a forward pass that copies what a band sees, with its padding: 32 KB, for what neighbours share is copied twice,
+/// but no more, lest a single image leaves threads with nothing to do.
 PixelBands padded_bands(const ConvShape& shape);
 /// The same of backward data: bands of d_src.
 PixelBands backward_data_bands(const ConvShape& shape);

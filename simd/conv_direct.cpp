@@ -264,7 +264,9 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
                        const float* bias, float floor, float* dst, Workspace workspace) const {
   if (images == 0) return;
   const EvenSplit split = groups(images);
-  const std::int64_t panels = ceil_div(out_.channels, tile_.columns);
+  // Tasks of one band would each copy its padding.
+  const std::int64_t columns = pads_ ? out_.channels : tile_.columns;
+  const std::int64_t panels = ceil_div(out_.channels, columns);
   PixelBands bands = bands_;
   if (bands.columns.pieces == 1 && split.pieces * bands.pieces() * panels < executor.threads()) {
     // A single small image: at least a band for each thread.
@@ -281,8 +283,8 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
       const std::int64_t group = b / bands.pieces();
       band({src + split.begin(group) * in_.size(), packed_wei, bias, floor,
             dst + split.begin(group) * out_.size()},
-           split.size(group), bands[b % bands.pieces()], task.first_panel * tile_.columns,
-           std::min(out_.channels, task.end_panel * tile_.columns), Workspace(memory + worker * scratch, scratch));
+           split.size(group), bands[b % bands.pieces()], task.first_panel * columns,
+           std::min(out_.channels, task.end_panel * columns), Workspace(memory + worker * scratch, scratch));
     }
   });
 }

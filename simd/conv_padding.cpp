@@ -21,11 +21,13 @@ const float* padded_rows(const ConvShape& shape, const float* src, std::int64_t 
   const std::int64_t left = shape.pad_left * shape.ic;
   const std::int64_t seen = rows_seen(shape, rows);
   float* const padded = scratch.take(seen * pitch);
-  std::fill_n(padded, seen * pitch, 0.0F);
-  const std::int64_t end = std::min(shape.ih, top + seen);
-  for (std::int64_t ih = std::max<std::int64_t>(0, top); ih < end; ++ih) {
-    std::copy_n(src + ih * row_floats, row_floats, padded + (ih - top) * pitch + left);
+  float* to = padded;  // zeros up to each row of the image, and after the last
+  for (std::int64_t ih = std::max<std::int64_t>(0, top); ih < std::min(shape.ih, top + seen); ++ih) {
+    float* const row = padded + (ih - top) * pitch + left;
+    std::fill(to, row, 0.0F);
+    to = std::copy_n(src + ih * row_floats, row_floats, row);
   }
+  std::fill(to, padded + seen * pitch, 0.0F);
   return padded;
 }
 

@@ -118,9 +118,13 @@ inline constexpr ShortRun kShortRuns[] = {{3, 1}, {5, 1}, {9, 3}, {15, 3}};
 /// Its tile: pixels, and vectors of channels.
 inline constexpr int kShortPixels = 4, kShortVectors = 2;
 
-/// Rows of output pixels of a convolution whose windows lie inside the image, for the channels of one packed panel.
+/// The longest filter rows of conv_short_weights, in terms.
+inline constexpr int kMostShortTerms = 9;
+
+/// Rows of output pixels of a convolution whose windows lie inside the image, for the channels of one packed panel; or
+/// for the filters' gradient, which takes any number of channels, and has no use for wei, bias, floor and dst.
 struct ConvShortArgs {
-  ShortRun run{};                                     ///< one of kShortRuns
+  ShortRun run{};                                     ///< one of kShortRuns; backward with 1 to kMostShortTerms terms
   std::int64_t filter_rows = 0, filter_row_step = 0;  ///< and how far apart they see src
   const float* src = nullptr;
   std::int64_t rows = 0, src_row_step = 0, dst_row_step = 0;
@@ -298,6 +302,9 @@ inline constexpr int kPeakChains = 12;
   KERNEL(conv_pool, void, (const ConvPoolArgs& args))                                              \
   /* dst = max(floor, (sum over filter rows and their terms, in order, of src * wei) + bias); NaN stays NaN */\
   KERNEL(conv_short, void, (const ConvShortArgs& args))                                            \
+  /* d_wei[tap * dst_step + channel] += sum over rows and their pixels, in order, of src of the tap * \
+     d_dst, for run.terms taps of each filter row: rows of channels are as far apart in both */    \
+  KERNEL(conv_short_weights, void, (const ConvShortArgs& args, const float* d_dst, float* d_wei))  \
   /* d_wei(tap, channel) += sum over windows, in order, of d_dst * src of the tap of the pixel that  \
      was picked */                                                                                 \
   KERNEL(conv_pool_weights, void, (const ConvPoolArgs& args, float* d_wei))                        \

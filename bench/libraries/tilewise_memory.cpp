@@ -279,6 +279,7 @@ struct OperationOf {
   static constexpr const char* add_windows = "add_windows";
   static constexpr const char* conv_pool = "pooled_conv_forward";
   static constexpr const char* conv_short = "conv_forward";
+  static constexpr const char* conv_short_weights = "conv_backward_weights";
   static constexpr const char* conv_pool_weights = "pooled_conv_backward_weights";
   static constexpr const char* dots = "gemm";
   static constexpr const char* add_rows = "gemm";

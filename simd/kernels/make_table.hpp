@@ -9,6 +9,7 @@
 #include "tilewise/simd/kernels/batch_norm.hpp"
 #include "tilewise/simd/kernels/conv_pool.hpp"
 #include "tilewise/simd/kernels/conv_short.hpp"
+#include "tilewise/simd/kernels/conv_short_weights.hpp"
 #include "tilewise/simd/kernels/depthwise.hpp"
 #include "tilewise/simd/kernels/dots.hpp"
 #include "tilewise/simd/kernels/dropout.hpp"

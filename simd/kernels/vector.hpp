@@ -27,6 +27,13 @@ using Vec = xsimd::batch<float, Arch>;
 template <class Arch>
 inline constexpr std::int64_t kWidth = static_cast<std::int64_t>(Vec<Arch>::size);
 
+/// Vector registers.
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr int kRegisters = 32;
+#else
+constexpr int kRegisters = 16;
+#endif
+
 template <class Arch>
 inline Vec<Arch> load(const float* p) {
   return Vec<Arch>::load_unaligned(p);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "simd/conv_cases.hpp"
@@ -12,6 +13,7 @@
 #include "support/reference.hpp"
 #include "support/tolerance.hpp"
 #include "tilewise/core/error.hpp"
+#include "tilewise/simd/blocking.hpp"
 
 namespace tilewise::simd {
 namespace {
@@ -96,6 +98,21 @@ TEST(ConvBackwardWeights, of_ones_counts_the_pixels_that_meet_a_tap) {
   data.d_dst.assign(9, 1.0F);
   data.d_wei.assign(9, 0.0F);
   EXPECT_EQ(run(shape, data), (std::vector<float>{4, 6, 4, 6, 9, 6, 4, 6, 4}));
+}
+
+TEST(ConvBackwardWeights, packs_d_dst_of_several_panels_alone) {
+  const auto scratch_floats = [](std::int64_t oc) {
+    const ConvShape shape{.ic = 15, .ih = 12, .iw = 12, .oc = oc, .kh = 5, .kw = 5};
+    return ConvBackwardWeights(default_kernels(), shape, ConvAlgorithm::direct).scratch_floats();
+  };
+  constexpr std::int64_t kPixels = 64, kPanels = 128;
+  EXPECT_EQ(scratch_floats(kPanels) - scratch_floats(default_kernels().vector_floats), kPixels * kPanels);
+}
+
+TEST(ConvBackwardWeights, takes_the_widest_tile_for_32_channels_if_vectors_are_wide) {
+  const ConvShape shape{.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3};
+  const ConvBackwardWeights conv(default_kernels(), shape, ConvAlgorithm::direct);
+  EXPECT_EQ(conv.kernel() == "tile " + widest_tile(default_kernels()).to_string(), has_wide_vectors(default_kernels()));
 }
 
 TEST(ConvBackwardWeights, rejects_what_is_no_convolution) {
