@@ -27,6 +27,14 @@ using Vec = xsimd::batch<float, Arch>;
 template <class Arch>
 inline constexpr std::int64_t kWidth = static_cast<std::int64_t>(Vec<Arch>::size);
 
+/// How many sums of a vector each can stay in registers, besides what is added to them: half of the registers.
+template <class Arch>
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int kMostSums = 16;
+#else
+inline constexpr int kMostSums = 8;
+#endif
+
 template <class Arch>
 inline Vec<Arch> load(const float* p) {
   return Vec<Arch>::load_unaligned(p);
@@ -305,6 +313,17 @@ template <class Arch, int NV, class Body>
       body.template operator()<1>(done + i, count);
     });
   }
+}
+
+/// Calls body<vectors>() if n floats are so many whole vectors: NV, or half as many, and so on. Returns whether they are.
+template <class Arch, int NV, class Body>
+[[gnu::always_inline]] inline bool as_whole_vectors(std::int64_t n, Body body) {
+  if (n == NV * kWidth<Arch>) {
+    body.template operator()<NV>();
+    return true;
+  }
+  if constexpr (NV > 1) return as_whole_vectors<Arch, NV / 2>(n, body);
+  return false;
 }
 
 /// Four whole numbers of 16 bits, the first in the lowest; of those at p the first `count` < 4, the others 0.
