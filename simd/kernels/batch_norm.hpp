@@ -9,9 +9,9 @@ namespace tilewise::simd {
 /// body<1>(first, last, c, count) for the single vectors that are left: what belongs to a column stays in registers
 /// while rows [first, last) pass by.
 ///
-/// Those are all rows only where a row is one stripe, with many registers of twice as many vectors, too, or of half as
-/// many. Otherwise they are a kilobyte of rows, or one row, so that memory is read from end to end: in pieces of a stripe
-/// it comes at half its speed. Only rows of nearly a page do well `most` at a time.
+/// Those are all rows only where a row is one stripe, or half of one and so on, or two if there are many registers.
+/// Otherwise they are a kilobyte of rows, or one row, so that memory is read from end to end: in pieces of a stripe it
+/// comes at half its speed. Only rows of nearly a page do well `most` at a time.
 template <class Arch, int NV, int most, class Body>
 [[gnu::always_inline]] inline void for_each_stripe(std::int64_t rows, std::int64_t columns, Body body) {
   constexpr std::int64_t W = kWidth<Arch>, kFloats = 256, kPage = 960;

@@ -52,14 +52,14 @@ template <class Arch, int NV, bool two_by_two, bool mind_nan>
 }
 
 /// Returns whether there may be a NaN in what was read; only if `mind_nan` is the result right then. Comparing
-/// every value with itself costs a third of the time; a sum of all is NaN if one of them is.
-template <class Arch, bool two_by_two, bool mind_nan>
+/// every value with itself costs a third of the time; a sum of all is NaN if one of them is. `most`: vectors at once.
+template <class Arch, bool two_by_two, bool mind_nan, int most>
 [[gnu::flatten]] bool find_maxima(const MaxPoolGeometry& shared, const float* src, float* dst,
                                   PoolPlace* argmax) noexcept {
   const MaxPoolGeometry g = shared;  // its own, so that no store can change it
   Vec<Arch> sum(0.0F);
   for_each_pool_window<Arch, two_by_two>(g, [&](const PoolWindow& window, std::int64_t in, std::int64_t out) {
-    for_each_vectors<Arch, 4>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
+    for_each_vectors<Arch, most>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
       find_maximum<Arch, NV, two_by_two, mind_nan>(window, src + in + c, count, dst + out + c, argmax + out + c, sum);
     });
   });
@@ -68,9 +68,11 @@ template <class Arch, bool two_by_two, bool mind_nan>
 
 template <class Arch, bool two_by_two>
 void find_maxima_of(const MaxPoolGeometry& g, const float* src, float* dst, PoolPlace* argmax) noexcept {
-  if (find_maxima<Arch, two_by_two, false>(g, src, dst, argmax)) {
-    find_maxima<Arch, two_by_two, true>(g, src, dst, argmax);
-  }
+  // Where there is one whole vector loops over several cost a window a quarter of its time.
+  const bool one = kWidth<Arch> <= g.channels && g.channels < 2 * kWidth<Arch>;
+  const bool may_have_nan = one ? find_maxima<Arch, two_by_two, false, 1>(g, src, dst, argmax)
+                                : find_maxima<Arch, two_by_two, false, 4>(g, src, dst, argmax);
+  if (may_have_nan) find_maxima<Arch, two_by_two, true, 4>(g, src, dst, argmax);
 }
 
 template <class Arch>

@@ -315,7 +315,7 @@ template <class Arch, int NV, class Body>
   }
 }
 
-/// Calls body<vectors>() if n floats are so many whole vectors: NV, or half as many, and so on. Returns whether they are.
+/// Calls body<vectors>() if n floats are so many vectors: NV, or half as many, and so on. Returns whether they are.
 template <class Arch, int NV, class Body>
 [[gnu::always_inline]] inline bool as_whole_vectors(std::int64_t n, Body body) {
   if (n == NV * kWidth<Arch>) {
