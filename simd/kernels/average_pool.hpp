@@ -24,7 +24,7 @@ template <class Arch, int NV>
   }
   const Vec<Arch> pixels(static_cast<float>(rows * columns));
   TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
-    store_some<Arch>(dst + v * W, v + 1 < NV ? W : count, sums[v] / pixels);
+    store_some<Arch>(dst + v * W, v + 1 < NV ? W : count, divide<Arch>(sums[v], pixels));
   }
 }
 
@@ -59,7 +59,9 @@ template <class Arch, int NV, bool overlap>
   constexpr std::int64_t W = kWidth<Arch>;
   const Vec<Arch> pixels(static_cast<float>(window.rows * window.columns));
   Vec<Arch> share[NV];
-  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) share[v] = load_some<Arch>(d_dst + v * W, count) / pixels;
+  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+    share[v] = divide<Arch>(load_some<Arch>(d_dst + v * W, count), pixels);
+  }
   for_each_element<false, 0>(window, [&](std::int64_t offset, std::int64_t, bool seen) {
     float* const out = d_src + offset;
     TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
@@ -88,7 +90,7 @@ template <class Arch>
   for_each_window<Arch, true>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
     float* const corner = d_src + first_element<Arch>(g, rows, columns);
     for_each_vector<Arch>(g.channels, [&](std::int64_t c, std::int64_t count) {
-      const Vec<Arch> share = load_some<Arch>(d_dst + o * g.channels + c, count) / Vec<Arch>(4.0F);
+      const Vec<Arch> share = divide<Arch>(load_some<Arch>(d_dst + o * g.channels + c, count), Vec<Arch>(4.0F));
       for (std::int64_t i = 0; i < 2; ++i) {
         float* const row = corner + i * g.iw * g.channels + c;
         for (std::int64_t j = 0; j < 2; ++j) store_some<Arch>(row + j * g.channels, count, share);

@@ -211,6 +211,25 @@ template <class Arch>
 #endif
 }
 
+/// a / b and the square root of v, rounded once. xsimd 8.1 has estimates on NEON, which are off in the last bits, and
+/// NaN for the root of infinity.
+template <class Arch>
+inline Vec<Arch> divide(const Vec<Arch>& a, const Vec<Arch>& b) {
+#if defined(__aarch64__)
+  return vdivq_f32(a, b);
+#else
+  return a / b;
+#endif
+}
+template <class Arch>
+inline Vec<Arch> square_root(const Vec<Arch>& v) {
+#if defined(__aarch64__)
+  return vsqrtq_f32(v);
+#else
+  return xsimd::sqrt(v);
+#endif
+}
+
 /// max(0, v), and NaN for NaN: x86's max returns its second operand when either is NaN.
 template <class Arch>
 inline Vec<Arch> relu(const Vec<Arch>& v) {
