@@ -5,25 +5,41 @@
 
 namespace tilewise::simd {
 
-/// Calls body<vectors>(first, last, c, width) for stripes of so many whole vectors of columns, then
-/// body<1>(first, last, c, count) for the single vectors that are left: what belongs to a column stays in registers
-/// while rows [first, last) pass by.
+/// So many rows, each `step` after the one before.
+struct RowRun {
+  std::int64_t first, count, step;
+};
+
+/// Calls body<vectors>(rows, c, width) for stripes of so many whole vectors of columns, then body<1>(rows, c, count)
+/// for the single vectors that are left: what belongs to a column stays in registers while the rows pass by.
 ///
-/// Those are all rows only where a row is one stripe. Otherwise they are a kilobyte of rows, or one row, so that memory
-/// is read from end to end: in pieces of a stripe it comes at half its speed. Only rows of nearly a page do well `most`
-/// at a time.
+/// Those are all rows where a row is one stripe, or half of one and so on, or two if there are many registers. Short
+/// rows are taken a kilobyte or two at a time, for memory is to be read from end to end; of longer ones `most` that are
+/// a page apart: so each is read, where as many in one page would take up to three times as long.
 template <class Arch, int NV, int most, class Body>
 [[gnu::always_inline]] inline void for_each_stripe(std::int64_t rows, std::int64_t columns, Body body) {
-  constexpr std::int64_t W = kWidth<Arch>, kFloats = 256, kPage = 960;
-  const bool one_stripe = columns <= W || columns == NV * W;
-  const std::int64_t step = one_stripe ? rows : columns < kFloats ? kFloats / columns : columns < kPage ? 1 : most;
-  for (std::int64_t first = 0, last; first < rows; first = last) {
-    last = first + step < rows ? first + step : rows;
-    std::int64_t done = 0;
-    for (; done + NV * W <= columns; done += NV * W) body.template operator()<NV>(first, last, done, W);
-    for_each_vector<Arch>(columns - done, [&](std::int64_t c, std::int64_t count) {
-      body.template operator()<1>(first, last, done + c, count);
-    });
+  constexpr std::int64_t W = kWidth<Arch>, kPage = 960;
+  constexpr std::int64_t kShort = most == 1 ? 128 : 64, kShortRows = most == 1 ? 256 : 512;  // floats
+  constexpr int kWidest = kMostSums<Arch> == 16 ? 2 * NV : NV;
+  const auto all_rows = [&]<int N>() { body.template operator()<N>(RowRun{0, rows, 1}, 0, W); };
+  if (as_whole_vectors<Arch, kWidest>(columns, all_rows)) return;
+  const bool is_short = columns <= kShort;
+  const std::int64_t count = columns <= W ? rows : is_short ? kShortRows / columns : most;
+  std::int64_t apart = is_short || most == 1 || columns >= kPage ? 1 : (kPage - 1) / columns + 1;
+  if (apart > 1 && apart * columns % 1024 == 0) ++apart;  // whole pages: their lines want the same place in L1
+  for (std::int64_t first = 0, next; first < rows; first = next) {
+    // The rows between are the next runs'. What is left at the end is taken in order.
+    const bool whole = first + count * apart <= rows;
+    const std::int64_t runs = whole ? apart : 1, left = rows - first < count ? rows - first : count;
+    next = first + (whole ? count * apart : left);
+    for (std::int64_t i = 0; i < runs; ++i) {
+      const RowRun run{first + i, left, runs};
+      std::int64_t done = 0;
+      for (; done + NV * W <= columns; done += NV * W) body.template operator()<NV>(run, done, W);
+      for_each_vector<Arch>(columns - done, [&](std::int64_t c, std::int64_t lanes) {
+        body.template operator()<1>(run, done + c, lanes);
+      });
+    }
   }
 }
 
@@ -39,14 +55,13 @@ template <class Arch, int NV>
 template <class Arch>
 [[gnu::flatten]] void column_deviations(std::int64_t rows, std::int64_t columns, const float* src,
                                         const float* center, float* sums, float* squares) noexcept {
-  for_each_stripe<Arch, 4, 8>(rows, columns, [=]<int NV>(std::int64_t first, std::int64_t last,
-                                                        std::int64_t c, std::int64_t count) {
+  for_each_stripe<Arch, 4, 8>(rows, columns, [=]<int NV>(const RowRun& run, std::int64_t c, std::int64_t count) {
     Vec<Arch> middle[NV], sum[NV], square[NV];
     load_stripe<Arch, NV>(center + c, count, middle);
     load_stripe<Arch, NV>(sums + c, count, sum);
     load_stripe<Arch, NV>(squares + c, count, square);
-    const float* x = src + first * columns + c;
-    for (std::int64_t row = first; row < last; ++row, x += columns) {
+    const float* x = src + run.first * columns + c;
+    for (std::int64_t i = 0; i < run.count; ++i, x += run.step * columns) {
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
         const Vec<Arch> off = load_some<Arch>(x + v * kWidth<Arch>, count) - middle[v];
         sum[v] += off;
@@ -61,12 +76,12 @@ template <class Arch>
 template <class Arch>
 [[gnu::flatten]] void scale_shift(std::int64_t rows, std::int64_t columns, const float* scale,
                                   const float* shift, const float* src, float* dst) noexcept {
-  for_each_stripe<Arch, 4, 1>(rows, columns, [=]<int NV>(std::int64_t first, std::int64_t last,
-                                                        std::int64_t c, std::int64_t count) {
+  for_each_stripe<Arch, 4, 1>(rows, columns, [=]<int NV>(const RowRun& run, std::int64_t c, std::int64_t count) {
     Vec<Arch> factor[NV], summand[NV];
     load_stripe<Arch, NV>(scale + c, count, factor);
     load_stripe<Arch, NV>(shift + c, count, summand);
-    for (std::int64_t row = first; row < last; ++row) {
+    for (std::int64_t i = 0; i < run.count; ++i) {
+      const std::int64_t row = run.first + i * run.step;
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
         const std::int64_t at = row * columns + c + v * kWidth<Arch>;
         store_some<Arch>(dst + at, count,
@@ -80,13 +95,13 @@ template <class Arch>
 [[gnu::flatten]] void batch_norm_sums(std::int64_t rows, std::int64_t columns, const float* src,
                                       const float* center, const float* d_dst, float* sums,
                                       float* products) noexcept {
-  for_each_stripe<Arch, 4, 8>(rows, columns, [=]<int NV>(std::int64_t first, std::int64_t last,
-                                                        std::int64_t c, std::int64_t count) {
+  for_each_stripe<Arch, 4, 8>(rows, columns, [=]<int NV>(const RowRun& run, std::int64_t c, std::int64_t count) {
     Vec<Arch> middle[NV], sum[NV], product[NV];
     load_stripe<Arch, NV>(center + c, count, middle);
     load_stripe<Arch, NV>(sums + c, count, sum);
     load_stripe<Arch, NV>(products + c, count, product);
-    for (std::int64_t row = first; row < last; ++row) {
+    for (std::int64_t i = 0; i < run.count; ++i) {
+      const std::int64_t row = run.first + i * run.step;
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
         const std::int64_t at = row * columns + c + v * kWidth<Arch>;
         const Vec<Arch> d = load_some<Arch>(d_dst + at, count);
@@ -104,14 +119,14 @@ template <class Arch>
 [[gnu::flatten]] void batch_norm_backward(std::int64_t rows, std::int64_t columns,
                                           const BatchNormFactors& factors, const float* src,
                                           const float* d_dst, float* d_src) noexcept {
-  for_each_stripe<Arch, 2, 1>(rows, columns, [&]<int NV>(std::int64_t first, std::int64_t last,
-                                                        std::int64_t c, std::int64_t count) {
+  for_each_stripe<Arch, 2, 1>(rows, columns, [&]<int NV>(const RowRun& run, std::int64_t c, std::int64_t count) {
     Vec<Arch> middle[NV], scale[NV], slope[NV], offset[NV];
     load_stripe<Arch, NV>(factors.center + c, count, middle);
     load_stripe<Arch, NV>(factors.scale + c, count, scale);
     load_stripe<Arch, NV>(factors.slope + c, count, slope);
     load_stripe<Arch, NV>(factors.offset + c, count, offset);
-    for (std::int64_t row = first; row < last; ++row) {
+    for (std::int64_t i = 0; i < run.count; ++i) {
+      const std::int64_t row = run.first + i * run.step;
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
         const std::int64_t at = row * columns + c + v * kWidth<Arch>;
         const Vec<Arch> off = load_some<Arch>(src + at, count) - middle[v];

@@ -49,11 +49,25 @@ template <class Arch, int R>
   });
 }
 
-// Rows of a vector or two are summed to the end, in a register; of longer ones so many at a time that sums are
-// loaded and stored an eighth as often.
+/// d_bias += rows of d_dst, NV vectors wide.
+template <class Arch, int NV>
+[[gnu::always_inline]] inline void add_whole_rows(std::int64_t rows, const float* d_dst, float* d_bias) {
+  constexpr std::int64_t W = kWidth<Arch>;
+  Vec<Arch> sums[NV];
+  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v] = load<Arch>(d_bias + v * W);
+  for (std::int64_t row = 0; row < rows; ++row, d_dst += NV * W) {
+    TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v] += load<Arch>(d_dst + v * W);
+  }
+  TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sums[v].store_unaligned(d_bias + v * W);
+}
+
+// Rows for whose sums there are registers, or of a part of two vectors, are summed to the end; of others so many at a
+// time that sums are loaded and stored an eighth as often.
 template <class Arch>
 [[gnu::flatten]] void bias_gradient(std::int64_t rows, std::int64_t channels, const float* d_dst,
                                     float* d_bias) noexcept {
+  const auto whole_rows = [&]<int NV>() { add_whole_rows<Arch, NV>(rows, d_dst, d_bias); };
+  if (as_whole_vectors<Arch, kMostSums<Arch>>(channels, whole_rows)) return;
   if (channels <= 2 * kWidth<Arch>) {
     for_each_vector<Arch>(channels, [=](std::int64_t c, std::int64_t count) {
       Vec<Arch> sum = load_some<Arch>(d_bias + c, count);

@@ -9,47 +9,6 @@ namespace tilewise::simd {
 // flatten: the bodies of these loops are large, and inlined they are compiled once for whole vectors
 // and once for the rest.
 
-/// The part of a window that lies inside the image: rows x columns elements of each channel.
-struct PoolWindow {
-  std::int64_t rows, columns;
-  std::int64_t row_step, channels;  ///< from one element to that below, and to the next
-  std::int64_t tap, kw;             ///< the first element's place, and how much further it is in the next row
-  /// How many of its first rows and columns are in earlier windows, too.
-  std::int64_t seen_rows, seen_columns;
-};
-
-/// Calls body(offset, place, seen) for the elements of a window from number `first` on, 0 or 1. Written out for 2x2
-/// windows, whose places are constants then, and which are taken to be the first to see their elements.
-template <bool two_by_two, int first, class Body>
-[[gnu::always_inline]] inline void for_each_element(const PoolWindow& w, Body body) {
-  if constexpr (two_by_two) {
-    if (first == 0) body(0, 0, false);
-    body(w.channels, 1, false);
-    body(w.row_step, 2, false);
-    body(w.row_step + w.channels, 3, false);
-  } else {
-    for (std::int64_t i = 0; i < w.rows; ++i) {
-      for (std::int64_t j = i == 0 ? first : 0; j < w.columns; ++j) {
-        body(i * w.row_step + j * w.channels, w.tap + i * w.kw + j, i < w.seen_rows || j < w.seen_columns);
-      }
-    }
-  }
-}
-
-/// Calls body(window, its first element in the image, its place in the output) for each window.
-template <class Arch, bool two_by_two, class Body>
-[[gnu::always_inline]] inline void for_each_pool_window(const MaxPoolGeometry& g, Body body) {
-  std::int64_t out = 0;
-  for_each_window<Arch, two_by_two>(g, [&](std::int64_t, WindowRange rows, WindowRange columns) {
-    body(PoolWindow{rows.last - rows.first, columns.last - columns.first, g.iw * g.channels, g.channels,
-                    rows.first * g.kw + columns.first, g.kw,
-                    rows.origin + g.pad_top == 0 ? 0 : g.kh - g.stride_h - rows.first,
-                    columns.origin + g.pad_left == 0 ? 0 : g.kw - g.stride_w - columns.first},
-         first_element<Arch>(g, rows, columns), out);
-    out += g.channels;
-  });
-}
-
 /// Brings to L2 what is read two rows later. Of four lines at most the first: the others follow, and fetching each would
 /// cost as much as it saves, in cache.
 template <class Arch>
@@ -93,14 +52,14 @@ template <class Arch, int NV, bool two_by_two, bool mind_nan>
 }
 
 /// Returns whether there may be a NaN in what was read; only if `mind_nan` is the result right then. Comparing
-/// every value with itself costs a third of the time; a sum of all is NaN if one of them is.
-template <class Arch, bool two_by_two, bool mind_nan>
+/// every value with itself costs a third of the time; a sum of all is NaN if one of them is. `most`: vectors at once.
+template <class Arch, bool two_by_two, bool mind_nan, int most>
 [[gnu::flatten]] bool find_maxima(const MaxPoolGeometry& shared, const float* src, float* dst,
                                   PoolPlace* argmax) noexcept {
   const MaxPoolGeometry g = shared;  // its own, so that no store can change it
   Vec<Arch> sum(0.0F);
   for_each_pool_window<Arch, two_by_two>(g, [&](const PoolWindow& window, std::int64_t in, std::int64_t out) {
-    for_each_vectors<Arch, 4>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
+    for_each_vectors<Arch, most>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
       find_maximum<Arch, NV, two_by_two, mind_nan>(window, src + in + c, count, dst + out + c, argmax + out + c, sum);
     });
   });
@@ -109,9 +68,11 @@ template <class Arch, bool two_by_two, bool mind_nan>
 
 template <class Arch, bool two_by_two>
 void find_maxima_of(const MaxPoolGeometry& g, const float* src, float* dst, PoolPlace* argmax) noexcept {
-  if (find_maxima<Arch, two_by_two, false>(g, src, dst, argmax)) {
-    find_maxima<Arch, two_by_two, true>(g, src, dst, argmax);
-  }
+  // Where there is one whole vector loops over several cost a window a quarter of its time.
+  const bool one = kWidth<Arch> <= g.channels && g.channels < 2 * kWidth<Arch>;
+  const bool may_have_nan = one ? find_maxima<Arch, two_by_two, false, 1>(g, src, dst, argmax)
+                                : find_maxima<Arch, two_by_two, false, 4>(g, src, dst, argmax);
+  if (may_have_nan) find_maxima<Arch, two_by_two, true, 4>(g, src, dst, argmax);
 }
 
 template <class Arch>

@@ -25,8 +25,8 @@ void adam_update(const AdamArgs& args, std::int64_t n, const float* gradient, fl
     const V new_v = madd<Arch>(beta2, load_some<Arch>(v + i, count), rest2 * g * g);
     store_some<Arch>(m + i, count, new_m);
     store_some<Arch>(v + i, count, new_v);
-    take_step<Arch>(minus_rate * new_m / (xsimd::sqrt(new_v) + epsilon), minus_decay, count,
-                    weights + i);
+    const V step = divide<Arch>(minus_rate * new_m, square_root<Arch>(new_v) + epsilon);
+    take_step<Arch>(step, minus_decay, count, weights + i);
   });
 }
 
@@ -61,7 +61,7 @@ void rmsprop_update(const RmspropArgs& args, std::int64_t n, const float* gradie
       store_some<Arch>(average + i, count, mean);
       variance = relu<Arch>(mean_square - mean * mean);  // rounded, it may be below 0
     }
-    V step = rate * g / xsimd::sqrt(variance + epsilon);
+    V step = divide<Arch>(rate * g, square_root<Arch>(variance + epsilon));
     if (moment != nullptr) {
       step = madd<Arch>(momentum, load_some<Arch>(moment + i, count), step);
       store_some<Arch>(moment + i, count, step);

@@ -12,7 +12,7 @@ namespace tilewise::simd {
 template <class Arch>
 inline Vec<Arch> sigmoid(const Vec<Arch>& x) {
   const Vec<Arch> one(1.0F);
-  return one / (one + xsimd::exp(-x));
+  return divide<Arch>(one, one + xsimd::exp(-x));
 }
 
 /// erfc rather than 1 + erf, of which nothing is left where x is far below zero.

@@ -28,10 +28,16 @@ template <class Arch>
 inline constexpr std::int64_t kWidth = static_cast<std::int64_t>(Vec<Arch>::size);
 
 /// Vector registers.
-#if defined(__AVX512F__) || defined(__ARM_NEON)
-constexpr int kRegisters = 32;
+template <class Arch>
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int kRegisters = 32;
 #else
-constexpr int kRegisters = 16;
+inline constexpr int kRegisters = 16;
+#endif
+
+/// How many sums of a vector each can stay in registers, besides what is added to them.
+template <class Arch>
+inline constexpr int kMostSums = kRegisters<Arch> / 2;
 #endif
 
 template <class Arch>
@@ -210,6 +216,25 @@ template <class Arch>
 #endif
 }
 
+/// a / b and the square root of v, rounded once. xsimd 8.1 has estimates on NEON, which are off in the last bits, and
+/// NaN for the root of infinity.
+template <class Arch>
+inline Vec<Arch> divide(const Vec<Arch>& a, const Vec<Arch>& b) {
+#if defined(__aarch64__)
+  return vdivq_f32(a, b);
+#else
+  return a / b;
+#endif
+}
+template <class Arch>
+inline Vec<Arch> square_root(const Vec<Arch>& v) {
+#if defined(__aarch64__)
+  return vsqrtq_f32(v);
+#else
+  return xsimd::sqrt(v);
+#endif
+}
+
 /// max(0, v), and NaN for NaN: x86's max returns its second operand when either is NaN.
 template <class Arch>
 inline Vec<Arch> relu(const Vec<Arch>& v) {
@@ -312,6 +337,17 @@ template <class Arch, int NV, class Body>
       body.template operator()<1>(done + i, count);
     });
   }
+}
+
+/// Calls body<vectors>() if n floats are so many vectors: NV, or half as many, and so on. Returns whether they are.
+template <class Arch, int NV, class Body>
+[[gnu::always_inline]] inline bool as_whole_vectors(std::int64_t n, Body body) {
+  if (n == NV * kWidth<Arch>) {
+    body.template operator()<NV>();
+    return true;
+  }
+  if constexpr (NV > 1) return as_whole_vectors<Arch, NV / 2>(n, body);
+  return false;
 }
 
 /// Four whole numbers of 16 bits, the first in the lowest; of those at p the first `count` < 4, the others 0.

@@ -73,4 +73,45 @@ void clear_image(const MaxPoolGeometry& g, float* d_src) {
   std::memset(d_src, 0, static_cast<std::size_t>(g.ih * g.iw * g.channels) * sizeof(float));
 }
 
+/// The part of a window that lies inside the image: rows x columns elements of each channel.
+struct PoolWindow {
+  std::int64_t rows, columns;
+  std::int64_t row_step, channels;  ///< from one element to that below, and to the next
+  std::int64_t tap, kw;             ///< the first element's place, and how much further it is in the next row
+  /// How many of its first rows and columns are in earlier windows, too.
+  std::int64_t seen_rows, seen_columns;
+};
+
+/// Calls body(offset, place, seen) for the elements of a window from number `first` on, 0 or 1. Written out for 2x2
+/// windows, whose places are constants then, and which are taken to be the first to see their elements.
+template <bool two_by_two, int first, class Body>
+[[gnu::always_inline]] inline void for_each_element(const PoolWindow& w, Body body) {
+  if constexpr (two_by_two) {
+    if (first == 0) body(0, 0, false);
+    body(w.channels, 1, false);
+    body(w.row_step, 2, false);
+    body(w.row_step + w.channels, 3, false);
+  } else {
+    for (std::int64_t i = 0; i < w.rows; ++i) {
+      for (std::int64_t j = i == 0 ? first : 0; j < w.columns; ++j) {
+        body(i * w.row_step + j * w.channels, w.tap + i * w.kw + j, i < w.seen_rows || j < w.seen_columns);
+      }
+    }
+  }
+}
+
+/// Calls body(window, its first element in the image, its place in the output) for each window.
+template <class Arch, bool two_by_two, class Body>
+[[gnu::always_inline]] inline void for_each_pool_window(const MaxPoolGeometry& g, Body body) {
+  std::int64_t out = 0;
+  for_each_window<Arch, two_by_two>(g, [&](std::int64_t, WindowRange rows, WindowRange columns) {
+    body(PoolWindow{rows.last - rows.first, columns.last - columns.first, g.iw * g.channels, g.channels,
+                    rows.first * g.kw + columns.first, g.kw,
+                    rows.origin + g.pad_top == 0 ? 0 : g.kh - g.stride_h - rows.first,
+                    columns.origin + g.pad_left == 0 ? 0 : g.kw - g.stride_w - columns.first},
+         first_element<Arch>(g, rows, columns), out);
+    out += g.channels;
+  });
+}
+
 }  // namespace tilewise::simd

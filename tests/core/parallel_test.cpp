@@ -137,6 +137,26 @@ TEST(Executor, keeps_little_work_on_the_calling_thread) {
   EXPECT_TRUE(runs_serially(alone, 100, kManyOperations));
 }
 
+// In one round of many: another program may hold a thread up for longer than the loop that comes first is remembered.
+TEST(Executor, shares_a_short_loop_soon_after_another) {
+  using std::chrono::steady_clock;
+  Executor executor(2);
+  bool shared = false;
+  for (int round = 0; round < 200 && !shared; ++round) {
+    std::atomic<int> begun = 0;
+    std::atomic<bool> met = true;
+    executor.parallel_for(2, kManyOperations, [](std::int64_t, int) {});
+    executor.parallel_for(2, 20'000, [&](std::int64_t, int) {
+      ++begun;
+      const auto deadline = steady_clock::now() + std::chrono::milliseconds(5);
+      while (begun < 2 && steady_clock::now() < deadline) std::this_thread::yield();
+      if (begun < 2) met = false;
+    });
+    shared = met;
+  }
+  EXPECT_TRUE(shared);
+}
+
 TEST(IsWorthSharing, of_little_work_only_soon_after_another_loop) {
   using std::chrono::microseconds;
   constexpr double kMicrosecond = 1000;

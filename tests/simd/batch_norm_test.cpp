@@ -26,18 +26,17 @@ using testing::widen;
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
-/// Calls body(rows, columns, pattern) for columns around stripes of one to four vectors.
+/// Calls body(rows, columns, pattern) for columns around stripes of one to eight vectors.
 template <class Body>
 void for_each_matrix(Body body) {
   std::vector<std::int64_t> columns = testing::vector_sizes();
   const std::int64_t width = default_kernels().vector_floats;
-  for (const std::int64_t vectors : {3, 4, 5, 9}) {
-    columns.push_back(vectors * width - 1);
-    columns.push_back(vectors * width + 1);
+  for (const std::int64_t vectors : {3, 4, 5, 8, 9}) {
+    for (const std::int64_t more : {-1, 0, 1}) columns.push_back(vectors * width + more);
   }
-  for (const std::int64_t c : {255, 300, 1001}) columns.push_back(c);  // a row at a time, and several
+  for (const std::int64_t c : {255, 256, 300, 1001}) columns.push_back(c);  // several rows at a time, a page apart
   for (const std::int64_t c : columns) {
-    for (const std::int64_t rows : {0, 1, 2, 13}) {
+    for (const std::int64_t rows : {0, 1, 2, 13, 77}) {
       for (const Pattern pattern : {Pattern::integers, Pattern::uniform}) {
         SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(c));
         body(rows, c, pattern);

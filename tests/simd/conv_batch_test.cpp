@@ -204,15 +204,18 @@ TEST(ConvBatch, gives_the_bits_of_single_images) {
 // the filters but for the padding of the last panel. Winograd's filtering has scratch for a block of tiles, however
 // small the batch is.
 TEST(ConvBatch, takes_no_more_workspace_than_operands_on_two_threads) {
-  for (const BatchCase& c : kCases) {
-    if (c.images == 0) continue;
-    const ConvShape& s = c.shape;
-    SCOPED_TRACE(std::to_string(c.images) + " of " + s.to_string());
-    const std::int64_t operands = c.images * (s.src_size() + s.dst_size()) + s.wei_size();
-    const ConvAlgorithm direct = ConvAlgorithm::direct;
-    EXPECT_LE(ConvBackwardWeights(default_kernels(), s, direct).workspace_floats(c.images, 2), operands);
-    EXPECT_LE(2 * ConvForward(default_kernels(), s, direct).scratch_floats(), operands);
-    EXPECT_LE(2 * ConvBackwardData(default_kernels(), s, direct).scratch_floats(), operands);
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for (const BatchCase& c : kCases) {
+      if (c.images == 0) continue;
+      const ConvShape& s = c.shape;
+      SCOPED_TRACE(std::string(isa_name(isa)) + ", " + std::to_string(c.images) + " of " + s.to_string());
+      const std::int64_t operands = c.images * (s.src_size() + s.dst_size()) + s.wei_size();
+      const ConvAlgorithm direct = ConvAlgorithm::direct;
+      EXPECT_LE(ConvBackwardWeights(kernels, s, direct).workspace_floats(c.images, 2), operands);
+      EXPECT_LE(2 * ConvForward(kernels, s, direct).scratch_floats(), operands);
+      EXPECT_LE(2 * ConvBackwardData(kernels, s, direct).scratch_floats(), operands);
+    }
   }
 }
 

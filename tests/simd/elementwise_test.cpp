@@ -140,6 +140,8 @@ TEST(BiasGradient, adds_rows_in_order) {
   for (const std::int64_t channels : vector_sizes()) {
     for (const std::int64_t rows : {0, 1, 2, 13}) check(rows, channels);
   }
+  // Rows of so many vectors that all their sums are in registers.
+  for (const std::int64_t vectors : {1, 2, 4, 8, 16}) check(29, vectors * default_kernels().vector_floats);
   // Several blocks of rows, the last one shorter; of one row each.
   check(30, 1000);
   check(2500, 10);

@@ -1,0 +1,227 @@
+// Which way a convolution is computed, where there are several: choices that no result shows.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tilewise/simd/conv_backward_data.hpp"
+#include "tilewise/simd/conv_backward_weights.hpp"
+#include "tilewise/simd/conv_direct.hpp"
+
+namespace tilewise::simd {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/// Of `taps` x `taps`, padded so that the output is as large as the image, if the stride is 1.
+ConvShape square(std::int64_t ic, std::int64_t size, std::int64_t oc, std::int64_t taps) {
+  const std::int64_t pad = taps / 2;
+  return {.ic = ic, .ih = size, .iw = size, .oc = oc, .kh = taps, .kw = taps, .pad_top = pad, .pad_left = pad,
+          .pad_bottom = pad, .pad_right = pad};
+}
+
+std::string backward_data_of(const ConvShape& shape, ConvAlgorithm algorithm = ConvAlgorithm::automatic) {
+  return ConvBackwardData(default_kernels(), shape, algorithm).kernel();
+}
+
+/// Lanes of the vectors that so many channels are computed with.
+std::int64_t lanes(std::int64_t channels) { return kernels_for_columns(default_kernels(), channels).vector_floats; }
+
+TEST(ConvBackwardDataChoice, spreads_channels_that_do_not_fill_a_vector) {
+  for (std::int64_t ic = 1; ic <= 40; ++ic) {
+    const std::string kernel = backward_data_of(square(ic, 12, 8, 5));
+    SCOPED_TRACE(std::to_string(ic) + " channels: " + kernel);
+    EXPECT_THAT(kernel, StartsWith("tile "));
+    EXPECT_EQ(kernel.ends_with(" spread"), ic < lanes(ic));
+  }
+}
+
+TEST(ConvBackwardDataChoice, spreads_with_any_stride_but_neither_single_taps_nor_ones_apart) {
+  ConvShape shape = square(1, 12, 8, 3);
+  shape.stride_h = shape.stride_w = 2;
+  EXPECT_THAT(backward_data_of(shape), EndsWith(" spread"));
+  shape.dilation_h = 2;
+  EXPECT_THAT(backward_data_of(shape), EndsWith(" spread"));
+  shape.dilation_w = 2;
+  EXPECT_THAT(backward_data_of(shape), Not(EndsWith(" spread")));
+  EXPECT_THAT(backward_data_of(square(1, 12, 8, 1)), Not(EndsWith(" spread")));
+}
+
+TEST(ConvBackwardDataChoice, filters_by_winograd_only_what_is_a_plain_convolution_of_d_dst) {
+  const ConvShape plain = square(64, 14, 64, 3);
+  EXPECT_THAT(backward_data_of(plain), StartsWith("winograd "));
+  EXPECT_THAT(backward_data_of(plain, ConvAlgorithm::direct), StartsWith("tile "));
+  for (std::int64_t ConvShape::*const step :
+       {&ConvShape::stride_h, &ConvShape::stride_w, &ConvShape::dilation_h, &ConvShape::dilation_w}) {
+    ConvShape shape = plain;
+    shape.*step = 2;
+    EXPECT_THAT(backward_data_of(shape), StartsWith("tile ")) << shape.to_string();
+  }
+  for (std::int64_t ConvShape::*const pad : {&ConvShape::pad_top, &ConvShape::pad_left}) {
+    ConvShape shape = plain;
+    shape.*pad = 2;
+    EXPECT_THAT(backward_data_of(shape), StartsWith("winograd ")) << shape.to_string();
+    shape.*pad = 3;  // d_dst would begin with what nobody reads
+    EXPECT_THAT(backward_data_of(shape), StartsWith("tile ")) << shape.to_string();
+  }
+  EXPECT_THAT(backward_data_of(square(64, 14, 64, 5)), StartsWith("tile "));
+}
+
+// With half of the lanes idle, or more, spreading is faster than Winograd's filtering, which else would pay.
+TEST(ConvBackwardDataChoice, spreads_half_a_vector_though_winograd_would_pay) {
+  const std::int64_t most = lanes(1);
+  for (std::int64_t ic = 1; ic < most; ++ic) {
+    const ConvShape shape = square(ic, 28, 256, 3);
+    const bool pays = ConvWinograd::pays(default_kernels(), square(256, 28, ic, 3));
+    const std::string kernel = backward_data_of(shape);
+    SCOPED_TRACE(std::to_string(ic) + " channels: " + kernel);
+    if (2 * ic <= most || !pays) {
+      EXPECT_THAT(kernel, EndsWith(" spread"));
+    } else {
+      EXPECT_THAT(kernel, StartsWith("winograd "));
+    }
+  }
+}
+
+// Rows of A are reused by all vectors of a tile, its columns by all rows: which of them matters more depends on how
+// long the product is.
+TEST(ConvTileChoice, is_the_widest_from_some_length_on) {
+  const KernelTable& kernels = default_kernels();
+  const TileShape widest = widest_tile(kernels);
+  const auto is_widest = [&](std::int64_t m) {
+    return choose_conv_tile(kernels, m, 2 * widest.columns, 256).to_string() == widest.to_string();
+  };
+  EXPECT_FALSE(is_widest(kernels.max_rows[0]));  // one tall tile
+  if (!has_wide_vectors(kernels)) return;
+  bool was = false;
+  for (std::int64_t m = kernels.max_rows[0]; m <= 128; ++m) {
+    EXPECT_TRUE(is_widest(m) || !was) << m;
+    was = is_widest(m);
+  }
+  EXPECT_TRUE(is_widest(56));
+}
+
+// Gradients of filters are products of more rows, the taps of a filter row times its input channels, before the widest
+// tile pays.
+TEST(ConvTileChoice, of_filters_gradients_is_the_widest_for_longer_rows_only) {
+  const KernelTable& kernels = default_kernels();
+  const TileShape widest = widest_tile(kernels);
+  const auto kernel = [&](std::int64_t ic) {
+    return ConvBackwardWeights(kernels, square(ic, 28, 2 * widest.columns, 1), ConvAlgorithm::direct).kernel();
+  };
+  const std::string wide = "tile " + widest.to_string();
+  EXPECT_NE(kernel(32), wide);
+  EXPECT_EQ(kernel(256) == wide, has_wide_vectors(kernels));
+}
+
+/// Counts the chunks of an executor's loops.
+class ChunkCounter final : public LoopObserver {
+ public:
+  void before_loop() override {}
+  void after_loop() override {}
+  void run_chunk(std::int64_t chunk, int worker, FunctionRef<void(std::int64_t, int)> body) override {
+    {
+      const std::lock_guard lock(mutex_);
+      chunks_.insert(chunk);
+    }
+    body(chunk, worker);
+  }
+  std::int64_t count() const { return static_cast<std::int64_t>(chunks_.size()); }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::int64_t> chunks_;
+};
+
+/// Into how many tasks `threads` threads cut a forward pass.
+std::int64_t forward_tasks(const ConvShape& shape, std::int64_t images, int threads) {
+  const ConvDirect conv(default_kernels(), shape);
+  const std::vector<float> src(static_cast<std::size_t>(images * shape.src_size()));
+  const std::vector<float> wei(static_cast<std::size_t>(shape.wei_size())), bias(static_cast<std::size_t>(shape.oc));
+  std::vector<float> packed(static_cast<std::size_t>(conv.packed_floats()));
+  std::vector<float> dst(static_cast<std::size_t>(images * shape.dst_size()));
+  std::vector<float> scratch(static_cast<std::size_t>(threads * conv.scratch_floats()));
+  conv.pack(wei.data(), packed.data());
+  Executor executor(threads);
+  ChunkCounter counter;
+  executor.observe(&counter);
+  conv.batch(executor, images, src.data(), packed.data(), bias.data(), -kInfinity, dst.data(),
+             Workspace(scratch.data(), static_cast<std::int64_t>(scratch.size())));
+  return counter.count();
+}
+
+// A small image is one band, and few channels are one panel.
+TEST(ConvDirectBatch, cuts_a_single_small_image_into_bands_for_all_threads) {
+  const ConvShape shape = square(512, 8, 4, 3);
+  ASSERT_EQ(forward_bands(shape).pieces(), 1);
+  EXPECT_EQ(forward_tasks(shape, 1, 1), 1);
+  for (const int threads : {2, 3, 4}) EXPECT_GE(forward_tasks(shape, 1, threads), threads);
+  // Images enough are not cut: their filters would be read more often.
+  EXPECT_EQ(forward_tasks(shape, 2 * forward_group(shape), 2), 2);
+}
+
+/// Outputs that are not finite where a filter has an infinite weight at one tap; `count` those of an image of ones.
+struct Edges {
+  Edges(ConvPass pass, const ConvShape& shape) {
+    const ConvDirect conv(default_kernels(), shape, pass);
+    const bool forward = pass == ConvPass::forward;
+    const std::vector<float> in(static_cast<std::size_t>(forward ? shape.src_size() : shape.dst_size()), 1.0F);
+    std::vector<float> wei(static_cast<std::size_t>(shape.wei_size()), 1.0F);
+    std::fill_n(wei.begin(), shape.ic * shape.oc, kInfinity);  // above and at the left
+    const std::vector<float> bias(static_cast<std::size_t>(shape.oc));
+    std::vector<float> packed(static_cast<std::size_t>(conv.packed_floats()));
+    std::vector<float> scratch(static_cast<std::size_t>(conv.scratch_floats()));
+    out.resize(static_cast<std::size_t>(forward ? shape.dst_size() : shape.src_size()));
+    conv.pack(wei.data(), packed.data());
+    conv.images(1, in.data(), packed.data(), bias.data(), -kInfinity, out.data(),
+                Workspace(scratch.data(), static_cast<std::int64_t>(scratch.size())));
+    channels = forward ? shape.oc : shape.ic;
+    width = forward ? shape.ow() : shape.iw;
+  }
+  float at(std::int64_t row, std::int64_t column) const {
+    return out[static_cast<std::size_t>((row * width + column) * channels)];
+  }
+
+  std::vector<float> out;
+  std::int64_t channels, width;
+};
+
+// The first row and column do not see the tap above at the left; backward data, turned around, the last of both.
+TEST(ConvDirectEdges, leave_out_an_infinite_weight_that_meets_padding) {
+  const std::int64_t size = 20, last = size - 1;
+  const Edges forward(ConvPass::forward, square(16, size, 16, 3));
+  const Edges backward(ConvPass::backward_data, square(16, size, 16, 3));
+  for (std::int64_t i = 0; i < size; ++i) {
+    EXPECT_TRUE(std::isfinite(forward.at(0, i)) && std::isfinite(forward.at(i, 0))) << i;
+    EXPECT_TRUE(std::isfinite(backward.at(last, i)) && std::isfinite(backward.at(i, last))) << i;
+  }
+  for (std::int64_t i = 1; i < size; ++i) {
+    EXPECT_EQ(forward.at(i, i), kInfinity) << i;
+    EXPECT_EQ(backward.at(last - i, last - i), kInfinity) << i;
+  }
+}
+
+// Images of few channels are copied with zeros around them, and zero times infinity is not a number.
+TEST(ConvDirectEdges, of_few_channels_multiply_zeros_by_an_infinite_weight) {
+  const std::int64_t size = 28;
+  const Edges forward(ConvPass::forward, square(1, size, 16, 3));
+  for (std::int64_t i = 0; i < size; ++i) {
+    EXPECT_TRUE(std::isnan(forward.at(0, i)) && std::isnan(forward.at(i, 0))) << i;
+  }
+  for (std::int64_t i = 1; i < size; ++i) EXPECT_EQ(forward.at(i, i), kInfinity) << i;
+}
+
+}  // namespace
+}  // namespace tilewise::simd
