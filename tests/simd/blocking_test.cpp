@@ -132,6 +132,47 @@ TEST(ChooseGemmBlocking, sums_alike_on_any_number_of_threads) {
   }
 }
 
+// L1 has eight places for lines that are a multiple of 4 KB apart, as those of a tile's rows of A then are.
+TEST(ChooseGemmBlocking, keeps_tiles_low_where_rows_of_a_want_the_same_set) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for (const std::int64_t n : {16, 32, 48}) {
+      GemmShape shape{.m = 500, .n = n, .k = 2048, .lda = 2048, .ldb = n};
+      EXPECT_LE(choose_gemm_blocking(kernels, shape, 1).tile.rows, 8);
+      shape.lda = 2064;
+      const GemmBlocking apart = choose_gemm_blocking(kernels, shape, 1);
+      EXPECT_EQ(apart.tile.rows, kernels_for_columns(kernels, n).max_rows[apart.tile.vectors - 1]);
+    }
+  }
+}
+
+// 256 rows of B in 128 pages, and in as many as rows; rows of two lines are few pages' anyway.
+TEST(ChooseGemmBlocking, packs_on_the_way_what_lies_in_few_pages) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    const auto pack_b = [&](std::int64_t m, std::int64_t n, std::int64_t k) {
+      return choose_gemm_blocking(kernels, {.m = m, .n = n, .k = k, .lda = k, .ldb = n}, 1).pack_b;
+    };
+    EXPECT_EQ(pack_b(500, 512, 256), PackB::on_the_way);
+    EXPECT_EQ(pack_b(500, 2048, 256), has_wide_vectors(kernels) ? PackB::on_the_way : PackB::ahead);
+    EXPECT_EQ(pack_b(24, 500, 256), has_wide_vectors(kernels) ? PackB::never : PackB::on_the_way);
+    EXPECT_EQ(pack_b(23, 500, 256), PackB::never);
+    EXPECT_EQ(pack_b(24, 2000, 256), PackB::never);
+  }
+}
+
+// A panel of C that is one whole tile wide reads A once.
+TEST(ChooseGemmBlocking, takes_a_narrow_c_in_one_panel) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    if (!has_wide_vectors(kernels)) continue;
+    for (const std::int64_t m : {3, 14, 64, 200}) {
+      EXPECT_EQ(choose_gemm_blocking(kernels, {.m = m, .n = 64, .k = 64}, 1).tile.vectors, 4);
+    }
+    EXPECT_NE(choose_gemm_blocking(kernels, {.m = 64, .n = 65, .k = 64}, 1).tile.vectors, 4);
+  }
+}
+
 // Ten classes, one unit; not whole vectors, nor a wide C.
 TEST(WastesVectors, where_lanes_are_idle_or_tiles_only_load) {
   for (const Isa isa : supported_isas()) {
