@@ -123,18 +123,16 @@ std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thre
 namespace {
 
 /// Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A, from L2, half
-/// as often as the tallest does.
-/// Others as the model has it; of a narrow C, for which A is not packed, no taller than L1 has ways if rows of A are a
-/// multiple of a way apart and so all want the same set.
+/// as often as the tallest does. Others as the model has it; of a narrow C, for which A is read in place, no taller than L1
+/// has ways, for rows of A that are a multiple of 4 KB apart all want the same set, and than next_a serves.
 TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
                            std::int64_t k) {
-  constexpr std::int64_t kWays = 8, kWayFloats = 1024;
+  constexpr std::int64_t kWays = 8;
   const TileShape widest = widest_tile(kernels);
   if (has_wide_vectors(kernels) && (m >= kManyRows ? n >= widest.columns : n == widest.columns)) return widest;
   TileShape tile =
       choose_tile(kernels, std::min(m, kManyRows), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
-  const bool aliases = shape.transpose_a == Transpose::no && shape.lda % kWayFloats == 0;
-  if (aliases && n <= kNarrowColumns) tile.rows = std::min(tile.rows, kWays);
+  if (n <= kNarrowColumns && shape.transpose_a == Transpose::no) tile.rows = std::min(tile.rows, kWays);
   return tile;
 }
 
@@ -172,7 +170,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const std::int64_t tasks = task_count(gemm_multiply_adds(m, n, k), threads);
   // Cycles until all threads are done with r x p tasks.
   const auto cycles = [&](std::int64_t r, std::int64_t p) {
-    const auto rows = static_cast<double>(ceil_div(tiles, r) * tile.rows);
+    const auto rows = static_cast<double>(ceil_div(m, r));
     const auto columns = static_cast<double>(ceil_div(panels, p) * tile.columns);
     const double task = rows * columns / static_cast<double>(2 * kernels.vector_floats) +
                         rows * (a_in_place ? kReading : kPacking) +
@@ -195,13 +193,13 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
 
   GemmBlocking blocking{.kernels = &kernels,
                         .tile = tile,
-                        .row_tiles = EvenSplit(tiles, ceil_div(tiles, row_blocks)),
+                        .rows = EvenSplit(m, ceil_div(m, row_blocks)),
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
   blocking.pack_b = pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
   blocking.kc = kc;
   const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);
-  blocking.mc = EvenSplit(blocking.row_tiles.size(0), most_tiles).size(0) * tile.rows;
+  blocking.mc = EvenSplit(ceil_div(blocking.rows.size(0), tile.rows), most_tiles).size(0) * tile.rows;
   return blocking;
 }
 

@@ -18,8 +18,8 @@ class Block {
       : kernels_(*blocking.kernels),
         args_(args),
         blocking_(blocking),
-        i_(blocking.row_tiles.begin(row_block) * blocking.tile.rows),
-        m_(std::min(args.m - i_, blocking.row_tiles.size(row_block) * blocking.tile.rows)),
+        i_(blocking.rows.begin(row_block)),
+        m_(std::min(args.m - i_, blocking.rows.size(row_block))),
         j_(blocking.panels.begin(panel_block) * blocking.tile.columns),
         n_(std::min(args.n - j_, blocking.panels.size(panel_block) * blocking.tile.columns)),
         packed_a_(workspace.take(blocking.a_floats())),
@@ -72,6 +72,8 @@ class Block {
                   .epilogue = epilogue};
     set_a(i_ + i, m, p, tile);
     const EvenSplit tiles(m, blocking_.tile.rows);
+    // What is read once comes from far, and in rows whose beginnings the processor cannot foretell.
+    if (n_ <= blocking_.tile.columns && args_.transpose_a == Transpose::no) tile.next_a = tile.a;
     for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
       tile.columns = std::min(blocking_.tile.columns, n_ - j);
       set_b(i, j, p, tile);
@@ -147,7 +149,7 @@ void gemm_blocked(const KernelTable& kernels, Executor& executor, const GemmArgs
   const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
   float* const memory = workspace.take(executor.threads() * floats);
   const double work = gemm_multiply_adds(args.m, args.n, args.k);
-  executor.parallel_for(blocking.row_tiles.pieces * blocking.panels.pieces,
+  executor.parallel_for(blocking.rows.pieces * blocking.panels.pieces,
                         kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
                           multiply_gemm_block(args, blocking, task / blocking.panels.pieces,
                                               task % blocking.panels.pieces,

@@ -96,19 +96,17 @@ TEST(ChooseGemmBlocking, cuts_as_documented) {
     for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
       const GemmBlocking blocking = choose_gemm_blocking(kernels, {.m = m, .n = n, .k = k}, 3);
       // The tasks cover C, and cache blocks stay near their constants.
-      const std::int64_t rows = blocking.row_tiles.begin(blocking.row_tiles.pieces) * blocking.tile.rows;
-      ASSERT_GE(rows, m);
-      ASSERT_LT(rows, m + blocking.tile.rows);
+      ASSERT_EQ(blocking.rows.begin(blocking.rows.pieces), m);
       const std::int64_t columns = blocking.panels.begin(blocking.panels.pieces) * blocking.tile.columns;
       ASSERT_GE(columns, n);
       ASSERT_LT(columns, n + blocking.tile.columns);
       ASSERT_LT(blocking.panels.size(0) * blocking.tile.columns, 1024 + blocking.tile.columns);
       if (n <= 64) {
-        ASSERT_LE((blocking.row_tiles.size(0) - 1) * blocking.tile.rows, 504);
+        ASSERT_LE(blocking.rows.size(0), 504);
       }
       ASSERT_GE(blocking.mc, 1);
       ASSERT_EQ(blocking.mc % blocking.tile.rows, 0);
-      ASSERT_LE(blocking.mc, std::min<std::int64_t>(168, blocking.row_tiles.size(0) * blocking.tile.rows));
+      ASSERT_LE(blocking.mc, std::min<std::int64_t>(168, round_up(blocking.rows.size(0), blocking.tile.rows)));
       ASSERT_GE(blocking.kc, 1);
       ASSERT_LE(blocking.kc, std::min<std::int64_t>(n <= 64 ? 1024 : kernels.vector_floats == 16 ? 512 : 256, k));
     });
@@ -132,16 +130,16 @@ TEST(ChooseGemmBlocking, sums_alike_on_any_number_of_threads) {
   }
 }
 
-// L1 has eight places for lines that are a multiple of 4 KB apart, as those of a tile's rows of A then are.
-TEST(ChooseGemmBlocking, keeps_tiles_low_where_rows_of_a_want_the_same_set) {
+// L1 has eight places for lines that are a multiple of 4 KB apart, as those of a tile's rows of A may be.
+TEST(ChooseGemmBlocking, keeps_tiles_of_a_narrow_c_low) {
   for (const Isa isa : supported_isas()) {
     const KernelTable& kernels = kernel_table(isa);
-    for (const std::int64_t n : {16, 32, 48}) {
+    for (const std::int64_t n : {1, 16, 32, 48, 64}) {
       GemmShape shape{.m = 500, .n = n, .k = 2048, .lda = 2048, .ldb = n};
       EXPECT_LE(choose_gemm_blocking(kernels, shape, 1).tile.rows, 8);
-      shape.lda = 2064;
-      const GemmBlocking apart = choose_gemm_blocking(kernels, shape, 1);
-      EXPECT_EQ(apart.tile.rows, kernels_for_columns(kernels, n).max_rows[apart.tile.vectors - 1]);
+      shape.transpose_a = Transpose::yes;
+      const TileShape any = choose_gemm_blocking(kernels, shape, 1).tile;
+      EXPECT_EQ(any.rows, kernels_for_columns(kernels, n).max_rows[any.vectors - 1]);
     }
   }
 }
@@ -200,7 +198,7 @@ TEST(TaskCount, grows_with_the_work_and_the_threads) {
 TEST(ChooseGemmBlocking, gives_every_thread_something_to_do) {
   const GemmBlocking blocking =
       choose_gemm_blocking(default_kernels(), {.m = 128, .n = 128, .k = 1600}, 4);
-  EXPECT_GE(blocking.row_tiles.pieces * blocking.panels.pieces, 4);
+  EXPECT_GE(blocking.rows.pieces * blocking.panels.pieces, 4);
 }
 
 // B is not packed for every block of a short C's rows, nor A read for every block of a slim one's columns.
@@ -208,12 +206,19 @@ TEST(ChooseGemmBlocking, divides_the_longer_side) {
   for (const Isa isa : supported_isas()) {
     const KernelTable& kernels = kernel_table(isa);
     const GemmBlocking wide = choose_gemm_blocking(kernels, {.m = 64, .n = 4096, .k = 500, .lda = 500}, 4);
-    EXPECT_EQ(wide.row_tiles.pieces, 1);
+    EXPECT_EQ(wide.rows.pieces, 1);
     EXPECT_GE(wide.panels.pieces, 4);
     const GemmBlocking tall = choose_gemm_blocking(kernels, {.m = 4096, .n = 64, .k = 500, .lda = 500}, 4);
     EXPECT_EQ(tall.panels.pieces, 1);
-    EXPECT_GE(tall.row_tiles.pieces, 4);
+    EXPECT_GE(tall.rows.pieces, 4);
   }
+}
+
+// 64 rows are 11 tiles of six; of two threads neither gets 36 of them.
+TEST(ChooseGemmBlocking, cuts_rows_evenly) {
+  const GemmBlocking blocking = choose_gemm_blocking(default_kernels(), {.m = 64, .n = 64, .k = 128, .lda = 128}, 2);
+  EXPECT_EQ(blocking.rows.pieces * blocking.panels.pieces, 2);
+  EXPECT_EQ(blocking.rows.size(0) * blocking.rows.pieces, 64);
 }
 
 // A workspace is booked once, for a full batch. The last batch of an epoch is smaller, and may be cut
