@@ -114,10 +114,11 @@ bool wastes_vectors(const KernelTable& kernels, std::int64_t n) {
 }
 
 std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thread) {
-  constexpr double kTaskWork = 250'000;
+  constexpr double kTaskWork = 250'000, kLeastWork = 125'000;
   if (threads == 1) return 1;
   const auto worth = static_cast<std::int64_t>(multiply_adds / kTaskWork);
-  return std::clamp<std::int64_t>(worth, 1, per_thread * threads);
+  const auto least = std::min<std::int64_t>(threads, static_cast<std::int64_t>(multiply_adds / kLeastWork));
+  return std::clamp<std::int64_t>(worth, std::max<std::int64_t>(1, least), per_thread * threads);
 }
 
 namespace {

@@ -56,7 +56,7 @@ constexpr double gemm_multiply_adds(std::int64_t m, std::int64_t n, std::int64_t
 }
 
 /// Tasks that so many multiply-adds should be cut into: a few a thread, for balance, but none of less than some
-/// five microseconds.
+/// five microseconds, or half as much if there would be less than one a thread.
 std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thread = 4);
 
 /// Whether a matrix lies in memory as it is or transposed.

@@ -193,6 +193,9 @@ TEST(TaskCount, grows_with_the_work_and_the_threads) {
   EXPECT_EQ(task_count(1e12, 4), 16);
   EXPECT_EQ(task_count(1e12, 4, 8), 32);
   EXPECT_EQ(task_count(3e6, 4), 12);  // of five microseconds
+  EXPECT_EQ(task_count(600'000, 4), 4);  // of three
+  EXPECT_EQ(task_count(gemm_multiply_adds(64, 64, 64), 2), 2);
+  EXPECT_EQ(task_count(240'000, 2), 1);
 }
 
 TEST(ChooseGemmBlocking, gives_every_thread_something_to_do) {
@@ -216,7 +219,7 @@ TEST(ChooseGemmBlocking, divides_the_longer_side) {
 
 // 64 rows are 11 tiles of six; of two threads neither gets 36 of them.
 TEST(ChooseGemmBlocking, cuts_rows_evenly) {
-  const GemmBlocking blocking = choose_gemm_blocking(default_kernels(), {.m = 64, .n = 64, .k = 128, .lda = 128}, 2);
+  const GemmBlocking blocking = choose_gemm_blocking(default_kernels(), {.m = 64, .n = 64, .k = 64, .lda = 64}, 2);
   EXPECT_EQ(blocking.rows.pieces * blocking.panels.pieces, 2);
   EXPECT_EQ(blocking.rows.size(0) * blocking.rows.pieces, 64);
 }
