@@ -25,10 +25,13 @@ void write_control(std::uint64_t value) { asm volatile("msr fpcr, %0" : : "r"(va
 
 }  // namespace
 
+// Not written where nothing changes: what comes next waits for it.
 FlushDenormals::FlushDenormals() noexcept : saved_(read_control()) {
-  write_control(saved_ | kFlush);
+  if ((saved_ & kFlush) != kFlush) write_control(saved_ | kFlush);
 }
 
-FlushDenormals::~FlushDenormals() { write_control(saved_); }
+FlushDenormals::~FlushDenormals() {
+  if ((saved_ & kFlush) != kFlush) write_control(saved_);
+}
 
 }  // namespace tilewise

@@ -35,7 +35,7 @@ class FunctionRef<Result(Args...)> {
 /// to 3; later they have to be woken, which takes 30 to 50. That pays for a long loop, or once for several short ones:
 /// where one has just ended more are likely to follow.
 constexpr bool is_worth_sharing(double nanoseconds, std::chrono::nanoseconds since_last_loop) {
-  constexpr double kLeast = 8'000, kLeastAfterRest = 50'000;
+  constexpr double kLeast = 5'000, kLeastAfterRest = 50'000;
   constexpr std::chrono::microseconds kRest{100};
   return nanoseconds >= (since_last_loop < kRest ? kLeast : kLeastAfterRest);
 }

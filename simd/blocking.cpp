@@ -36,11 +36,13 @@ constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
 // rows of B are a multiple of kAliasing floats apart: then a panel finds no room in L1 as it is. The limit is higher
 // for wide vectors: a panel's rows are longer there, and better to fetch.
 constexpr std::int64_t kUnpackedTiles = 2;
-constexpr std::int64_t kUnpackedRows = 84, kWideUnpackedRows = 256;
+constexpr std::int64_t kFewUnpackedRows = 24, kUnpackedRows = 84, kWideUnpackedRows = 256;
 constexpr std::int64_t kAliasing = 256;
 // Panels of rows of so many floats, two cache lines, are packed on the way: their stores cost less than reading B
-// twice. Narrower panels touch too many pages for the data in them: B is packed ahead, read from end to end.
+// twice. So are narrower ones that lie in so many pages, which the processor still finds quickly. Others touch too
+// many for the data in them: B is packed ahead, read from end to end.
 constexpr std::int64_t kPackedOnTheWay = 32;
+constexpr std::int64_t kPageFloats = 1024, kPagesOnTheWay = 160;
 
 /// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the
 /// same few places in L1.
@@ -73,10 +75,11 @@ TileShape widest_tile(const KernelTable& kernels) {
           .columns = kMaxTileVectors * kernels.vector_floats};
 }
 
+// Most splits of a small product are of one piece, and it would wait for divisions.
 EvenSplit::EvenSplit(std::int64_t total, std::int64_t most)
-    : pieces(std::max<std::int64_t>(1, ceil_div(total, most))),
-      base(total / pieces),
-      longer(total % pieces) {}
+    : pieces(total <= most ? 1 : ceil_div(total, most)),
+      base(pieces == 1 ? total : total / pieces),
+      longer(total - pieces * base) {}
 
 std::string TileShape::to_string() const {
   return std::to_string(rows) + "x" + std::to_string(vectors);
@@ -111,20 +114,27 @@ bool wastes_vectors(const KernelTable& kernels, std::int64_t n) {
 }
 
 std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thread) {
-  constexpr double kTaskWork = 250'000;
+  constexpr double kTaskWork = 250'000, kLeastWork = 125'000;
   if (threads == 1) return 1;
   const auto worth = static_cast<std::int64_t>(multiply_adds / kTaskWork);
-  return std::clamp<std::int64_t>(worth, 1, per_thread * threads);
+  const auto least = std::min<std::int64_t>(threads, static_cast<std::int64_t>(multiply_adds / kLeastWork));
+  return std::clamp<std::int64_t>(worth, std::max<std::int64_t>(1, least), per_thread * threads);
 }
 
 namespace {
 
-/// Of a large product by wide vectors the tile of most vectors: it reads A, from L2, half as often as the tallest does.
-/// Others as the model has it.
-TileShape choose_gemm_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
+/// Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A, from L2, half
+/// as often as the tallest does. Others as the model has it; of a narrow C, for which A is read in place, no taller than L1
+/// has ways, for rows of A that are a multiple of 4 KB apart all want the same set, and than next_a serves.
+TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
+                           std::int64_t k) {
+  constexpr std::int64_t kWays = 8;
   const TileShape widest = widest_tile(kernels);
-  if (has_wide_vectors(kernels) && m >= kManyRows && n >= widest.columns) return widest;
-  return choose_tile(kernels, std::min(m, kManyRows), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
+  if (has_wide_vectors(kernels) && (m >= kManyRows ? n >= widest.columns : n == widest.columns)) return widest;
+  TileShape tile =
+      choose_tile(kernels, std::min(m, kManyRows), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
+  if (n <= kNarrowColumns && shape.transpose_a == Transpose::no) tile.rows = std::min(tile.rows, kWays);
+  return tile;
 }
 
 }  // namespace
@@ -135,17 +145,20 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const std::int64_t m = std::max<std::int64_t>(shape.m, 1);
   const std::int64_t n = std::max<std::int64_t>(shape.n, 1);
   const std::int64_t k = std::max<std::int64_t>(shape.k, 1);
-  const TileShape tile = choose_gemm_tile(kernels, m, n, k);
+  const TileShape tile = choose_gemm_tile(kernels, shape, m, n, k);
   const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
 
+  const std::int64_t kc = EvenSplit(k, kc_limit(kernels, n)).size(0);
   const bool b_in_l1 = k * n * 4 <= 16 * 1024;
-  const bool few_rows =
-      m < (has_wide_vectors(kernels) ? kWideUnpackedRows : kUnpackedRows) && shape.ldb % kAliasing != 0;
+  const bool few_pages = kc * std::min(shape.ldb, kPageFloats) <= kPagesOnTheWay * kPageFloats;
+  const std::int64_t unpacked_rows =
+      has_wide_vectors(kernels) ? kWideUnpackedRows : few_pages ? kFewUnpackedRows : kUnpackedRows;
+  const bool few_rows = m < unpacked_rows && shape.ldb % kAliasing != 0;
   PackB pack_b = PackB::never;
   if (shape.transpose_b == Transpose::yes) {
     pack_b = PackB::ahead;
   } else if (tiles > kUnpackedTiles && !b_in_l1 && !few_rows) {
-    pack_b = tile.columns >= kPackedOnTheWay ? PackB::on_the_way : PackB::ahead;
+    pack_b = few_pages || tile.columns >= kPackedOnTheWay ? PackB::on_the_way : PackB::ahead;
   }
   // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
   // a page apart, where all want the same few places in L1.
@@ -158,7 +171,7 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const std::int64_t tasks = task_count(gemm_multiply_adds(m, n, k), threads);
   // Cycles until all threads are done with r x p tasks.
   const auto cycles = [&](std::int64_t r, std::int64_t p) {
-    const auto rows = static_cast<double>(ceil_div(tiles, r) * tile.rows);
+    const auto rows = static_cast<double>(ceil_div(m, r));
     const auto columns = static_cast<double>(ceil_div(panels, p) * tile.columns);
     const double task = rows * columns / static_cast<double>(2 * kernels.vector_floats) +
                         rows * (a_in_place ? kReading : kPacking) +
@@ -167,8 +180,8 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   };
   const std::int64_t least_rows = row_blocks, least_panels = panel_blocks;
   const std::int64_t most = std::max(tasks, least_rows * least_panels);
-  double best = cycles(row_blocks, panel_blocks);
-  for (std::int64_t r = least_rows; r <= std::min(tiles, most); ++r) {
+  double best = most == least_rows * least_panels ? 0 : cycles(row_blocks, panel_blocks);
+  for (std::int64_t r = least_rows; r <= std::min(tiles, most) && best > 0; ++r) {
     for (std::int64_t p = least_panels; p <= std::min(panels, most / r); ++p) {
       const double these = cycles(r, p);
       if (these < best) {
@@ -181,13 +194,13 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
 
   GemmBlocking blocking{.kernels = &kernels,
                         .tile = tile,
-                        .row_tiles = EvenSplit(tiles, ceil_div(tiles, row_blocks)),
+                        .rows = EvenSplit(m, ceil_div(m, row_blocks)),
                         .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
   blocking.pack_b = pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
-  blocking.kc = EvenSplit(k, kc_limit(kernels, n)).size(0);
+  blocking.kc = kc;
   const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);
-  blocking.mc = EvenSplit(blocking.row_tiles.size(0), most_tiles).size(0) * tile.rows;
+  blocking.mc = EvenSplit(ceil_div(blocking.rows.size(0), tile.rows), most_tiles).size(0) * tile.rows;
   return blocking;
 }
 

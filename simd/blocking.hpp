@@ -56,7 +56,7 @@ constexpr double gemm_multiply_adds(std::int64_t m, std::int64_t n, std::int64_t
 }
 
 /// Tasks that so many multiply-adds should be cut into: a few a thread, for balance, but none of less than some
-/// five microseconds.
+/// five microseconds, or half as much if there would be less than one a thread.
 std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thread = 4);
 
 /// Whether a matrix lies in memory as it is or transposed.
@@ -77,7 +77,7 @@ enum class PackB : std::uint8_t {
   on_the_way,   ///< by the first rows of C they are multiplied for (BRows::packing)
 };
 
-/// How the GEMM loops are cut. Each task computes a block of C (row_tiles x panels): it goes through k in
+/// How the GEMM loops are cut. Each task computes a block of C (rows x panels): it goes through k in
 /// steps of kc, packs its part of B, if at all, and for every mc rows packs A and multiplies.
 ///
 /// An element of C is summed in the order of k, in registers for kc terms at a time. kc depends on k
@@ -86,7 +86,7 @@ enum class PackB : std::uint8_t {
 struct GemmBlocking {
   const KernelTable* kernels;  ///< to run it with
   TileShape tile;
-  EvenSplit row_tiles;  ///< of C, tile.rows high, in blocks of tiles, one a task
+  EvenSplit rows;       ///< of C, in blocks, one a task
   EvenSplit panels;     ///< of C and B, tile.columns wide, in blocks of panels, one a task
   std::int64_t mc = 0, kc = 0;  ///< mc is a multiple of tile.rows
   bool pack_a = false;

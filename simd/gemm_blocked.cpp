@@ -8,6 +8,8 @@ namespace tilewise::simd {
 namespace {
 
 constexpr std::int64_t kNoOffset = 0;
+/// Panels of a transposed B are packed one at a time for so many rows. For more they come fast enough from where they are.
+constexpr std::int64_t kFewRows = 64;
 
 class Block {
  public:
@@ -16,8 +18,8 @@ class Block {
       : kernels_(*blocking.kernels),
         args_(args),
         blocking_(blocking),
-        i_(blocking.row_tiles.begin(row_block) * blocking.tile.rows),
-        m_(std::min(args.m - i_, blocking.row_tiles.size(row_block) * blocking.tile.rows)),
+        i_(blocking.rows.begin(row_block)),
+        m_(std::min(args.m - i_, blocking.rows.size(row_block))),
         j_(blocking.panels.begin(panel_block) * blocking.tile.columns),
         n_(std::min(args.n - j_, blocking.panels.size(panel_block) * blocking.tile.columns)),
         packed_a_(workspace.take(blocking.a_floats())),
@@ -30,7 +32,7 @@ class Block {
     for (std::int64_t p = 0; p < args_.k; p += blocking_.kc) {
       const std::int64_t k = std::min(blocking_.kc, args_.k - p);
       const Epilogue epilogue = p == 0 && args_.beta == 0 ? Epilogue::store : Epilogue::add;
-      pack_b(p, k);
+      prepare_b(p, k);
       for (std::int64_t i = 0; i < m_; i += blocking_.mc) {
         multiply(i, std::min(blocking_.mc, m_ - i), p, k, epilogue);
       }
@@ -38,19 +40,24 @@ class Block {
   }
 
  private:
-  /// Packs the panels of B(p.., j_..) that are to be packed ahead, and those that have to be: the micro-kernel reads
-  /// whole vectors.
-  void pack_b(std::int64_t p, std::int64_t k) {
+  /// Decides which columns of B are used in place, and packs what is to be packed ahead of the first product.
+  void prepare_b(std::int64_t p, std::int64_t k) {
+    // The micro-kernel reads whole vectors, so that the last panel has to be packed.
     const std::int64_t columns = blocking_.tile.columns;
     in_place_ = blocking_.pack_b == PackB::ahead || args_.alpha != 1 ? 0 : n_ / columns * columns;
-    if (in_place_ == n_) return;
+    // What is used once is packed just before, into the same place in cache; but rows of B are read from end to end.
+    panel_by_panel_ = args_.transpose_b == Transpose::yes && m_ <= kFewRows;
+    if (!panel_by_panel_) pack_b(p, k, in_place_, n_ - in_place_, packed_b_ + in_place_ * k);
+  }
+
+  /// Packs n columns of B(p.., j_ + j..), times alpha.
+  void pack_b(std::int64_t p, std::int64_t k, std::int64_t j, std::int64_t n, float* panels) {
+    if (n == 0) return;
     const bool transposed = args_.transpose_b == Transpose::yes;
-    const std::int64_t j = j_ + in_place_;
-    const float* const b = args_.b + (transposed ? j * args_.ldb + p : p * args_.ldb + j);
-    float* const panels = packed_b_ + in_place_ * k;
-    pack_panels(kernels_, blocking_.tile, k, n_ - in_place_, args_.transpose_b, b, args_.ldb, panels);
+    const float* const b = args_.b + (transposed ? (j_ + j) * args_.ldb + p : p * args_.ldb + j_ + j);
+    pack_panels(kernels_, blocking_.tile, k, n, args_.transpose_b, b, args_.ldb, panels);
     if (args_.alpha != 1) {
-      const std::int64_t size = packed_floats(blocking_.tile, k, n_ - in_place_);
+      const std::int64_t size = packed_floats(blocking_.tile, k, n);
       for (std::int64_t x = 0; x < size; ++x) panels[x] *= args_.alpha;
     }
   }
@@ -65,9 +72,11 @@ class Block {
                   .epilogue = epilogue};
     set_a(i_ + i, m, p, tile);
     const EvenSplit tiles(m, blocking_.tile.rows);
+    // What is read once comes from far, and in rows whose beginnings the processor cannot foretell.
+    if (n_ <= blocking_.tile.columns && args_.transpose_a == Transpose::no) tile.next_a = tile.a;
     for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
-      set_b(i, j, p, tile);
       tile.columns = std::min(blocking_.tile.columns, n_ - j);
+      set_b(i, j, p, tile);
       tile.c = args_.c + (i_ + i) * args_.ldc + j_ + j;
       multiply_panel(kernels_, tiles, tile);
     }
@@ -77,12 +86,13 @@ class Block {
   void set_b(std::int64_t i, std::int64_t j, std::int64_t p, TileArgs& tile) {
     const bool packs = blocking_.pack_b == PackB::on_the_way;
     // A panel packed on the way that only these rows read gives its place in cache to the next.
-    tile.packed_b = packed_b_ + (j < in_place_ && m_ <= blocking_.mc ? 0 : j * tile.k);
+    tile.packed_b = packed_b_ + (panel_by_panel_ || (j < in_place_ && m_ <= blocking_.mc) ? 0 : j * tile.k);
     if (j < in_place_ && (i == 0 || !packs)) {
       tile.b = args_.b + p * args_.ldb + j_ + j;
       tile.ldb = args_.ldb;
       tile.b_rows = packs ? BRows::packing : i == 0 ? BRows::far : BRows::near;
     } else {
+      if (panel_by_panel_) pack_b(p, tile.k, j, tile.columns, tile.packed_b);
       tile.b = tile.packed_b;
       tile.ldb = blocking_.tile.columns;
       tile.b_rows = BRows::near;
@@ -114,6 +124,7 @@ class Block {
   float* packed_a_;
   float* packed_b_;
   std::int64_t in_place_ = 0;  ///< columns of B that are used where they are
+  bool panel_by_panel_ = false;  ///< the others are packed one panel at a time
 };
 
 }  // namespace
@@ -138,7 +149,7 @@ void gemm_blocked(const KernelTable& kernels, Executor& executor, const GemmArgs
   const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
   float* const memory = workspace.take(executor.threads() * floats);
   const double work = gemm_multiply_adds(args.m, args.n, args.k);
-  executor.parallel_for(blocking.row_tiles.pieces * blocking.panels.pieces,
+  executor.parallel_for(blocking.rows.pieces * blocking.panels.pieces,
                         kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
                           multiply_gemm_block(args, blocking, task / blocking.panels.pieces,
                                               task % blocking.panels.pieces,

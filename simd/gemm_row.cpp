@@ -8,6 +8,8 @@
 namespace tilewise::simd {
 namespace {
 
+/// One task a thread: the longer the pieces in which rows of B are read, the better.
+constexpr std::int64_t kTasksAThread = 1;
 /// Columns at a time: whole lines of B, and at most 4 KB of C, which stays in L1.
 constexpr std::int64_t kColumns = 64, kMostColumns = 1024;
 
@@ -32,7 +34,7 @@ void gemm_row(const KernelTable& widest, Executor& executor, const GemmArgs& arg
   const double work = 3 * gemm_multiply_adds(1, args.n, args.k);
   const std::int64_t groups = ceil_div(args.n, kColumns);
   const EvenSplit tasks(groups, std::min(kMostColumns / kColumns,
-                                         ceil_div(groups, task_count(work, executor.threads()))));
+                                         ceil_div(groups, task_count(work, executor.threads(), kTasksAThread))));
   float* const memory = workspace.take(gemm_row_workspace(executor.threads(), args.n));
   executor.parallel_for(tasks.pieces, kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
     const std::int64_t j = tasks.begin(task) * kColumns;

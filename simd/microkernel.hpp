@@ -45,6 +45,7 @@ struct TileArgs {
   std::int64_t ldc = 0;
   std::int64_t columns = 0;  ///< from (NV - 1) * vector width + 1 to NV * vector width
   BRows b_rows = BRows::near;
+  const float* next_a = nullptr;  ///< rows of A that tiles of up to eight fetch into L2 meanwhile; null for none
   float* packed_b = nullptr;  ///< where BRows::packing copies to; wants one pair and columns of whole vectors
   Epilogue epilogue = Epilogue::store;
   const float* bias = nullptr;  ///< `columns` values

@@ -52,6 +52,7 @@ void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs
   for (std::int64_t i = 0; i < tiles.pieces; ++i) {
     const std::int64_t height = tiles.size(i);
     ahead.step();
+    if (args.next_a != nullptr) args.next_a = args.a + height * args.a_row_stride;
     by_rows[height - 1](args);
     if (args.b_rows == BRows::packing) {
       args.b = args.packed_b;

@@ -26,8 +26,8 @@ struct Tile {
   }
 
   /// acc += A * B for one pair. One of A's strides is 1: unit_k says which. packed: ldb is the width of
-  /// the tile, so that the rows of B are at constant distances.
-  template <bool unit_k, bool packed, BRows b_rows>
+  /// the tile, so that the rows of B are at constant distances. fetches_a: next_a is fetched.
+  template <bool unit_k, bool packed, BRows b_rows, bool fetches_a>
   [[gnu::always_inline]] inline void accumulate(const TileArgs& args, const float* a,
                                                 const float* b) {
     // Rows of A that are a stride apart have a pointer each where there are registers for it; otherwise
@@ -38,6 +38,7 @@ struct Tile {
     // Its own, so that no store to packed_b can change them.
     const std::int64_t a_row_stride = args.a_row_stride, terms = args.k;
     [[maybe_unused]] float* packed_b = args.packed_b;
+    [[maybe_unused]] const float* const next_a = args.next_a;
     const float* rows[kPointers];
     rows[0] = a;
     TILEWISE_UNROLL for (int p = 1; p < kPointers; ++p) {
@@ -67,6 +68,12 @@ struct Tile {
     constexpr int kSteps = packed ? 4 : 2;
     for (; k < (terms & (kSteps - 1)); ++k, b += ldb) step(0);
     for (; k < terms; k += kSteps, b += kSteps * ldb) {
+      // Lines of two rows a round, so that in the 16 steps of a line all eight rows have had their turn.
+      if constexpr (fetches_a) {
+        const float* const line = next_a + k / kSteps % 4 * 2 * a_row_stride + k;
+        __builtin_prefetch(line, 0, 2);
+        __builtin_prefetch(line + a_row_stride, 0, 2);
+      }
       TILEWISE_UNROLL for (int i = 0; i < kSteps; ++i) step(i);
     }
   }
@@ -114,13 +121,13 @@ struct Tile {
   }
 
   /// Not inlined: one function of all forms would have to keep more in registers than there are.
-  template <bool unit_k, bool packed, BRows b_rows = BRows::near>
+  template <bool unit_k, bool packed, BRows b_rows = BRows::near, bool fetches_a = false>
   [[gnu::noinline, gnu::flatten]] static void run_pairs(const TileArgs& args) {
     Tile tile;
     tile.clear();
     for (std::int64_t pair = 0; pair < args.pairs; ++pair) {
-      tile.template accumulate<unit_k, packed, b_rows>(args, args.a + args.a_offsets[pair],
-                                                    args.b + args.b_offsets[pair]);
+      tile.template accumulate<unit_k, packed, b_rows, fetches_a>(args, args.a + args.a_offsets[pair],
+                                                                  args.b + args.b_offsets[pair]);
     }
     if (args.columns == NV * W) {
       tile.template finish<false>(args);
@@ -132,6 +139,9 @@ struct Tile {
   template <bool unit_k>
   static void run_rows(const TileArgs& args) {
     if (args.b_rows == BRows::packing) return run_pairs<unit_k, false, BRows::packing>(args);
+    if constexpr (kFetches && unit_k) {
+      if (args.next_a != nullptr && args.ldb == NV * W) return run_pairs<true, true, BRows::near, true>(args);
+    }
     // Rows as wide as the tile lie one behind the other, which the processor sees for itself.
     if (args.ldb == NV * W) return run_pairs<unit_k, true>(args);
     if constexpr (kFetches) {

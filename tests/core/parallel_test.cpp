@@ -160,7 +160,8 @@ TEST(Executor, shares_a_short_loop_soon_after_another) {
 TEST(IsWorthSharing, of_little_work_only_soon_after_another_loop) {
   using std::chrono::microseconds;
   constexpr double kMicrosecond = 1000;
-  EXPECT_FALSE(is_worth_sharing(5 * kMicrosecond, microseconds(0)));
+  EXPECT_FALSE(is_worth_sharing(4 * kMicrosecond, microseconds(0)));
+  EXPECT_TRUE(is_worth_sharing(6 * kMicrosecond, microseconds(0)));
   EXPECT_TRUE(is_worth_sharing(20 * kMicrosecond, microseconds(0)));
   EXPECT_TRUE(is_worth_sharing(20 * kMicrosecond, microseconds(50)));
   EXPECT_FALSE(is_worth_sharing(20 * kMicrosecond, microseconds(200)));

@@ -96,19 +96,17 @@ TEST(ChooseGemmBlocking, cuts_as_documented) {
     for_each_problem([&](std::int64_t m, std::int64_t n, std::int64_t k) {
       const GemmBlocking blocking = choose_gemm_blocking(kernels, {.m = m, .n = n, .k = k}, 3);
       // The tasks cover C, and cache blocks stay near their constants.
-      const std::int64_t rows = blocking.row_tiles.begin(blocking.row_tiles.pieces) * blocking.tile.rows;
-      ASSERT_GE(rows, m);
-      ASSERT_LT(rows, m + blocking.tile.rows);
+      ASSERT_EQ(blocking.rows.begin(blocking.rows.pieces), m);
       const std::int64_t columns = blocking.panels.begin(blocking.panels.pieces) * blocking.tile.columns;
       ASSERT_GE(columns, n);
       ASSERT_LT(columns, n + blocking.tile.columns);
       ASSERT_LT(blocking.panels.size(0) * blocking.tile.columns, 1024 + blocking.tile.columns);
       if (n <= 64) {
-        ASSERT_LE((blocking.row_tiles.size(0) - 1) * blocking.tile.rows, 504);
+        ASSERT_LE(blocking.rows.size(0), 504);
       }
       ASSERT_GE(blocking.mc, 1);
       ASSERT_EQ(blocking.mc % blocking.tile.rows, 0);
-      ASSERT_LE(blocking.mc, std::min<std::int64_t>(168, blocking.row_tiles.size(0) * blocking.tile.rows));
+      ASSERT_LE(blocking.mc, std::min<std::int64_t>(168, round_up(blocking.rows.size(0), blocking.tile.rows)));
       ASSERT_GE(blocking.kc, 1);
       ASSERT_LE(blocking.kc, std::min<std::int64_t>(n <= 64 ? 1024 : kernels.vector_floats == 16 ? 512 : 256, k));
     });
@@ -129,6 +127,47 @@ TEST(ChooseGemmBlocking, sums_alike_on_any_number_of_threads) {
         }
       }
     });
+  }
+}
+
+// L1 has eight places for lines that are a multiple of 4 KB apart, as those of a tile's rows of A may be.
+TEST(ChooseGemmBlocking, keeps_tiles_of_a_narrow_c_low) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for (const std::int64_t n : {1, 16, 32, 48, 64}) {
+      GemmShape shape{.m = 500, .n = n, .k = 2048, .lda = 2048, .ldb = n};
+      EXPECT_LE(choose_gemm_blocking(kernels, shape, 1).tile.rows, 8);
+      shape.transpose_a = Transpose::yes;
+      const TileShape any = choose_gemm_blocking(kernels, shape, 1).tile;
+      EXPECT_EQ(any.rows, kernels_for_columns(kernels, n).max_rows[any.vectors - 1]);
+    }
+  }
+}
+
+// 256 rows of B in 128 pages, and in as many as rows; rows of two lines are few pages' anyway.
+TEST(ChooseGemmBlocking, packs_on_the_way_what_lies_in_few_pages) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    const auto pack_b = [&](std::int64_t m, std::int64_t n, std::int64_t k) {
+      return choose_gemm_blocking(kernels, {.m = m, .n = n, .k = k, .lda = k, .ldb = n}, 1).pack_b;
+    };
+    EXPECT_EQ(pack_b(500, 512, 256), PackB::on_the_way);
+    EXPECT_EQ(pack_b(500, 2048, 256), has_wide_vectors(kernels) ? PackB::on_the_way : PackB::ahead);
+    EXPECT_EQ(pack_b(24, 500, 256), has_wide_vectors(kernels) ? PackB::never : PackB::on_the_way);
+    EXPECT_EQ(pack_b(23, 500, 256), PackB::never);
+    EXPECT_EQ(pack_b(24, 2000, 256), PackB::never);
+  }
+}
+
+// A panel of C that is one whole tile wide reads A once.
+TEST(ChooseGemmBlocking, takes_a_narrow_c_in_one_panel) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    if (!has_wide_vectors(kernels)) continue;
+    for (const std::int64_t m : {3, 14, 64, 200}) {
+      EXPECT_EQ(choose_gemm_blocking(kernels, {.m = m, .n = 64, .k = 64}, 1).tile.vectors, 4);
+    }
+    EXPECT_NE(choose_gemm_blocking(kernels, {.m = 64, .n = 65, .k = 64}, 1).tile.vectors, 4);
   }
 }
 
@@ -154,12 +193,15 @@ TEST(TaskCount, grows_with_the_work_and_the_threads) {
   EXPECT_EQ(task_count(1e12, 4), 16);
   EXPECT_EQ(task_count(1e12, 4, 8), 32);
   EXPECT_EQ(task_count(3e6, 4), 12);  // of five microseconds
+  EXPECT_EQ(task_count(600'000, 4), 4);  // of three
+  EXPECT_EQ(task_count(gemm_multiply_adds(64, 64, 64), 2), 2);
+  EXPECT_EQ(task_count(240'000, 2), 1);
 }
 
 TEST(ChooseGemmBlocking, gives_every_thread_something_to_do) {
   const GemmBlocking blocking =
       choose_gemm_blocking(default_kernels(), {.m = 128, .n = 128, .k = 1600}, 4);
-  EXPECT_GE(blocking.row_tiles.pieces * blocking.panels.pieces, 4);
+  EXPECT_GE(blocking.rows.pieces * blocking.panels.pieces, 4);
 }
 
 // B is not packed for every block of a short C's rows, nor A read for every block of a slim one's columns.
@@ -167,12 +209,19 @@ TEST(ChooseGemmBlocking, divides_the_longer_side) {
   for (const Isa isa : supported_isas()) {
     const KernelTable& kernels = kernel_table(isa);
     const GemmBlocking wide = choose_gemm_blocking(kernels, {.m = 64, .n = 4096, .k = 500, .lda = 500}, 4);
-    EXPECT_EQ(wide.row_tiles.pieces, 1);
+    EXPECT_EQ(wide.rows.pieces, 1);
     EXPECT_GE(wide.panels.pieces, 4);
     const GemmBlocking tall = choose_gemm_blocking(kernels, {.m = 4096, .n = 64, .k = 500, .lda = 500}, 4);
     EXPECT_EQ(tall.panels.pieces, 1);
-    EXPECT_GE(tall.row_tiles.pieces, 4);
+    EXPECT_GE(tall.rows.pieces, 4);
   }
+}
+
+// 64 rows are 11 tiles of six; of two threads neither gets 36 of them.
+TEST(ChooseGemmBlocking, cuts_rows_evenly) {
+  const GemmBlocking blocking = choose_gemm_blocking(default_kernels(), {.m = 64, .n = 64, .k = 64, .lda = 64}, 2);
+  EXPECT_EQ(blocking.rows.pieces * blocking.panels.pieces, 2);
+  EXPECT_EQ(blocking.rows.size(0) * blocking.rows.pieces, 64);
 }
 
 // A workspace is booked once, for a full batch. The last batch of an epoch is smaller, and may be cut

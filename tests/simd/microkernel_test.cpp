@@ -64,7 +64,8 @@ class TileRun {
   /// Runs the kernel and compares all of C with the documented result, to the bit: the order of the
   /// sum is fixed, pair by pair and k by k, one fused multiply-add each, or a multiplication and an
   /// addition where there is no FMA.
-  ::testing::AssertionResult check(Epilogue epilogue, float floor, BRows b_rows = BRows::near) {
+  ::testing::AssertionResult check(Epilogue epilogue, float floor, BRows b_rows = BRows::near,
+                                     const float* next_a = nullptr) {
     std::vector<float> expected(c_.span().begin(), c_.span().end());
     for (std::int64_t m = 0; m < rows_; ++m) {
       for (std::int64_t n = 0; n < columns_; ++n) {
@@ -91,6 +92,7 @@ class TileRun {
              .ldc = ldc_,
              .columns = columns_,
              .b_rows = b_rows,
+             .next_a = next_a,
              .packed_b = b_rows == BRows::packing ? packed_b_.data() : nullptr,
              .epilogue = epilogue,
              .bias = epilogue == Epilogue::bias ? bias_.data() : nullptr,
@@ -217,6 +219,18 @@ TEST(Microkernel, fetches_and_packs_rows_of_b) {
         TileRun run(rows, vectors, vectors * default_kernels().vector_floats, layout);
         ASSERT_TRUE(run.check(Epilogue::add, 0, b_rows));
       }
+    }
+  });
+}
+
+// Nor do rows of A that are fetched for the next tile change them, be they there or not.
+TEST(Microkernel, fetches_the_next_rows_of_a) {
+  const std::vector<float> next(1);
+  for_each_tile([&](std::int64_t rows, std::int64_t vectors) {
+    for (const Layout& layout : layouts(rows)) {
+      SCOPED_TRACE("k = " + std::to_string(layout.k));
+      TileRun run(rows, vectors, vectors * default_kernels().vector_floats, layout);
+      ASSERT_TRUE(run.check(Epilogue::store, 0, BRows::near, next.data()));
     }
   });
 }
