@@ -38,7 +38,6 @@ inline constexpr int kRegisters = 16;
 /// How many sums of a vector each can stay in registers, besides what is added to them.
 template <class Arch>
 inline constexpr int kMostSums = kRegisters<Arch> / 2;
-#endif
 
 template <class Arch>
 inline Vec<Arch> load(const float* p) {
