@@ -1,14 +1,17 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "apps/callback_options.hpp"
 #include "apps/run_folder.hpp"
+#include "tilewise/train/callback.hpp"
 #include "tilewise/train/callbacks/checkpointer.hpp"
 #include "tilewise/train/callbacks/exponential_moving_average.hpp"
 #include "tilewise/train/callbacks/step_csv_log.hpp"
 #include "tilewise/train/csv_log.hpp"
+#include "tilewise/train/training.hpp"
 
 namespace tilewise::app {
 

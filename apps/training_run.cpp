@@ -76,10 +76,24 @@ RunFolder open_folder(const TrainOptions& options) {
                                           : std::filesystem::path(options.output));
 }
 
-/// All that a run needs, made in the order in which what is wrong is to be refused.
+/// How a network is trained. Throws ArgumentError for what is wrong with the options, before anything is read or written.
+struct Method {
+  explicit Method(const TrainOptions& options)
+      : optimizer(make_optimizer(options.optimizer)),
+        learning_rate(optimizer->learning_rate()),
+        loss(make_loss(options.optimizer)),
+        steering(options.callbacks) {}
+
+  std::unique_ptr<Optimizer> optimizer;
+  double learning_rate;  ///< before a schedule changes it
+  std::shared_ptr<const Loss> loss;
+  SteeringCallbacks steering;
+};
+
 class TrainingRun {
  public:
-  explicit TrainingRun(const TrainOptions& options);
+  /// Reads the data and makes the model. All referred to outlives this.
+  TrainingRun(const TrainOptions& options, Method& method, Runtime& runtime);
 
   /// Makes the folder, or finds where the run in it goes on. A dry run has none.
   void open(const std::string& config);
@@ -90,8 +104,6 @@ class TrainingRun {
 
  private:
   bool talks() const { return verbosity_ != Verbosity::silent; }
-  /// Whether a signal ended the training, not one that came later.
-  bool interrupted() const { return history_.stopped && stop_signal_.received() != 0; }
   void shorten();
   void load_start();
   void print_start() const;
@@ -101,11 +113,8 @@ class TrainingRun {
   RunReport report() const;
 
   const TrainOptions& options_;
-  std::unique_ptr<Optimizer> optimizer_;
-  double learning_rate_;  ///< before a schedule changes it
-  std::shared_ptr<const Loss> loss_;
-  SteeringCallbacks steering_;
-  Runtime runtime_;
+  Method& method_;
+  Runtime& runtime_;
   Verbosity verbosity_;
   TrainingData data_;
   std::unique_ptr<Profiler> profiler_;
@@ -117,31 +126,29 @@ class TrainingRun {
   std::optional<RunFolder> folder_;
   std::optional<RunFiles> files_;
   TrainingState start_;
-  StopSignal stop_signal_;
+  std::optional<StopSignal> stop_signal_;  ///< from the start of training on
   PeakMeter peak_;
   History history_;
+  bool interrupted_ = false;  ///< whether a signal ended the training, not one that came later
 };
 
-TrainingRun::TrainingRun(const TrainOptions& options)
+TrainingRun::TrainingRun(const TrainOptions& options, Method& method, Runtime& runtime)
     : options_(options),
-      optimizer_(make_optimizer(options.optimizer)),
-      learning_rate_(optimizer_->learning_rate()),
-      loss_(make_loss(options.optimizer)),
-      steering_(options.callbacks),
-      runtime_(options.threads),
+      method_(method),
+      runtime_(runtime),
       verbosity_(verbosity(options)),
       data_(options.data, options.validation_split),
       profiler_(make_profiler(options)),
       model_(make_network(options.model, data_.images()), runtime_.executor(),
              {.max_batch = std::min(options.batch_size, data_.training().size()),
               .seed = options.seed,
-              .loss = loss_,
+              .loss = method.loss,
               .regularizer = {.l2 = options.optimizer.l2},
               .kernels = &runtime_.kernels(),
               .profiler = profiler_.get()}),
       length_{.epochs = options.epochs,
               .epoch_steps = (data_.training().size() + model_.max_batch() - 1) / model_.max_batch()},
-      schedule_(make_schedule(options.schedule, learning_rate_, length_)),
+      schedule_(make_schedule(options.schedule, method.learning_rate, length_)),
       fit_options_{.epochs = options.epochs,
                    .augment = options.augment,
                    .seed = options.seed,
@@ -159,7 +166,8 @@ void TrainingRun::open(const std::string& config) {
     folder_.emplace(open_folder(options_));
     if (!options_.resume.empty()) load_start();
     write_file_atomically(folder_->config(), config);
-    files_.emplace(*folder_, options_.callbacks, fit_options_.start, optimizer_->steps(), steering_.average());
+    files_.emplace(*folder_, options_.callbacks, fit_options_.start, method_.optimizer->steps(),
+                   method_.steering.average());
   }
   if (talks()) print_start();
 }
@@ -174,7 +182,7 @@ void TrainingRun::shorten() {
 
 /// Puts the state that the run in the folder goes on from in place.
 void TrainingRun::load_start() {
-  start_ = load_checkpoint(folder_->checkpoint(), model_, *optimizer_, data_.training(), fit_options_);
+  start_ = load_checkpoint(folder_->checkpoint(), model_, *method_.optimizer, data_.training(), fit_options_);
   if (start_.progress.finished_epochs() > options_.epochs) {
     throw ArgumentError(fmt::format("--epochs {}: the run has finished {} already", options_.epochs,
                                     start_.progress.finished_epochs()));
@@ -183,9 +191,9 @@ void TrainingRun::load_start() {
 }
 
 void TrainingRun::print_start() const {
-  fmt::print("{}\n{}{} training, {} validation and {} test images from {}\n", runtime_.description(),
-             model_.network().summary(), data_.training().size(),
-             data_.validation() ? data_.validation()->size() : 0, data_.test().size(), options_.data.data_dir);
+  fmt::print("{}{} training, {} validation and {} test images from {}\n", model_.network().summary(),
+             data_.training().size(), data_.validation() ? data_.validation()->size() : 0, data_.test().size(),
+             options_.data.data_dir);
   if (fit_options_.start != nullptr) {
     const Progress& at = start_.progress;
     if (at.epoch > options_.epochs) {
@@ -200,20 +208,22 @@ void TrainingRun::print_start() const {
 void TrainingRun::fit() {
   ProgressBar progress(verbosity_, fit_options_.epochs);
   EpochLog log(files_ ? &files_->epochs() : nullptr, peak_);
-  std::vector<Callback*> callbacks = steering_.list();
-  callbacks.insert(callbacks.end(), {&progress, &log, &stop_signal_});
+  stop_signal_.emplace();
+  std::vector<Callback*> callbacks = method_.steering.list();
+  callbacks.insert(callbacks.end(), {&progress, &log, &*stop_signal_});
   if (files_) files_->append_to(callbacks);
   FitOptions options = fit_options_;
   options.callbacks = callbacks;
-  history_ = tilewise::fit(model_, *optimizer_, data_.training(), options);
+  history_ = tilewise::fit(model_, *method_.optimizer, data_.training(), options);
+  interrupted_ = history_.stopped && stop_signal_->received() != 0;
   progress.finish_line();
   if (talks() && history_.stopped) print_stop();
 }
 
 /// Why training stopped before its last epoch: a signal, or a callback.
 void TrainingRun::print_stop() const {
-  if (!interrupted()) {
-    fmt::print("{}\n", steering_.reason());
+  if (!interrupted_) {
+    fmt::print("{}\n", method_.steering.reason());
     return;
   }
   fmt::print("Stopped by a signal.\n");
@@ -222,7 +232,7 @@ void TrainingRun::print_stop() const {
 
 void TrainingRun::finish() {
   RunReport results = report();
-  if (!interrupted()) results.test = evaluate(model_, data_.test());
+  if (!interrupted_) results.test = evaluate(model_, data_.test());
   if (results.test && !std::isfinite(results.test->loss)) throw_diverged("after the last epoch", "test loss");
   if (folder_) write(results);
   if (talks()) print(results);
@@ -236,7 +246,7 @@ RunReport TrainingRun::report() const {
   return {.runtime = runtime_.description(),
           .options = options_,
           .threads = runtime_.threads(),
-          .learning_rate = learning_rate_,
+          .learning_rate = method_.learning_rate,
           .finished_epochs =
               static_cast<std::size_t>(start_.progress.finished_epochs()) + history_.epochs.size(),
           .images_per_second = training_speed(history_),
@@ -247,7 +257,7 @@ RunReport TrainingRun::report() const {
 void TrainingRun::write(const RunReport& report) const {
   save_weights(folder_->weights(), model_);
   // One that had nothing left to train keeps the report of the training.
-  const bool trained = interrupted() || !history_.epochs.empty();
+  const bool trained = interrupted_ || !history_.epochs.empty();
   if (trained || !std::filesystem::exists(folder_->report())) write_report(folder_->report(), report);
 }
 
@@ -260,15 +270,21 @@ void TrainingRun::print(const RunReport& report) const {
 }
 
 int TrainingRun::exit_status() const {
-  return stop_signal_.received() != 0 ? kExitSignalBase + stop_signal_.received() : kExitSuccess;
+  return stop_signal_->received() != 0 ? kExitSignalBase + stop_signal_->received() : kExitSuccess;
 }
 
 }  // namespace
 
 int run_training(const TrainOptions& options, const std::string& config) {
   check(options);
+  Method method(options);
   if (!options.trace.empty()) check_can_write(options.trace);
-  TrainingRun run(options);
+  Runtime runtime(options.threads);
+  if (verbosity(options) != Verbosity::silent) {
+    fmt::print("{}\n", runtime.description());
+    std::fflush(stdout);
+  }
+  TrainingRun run(options, method, runtime);
   run.open(config);
   run.fit();
   run.finish();

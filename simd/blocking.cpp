@@ -34,7 +34,8 @@ constexpr double kWait = 0.2;
 constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
 // With so few tiles of rows packing B costs as much as it saves. For less than so many rows it does, too, unless the
 // rows of B are a multiple of kAliasing floats apart: then a panel finds no room in L1 as it is. The limit is higher
-// for wide vectors: a panel's rows are longer there, and better to fetch.
+// for wide vectors, for a panel's rows are longer there, and better to fetch; of others it is low where panels lie in
+// few pages, and are packed on the way.
 constexpr std::int64_t kUnpackedTiles = 2;
 constexpr std::int64_t kFewUnpackedRows = 24, kUnpackedRows = 84, kWideUnpackedRows = 256;
 constexpr std::int64_t kAliasing = 256;
@@ -43,6 +44,9 @@ constexpr std::int64_t kAliasing = 256;
 // many for the data in them: B is packed ahead, read from end to end.
 constexpr std::int64_t kPackedOnTheWay = 32;
 constexpr std::int64_t kPageFloats = 1024, kPagesOnTheWay = 160;
+// Panels of a transposed B have to be laid out. Up to so many rows wait for each, and find it best in one place in
+// cache; of more rows all panels are laid out ahead, for L2 delivers them fast enough.
+constexpr std::int64_t kRowsPanelByPanel = 64;
 
 /// Rows a whole number of cache lines long, and one more: at a power of two apart, all would want the
 /// same few places in L1.
@@ -123,9 +127,10 @@ std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thre
 
 namespace {
 
-/// Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A, from L2, half
-/// as often as the tallest does. Others as the model has it; of a narrow C, for which A is read in place, no taller than L1
-/// has ways, for rows of A that are a multiple of 4 KB apart all want the same set, and than next_a serves.
+/// Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A, from L2,
+/// half as often as the tallest does. Others as the model has it; of a narrow C, for which A is mostly read in place,
+/// no taller than L1 has ways, for rows of A that are a multiple of 4 KB apart all want the same set, and than next_a
+/// serves.
 TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
                            std::int64_t k) {
   constexpr std::int64_t kWays = 8;
@@ -137,6 +142,60 @@ TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, s
   return tile;
 }
 
+/// Of a B that is not transposed.
+PackB choose_pack_b(const KernelTable& kernels, const GemmShape& product, const TileShape& tile, std::int64_t kc) {
+  const bool b_in_l1 = product.k * product.n * 4 <= 16 * 1024;
+  const bool few_pages = kc * std::min(product.ldb, kPageFloats) <= kPagesOnTheWay * kPageFloats;
+  const std::int64_t unpacked_rows =
+      has_wide_vectors(kernels) ? kWideUnpackedRows : few_pages ? kFewUnpackedRows : kUnpackedRows;
+  const bool few_rows = product.m < unpacked_rows && product.ldb % kAliasing != 0;
+  if (ceil_div(product.m, tile.rows) <= kUnpackedTiles || b_in_l1 || few_rows) return PackB::never;
+  return few_pages || tile.columns >= kPackedOnTheWay ? PackB::on_the_way : PackB::ahead;
+}
+
+/// What tells one way to divide a product from another.
+struct DivisionCosts {
+  std::int64_t vector_floats;
+  TileShape tile;
+  double a_cost, b_cost;  ///< cycles of an element that is read once more
+};
+
+/// Into how many blocks rows and panels of C are cut.
+struct Blocks {
+  std::int64_t rows, panels;
+};
+
+/// Tasks no larger than the caches like, then smaller ones until there are enough. A block of rows more means packing
+/// B, or reading it, once more; a block of panels the same for A.
+Blocks divide(const GemmShape& product, const DivisionCosts& costs, int threads) {
+  const std::int64_t m = product.m, n = product.n;
+  const std::int64_t tiles = ceil_div(m, costs.tile.rows), panels = ceil_div(n, costs.tile.columns);
+  const Blocks least{n <= kNarrowColumns ? ceil_div(m, kNarrowRows) : 1, ceil_div(n, kNb)};
+  const std::int64_t tasks = task_count(gemm_multiply_adds(m, n, product.k), threads);
+  if (tasks <= least.rows * least.panels) return least;
+  // Cycles until all threads are done with the tasks.
+  const auto cycles = [&](const Blocks& blocks) {
+    const auto rows = static_cast<double>(ceil_div(m, blocks.rows));
+    const auto columns = static_cast<double>(ceil_div(panels, blocks.panels) * costs.tile.columns);
+    const double task = rows * columns / static_cast<double>(2 * costs.vector_floats) + rows * costs.a_cost +
+                        columns * costs.b_cost;
+    return (task * static_cast<double>(product.k) + kTask) *
+           (static_cast<double>(ceil_div(blocks.rows * blocks.panels, threads)) + kWait);
+  };
+  Blocks best = least;
+  double fewest = cycles(least);
+  for (std::int64_t r = least.rows; r <= std::min(tiles, tasks); ++r) {
+    for (std::int64_t p = least.panels; p <= std::min(panels, tasks / r); ++p) {
+      const double these = cycles({r, p});
+      if (these < fewest) {
+        fewest = these;
+        best = {r, p};
+      }
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& shape, int threads) {
@@ -146,57 +205,27 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const std::int64_t n = std::max<std::int64_t>(shape.n, 1);
   const std::int64_t k = std::max<std::int64_t>(shape.k, 1);
   const TileShape tile = choose_gemm_tile(kernels, shape, m, n, k);
-  const std::int64_t tiles = ceil_div(m, tile.rows), panels = ceil_div(n, tile.columns);
-
+  const std::int64_t panels = ceil_div(n, tile.columns);
   const std::int64_t kc = EvenSplit(k, kc_limit(kernels, n)).size(0);
-  const bool b_in_l1 = k * n * 4 <= 16 * 1024;
-  const bool few_pages = kc * std::min(shape.ldb, kPageFloats) <= kPagesOnTheWay * kPageFloats;
-  const std::int64_t unpacked_rows =
-      has_wide_vectors(kernels) ? kWideUnpackedRows : few_pages ? kFewUnpackedRows : kUnpackedRows;
-  const bool few_rows = m < unpacked_rows && shape.ldb % kAliasing != 0;
-  PackB pack_b = PackB::never;
-  if (shape.transpose_b == Transpose::yes) {
-    pack_b = PackB::ahead;
-  } else if (tiles > kUnpackedTiles && !b_in_l1 && !few_rows) {
-    pack_b = few_pages || tile.columns >= kPackedOnTheWay ? PackB::on_the_way : PackB::ahead;
-  }
+  const GemmShape product{.m = m, .n = n, .k = k, .ldb = shape.ldb};
+  const bool transposed_b = shape.transpose_b == Transpose::yes;
+  const PackB pack_b = transposed_b ? PackB::ahead : choose_pack_b(kernels, product, tile, kc);
   // Rows of A are read from end to end: in place will do, unless they are columns, or a multiple of half
   // a page apart, where all want the same few places in L1.
   const bool a_in_place = shape.transpose_a == Transpose::no && shape.lda % 512 != 0;
 
-  // Tasks no larger than the caches like, then smaller ones until there are enough. A block of rows more
-  // means packing B, or reading it, once more; a block of panels the same for A.
-  std::int64_t row_blocks = n <= kNarrowColumns ? ceil_div(m, kNarrowRows) : 1;
-  std::int64_t panel_blocks = ceil_div(n, kNb);
-  const std::int64_t tasks = task_count(gemm_multiply_adds(m, n, k), threads);
-  // Cycles until all threads are done with r x p tasks.
-  const auto cycles = [&](std::int64_t r, std::int64_t p) {
-    const auto rows = static_cast<double>(ceil_div(m, r));
-    const auto columns = static_cast<double>(ceil_div(panels, p) * tile.columns);
-    const double task = rows * columns / static_cast<double>(2 * kernels.vector_floats) +
-                        rows * (a_in_place ? kReading : kPacking) +
-                        columns * (pack_b == PackB::never ? kReading : kPacking);
-    return (task * static_cast<double>(k) + kTask) * (static_cast<double>(ceil_div(r * p, threads)) + kWait);
-  };
-  const std::int64_t least_rows = row_blocks, least_panels = panel_blocks;
-  const std::int64_t most = std::max(tasks, least_rows * least_panels);
-  double best = most == least_rows * least_panels ? 0 : cycles(row_blocks, panel_blocks);
-  for (std::int64_t r = least_rows; r <= std::min(tiles, most) && best > 0; ++r) {
-    for (std::int64_t p = least_panels; p <= std::min(panels, most / r); ++p) {
-      const double these = cycles(r, p);
-      if (these < best) {
-        best = these;
-        row_blocks = r;
-        panel_blocks = p;
-      }
-    }
-  }
-
+  const Blocks blocks = divide(product,
+                               {.vector_floats = kernels.vector_floats,
+                                .tile = tile,
+                                .a_cost = a_in_place ? kReading : kPacking,
+                                .b_cost = pack_b == PackB::never ? kReading : kPacking},
+                               threads);
   GemmBlocking blocking{.kernels = &kernels,
                         .tile = tile,
-                        .rows = EvenSplit(m, ceil_div(m, row_blocks)),
-                        .panels = EvenSplit(panels, ceil_div(panels, panel_blocks))};
-  blocking.pack_b = pack_b;
+                        .rows = EvenSplit(m, ceil_div(m, blocks.rows)),
+                        .panels = EvenSplit(panels, ceil_div(panels, blocks.panels))};
+  const bool few_rows_wait = transposed_b && blocking.rows.size(0) <= kRowsPanelByPanel;
+  blocking.pack_b = few_rows_wait ? PackB::panel_by_panel : pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
   blocking.kc = kc;
   const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);

@@ -72,9 +72,10 @@ struct GemmShape {
 
 /// When panels of B are copied to where they lie packed.
 enum class PackB : std::uint8_t {
-  never,        ///< they are read in place
-  ahead,        ///< before they are multiplied
-  on_the_way,   ///< by the first rows of C they are multiplied for (BRows::packing)
+  never,           ///< they are read in place
+  ahead,           ///< all of a task's, before they are multiplied
+  panel_by_panel,  ///< each just before it is multiplied, all into the same place
+  on_the_way,      ///< by the first rows of C they are multiplied for (BRows::packing)
 };
 
 /// How the GEMM loops are cut. Each task computes a block of C (rows x panels): it goes through k in

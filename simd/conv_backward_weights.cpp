@@ -21,8 +21,12 @@ bool wants_channels_first(const ConvShape& s) {
   return repays && (s.stride_w * s.ic >= kFarFloats || (s.stride_w == 1 && s.kw > 1));
 }
 
-/// Few terms make tiles of few sums, and d_dst is read for each of them.
-bool is_short(const ConvShape& s) { return s.dilation_w == 1 && s.kw * s.ic <= kMostShortTerms; }
+/// Few terms make tiles of few sums, and d_dst is read for each of them. With fewer taps than that all together are too
+/// few to hide the latency of a multiply-add, either way.
+bool is_short(const ConvShape& s) {
+  constexpr std::int64_t kFewestTaps = 4;
+  return s.dilation_w == 1 && s.kw * s.ic <= kMostShortTerms && s.kh * s.kw * s.ic >= kFewestTaps;
+}
 
 std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const ConvShape& shape,
                                                ConvAlgorithm algorithm) {
@@ -31,7 +35,8 @@ std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const
 }
 
 /// A panel of d_dst is used once for every tile of channels of a filter row. Read in place it comes from L2 each time,
-/// which few tiles hide behind their multiply-adds; packing pays if they are many. A single panel is packed as it is.
+/// which few tiles hide behind their multiply-adds; packing pays if they are many. A single panel is left: packed it
+/// would be the same again.
 bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s, const TileShape& tile) {
   constexpr std::int64_t kFewTiles = 16;
   return s.oc > tile.columns && s.kh * ceil_div(s.kw * s.ic, kernels.max_rows[1]) > kFewTiles;
@@ -261,8 +266,10 @@ void ConvBackwardWeights::accumulate_short(const float* src, const float* d_dst,
                              .pixels = band.columns(),
                              .dst_step = s.oc,
                              .channels = end_oc - first_oc};
-  for (std::int64_t tap = 0; epilogue == Epilogue::store && tap < s.kh * s.kw * s.ic; ++tap) {
-    std::fill(d_wei + tap * s.oc + first_oc, d_wei + tap * s.oc + end_oc, 0.0F);
+  if (epilogue == Epilogue::store) {
+    for (std::int64_t tap = 0; tap < s.kh * s.kw * s.ic; ++tap) {
+      std::fill(d_wei + tap * s.oc + first_oc, d_wei + tap * s.oc + end_oc, 0.0F);
+    }
   }
   const Source source = lay_out(src, segment, 0, scratch);
   d_dst += segment.first_image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc + first_oc;

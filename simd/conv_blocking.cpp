@@ -56,9 +56,10 @@ std::int64_t forward_group(const ConvShape& s) {
 }
 
 PixelBands padded_bands(const ConvShape& s) {
-  constexpr std::int64_t kFloats = 8 * 1024;
+  constexpr std::int64_t kMostFloats = 8 * 1024;
+  const std::int64_t floats = std::min(kMostFloats, (s.src_size() + s.dst_size() + s.wei_size()) / 2);
   const std::int64_t window = (s.kh - 1) * s.dilation_h + 1;
-  const std::int64_t rows = (kFloats / (s.stored_w() * s.ic) - window) / s.stride_h + 1;
+  const std::int64_t rows = (floats / (s.stored_w() * s.ic) - window) / s.stride_h + 1;
   return {EvenSplit(s.oh(), std::max<std::int64_t>(1, rows)), EvenSplit(s.ow(), s.ow())};
 }
 

@@ -34,7 +34,7 @@ PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels);
 PixelBands forward_bands(const ConvShape& shape);
 std::int64_t forward_group(const ConvShape& shape);
 /// Of a forward pass that copies what a band sees, with its padding: 32 KB, for what neighbours share is copied twice,
-/// but no more, lest a single image leaves threads with nothing to do.
+/// but no more, lest a single image leaves threads with nothing to do; nor more than half of its operands.
 PixelBands padded_bands(const ConvShape& shape);
 /// The same of backward data: bands of d_src.
 PixelBands backward_data_bands(const ConvShape& shape);

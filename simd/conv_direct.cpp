@@ -24,7 +24,7 @@ std::int64_t longest(const TapAxis& axis, std::int64_t most) {
 }
 
 /// Edges make small tiles, which cost much where sums are short; pixels of few channels are soon copied. Two threads'
-/// copies are to take no more than the operands of one image.
+/// copies are to take no more than the operands of one image, which padded_bands() sees to if it can.
 bool wants_padding(const ConvShape& s) {
   constexpr std::int64_t kFewChannels = 6;
   return s.padded() && s.ic <= kFewChannels &&
@@ -264,8 +264,9 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
                        const float* bias, float floor, float* dst, Workspace workspace) const {
   if (images == 0) return;
   const EvenSplit split = groups(images);
-  // Tasks of one band would each copy its padding.
-  const std::int64_t columns = pads_ ? out_.channels : tile_.columns;
+  // Tasks of one band would each copy its padding: they are whole bands, if rows suffice.
+  const bool whole_bands = pads_ && split.pieces * out_.h >= executor.threads();
+  const std::int64_t columns = whole_bands ? out_.channels : tile_.columns;
   const std::int64_t panels = ceil_div(out_.channels, columns);
   PixelBands bands = bands_;
   if (bands.columns.pieces == 1 && split.pieces * bands.pieces() * panels < executor.threads()) {

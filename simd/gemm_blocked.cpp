@@ -8,8 +8,6 @@ namespace tilewise::simd {
 namespace {
 
 constexpr std::int64_t kNoOffset = 0;
-/// Panels of a transposed B are packed one at a time for so many rows. For more they come fast enough from where they are.
-constexpr std::int64_t kFewRows = 64;
 
 class Block {
  public:
@@ -22,6 +20,7 @@ class Block {
         m_(std::min(args.m - i_, blocking.rows.size(row_block))),
         j_(blocking.panels.begin(panel_block) * blocking.tile.columns),
         n_(std::min(args.n - j_, blocking.panels.size(panel_block) * blocking.tile.columns)),
+        in_place_(may_use_in_place() ? n_ / blocking.tile.columns * blocking.tile.columns : 0),
         packed_a_(workspace.take(blocking.a_floats())),
         packed_b_(workspace.take(blocking.b_floats())) {}
 
@@ -32,7 +31,9 @@ class Block {
     for (std::int64_t p = 0; p < args_.k; p += blocking_.kc) {
       const std::int64_t k = std::min(blocking_.kc, args_.k - p);
       const Epilogue epilogue = p == 0 && args_.beta == 0 ? Epilogue::store : Epilogue::add;
-      prepare_b(p, k);
+      if (blocking_.pack_b != PackB::panel_by_panel) {
+        pack_b(p, k, in_place_, n_ - in_place_, packed_b_ + in_place_ * k);
+      }
       for (std::int64_t i = 0; i < m_; i += blocking_.mc) {
         multiply(i, std::min(blocking_.mc, m_ - i), p, k, epilogue);
       }
@@ -40,14 +41,9 @@ class Block {
   }
 
  private:
-  /// Decides which columns of B are used in place, and packs what is to be packed ahead of the first product.
-  void prepare_b(std::int64_t p, std::int64_t k) {
-    // The micro-kernel reads whole vectors, so that the last panel has to be packed.
-    const std::int64_t columns = blocking_.tile.columns;
-    in_place_ = blocking_.pack_b == PackB::ahead || args_.alpha != 1 ? 0 : n_ / columns * columns;
-    // What is used once is packed just before, into the same place in cache; but rows of B are read from end to end.
-    panel_by_panel_ = args_.transpose_b == Transpose::yes && m_ <= kFewRows;
-    if (!panel_by_panel_) pack_b(p, k, in_place_, n_ - in_place_, packed_b_ + in_place_ * k);
+  /// Whether the micro-kernel, which reads whole vectors, takes whole panels of B from where they are.
+  bool may_use_in_place() const {
+    return (blocking_.pack_b == PackB::never || blocking_.pack_b == PackB::on_the_way) && args_.alpha == 1;
   }
 
   /// Packs n columns of B(p.., j_ + j..), times alpha.
@@ -85,14 +81,15 @@ class Block {
   /// Points the tile at the panel B(p.., j_ + j..) for rows i_ + i.. of C.
   void set_b(std::int64_t i, std::int64_t j, std::int64_t p, TileArgs& tile) {
     const bool packs = blocking_.pack_b == PackB::on_the_way;
+    const bool by_panel = blocking_.pack_b == PackB::panel_by_panel;
     // A panel packed on the way that only these rows read gives its place in cache to the next.
-    tile.packed_b = packed_b_ + (panel_by_panel_ || (j < in_place_ && m_ <= blocking_.mc) ? 0 : j * tile.k);
+    tile.packed_b = packed_b_ + (by_panel || (j < in_place_ && m_ <= blocking_.mc) ? 0 : j * tile.k);
     if (j < in_place_ && (i == 0 || !packs)) {
       tile.b = args_.b + p * args_.ldb + j_ + j;
       tile.ldb = args_.ldb;
       tile.b_rows = packs ? BRows::packing : i == 0 ? BRows::far : BRows::near;
     } else {
-      if (panel_by_panel_) pack_b(p, tile.k, j, tile.columns, tile.packed_b);
+      if (by_panel) pack_b(p, tile.k, j, tile.columns, tile.packed_b);
       tile.b = tile.packed_b;
       tile.ldb = blocking_.tile.columns;
       tile.b_rows = BRows::near;
@@ -121,10 +118,9 @@ class Block {
   const GemmArgs& args_;
   const GemmBlocking& blocking_;
   std::int64_t i_, m_, j_, n_;
+  std::int64_t in_place_;  ///< columns of B that are used where they are
   float* packed_a_;
   float* packed_b_;
-  std::int64_t in_place_ = 0;  ///< columns of B that are used where they are
-  bool panel_by_panel_ = false;  ///< the others are packed one panel at a time
 };
 
 }  // namespace

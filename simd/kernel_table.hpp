@@ -275,8 +275,8 @@ inline constexpr int kPeakChains = 12;
   /* d_bias[c] += sum over rows, in order, of d_dst[row * channels + c] */                         \
   KERNEL(bias_gradient, void,                                                                      \
          (std::int64_t rows, std::int64_t channels, const float* d_dst, float* d_bias))            \
-  /* sums[c] += sum over rows, in an order that rows and columns fix, of src[row * columns + c] -  \
-     center[c]; squares[c] += sum of its squares */                                                \
+  /* sums[c] += sum over rows, in an order that rows, columns and the instruction set fix, of      \
+     src[row * columns + c] - center[c]; squares[c] += sum of its squares */                       \
   KERNEL(column_deviations, void,                                                                  \
          (std::int64_t rows, std::int64_t columns, const float* src, const float* center,          \
           float* sums, float* squares))                                                            \
@@ -284,8 +284,8 @@ inline constexpr int kPeakChains = 12;
   KERNEL(scale_shift, void,                                                                        \
          (std::int64_t rows, std::int64_t columns, const float* scale, const float* shift,         \
           const float* src, float* dst))                                                           \
-  /* sums[c] += sum over rows, in an order that rows and columns fix, of d_dst[row * columns + c]; \
-     products[c] += sum of d_dst * (src - center[c]) */                                            \
+  /* sums[c] += sum over rows, in an order that rows, columns and the instruction set fix, of      \
+     d_dst[row * columns + c]; products[c] += sum of d_dst * (src - center[c]) */                  \
   KERNEL(batch_norm_sums, void,                                                                    \
          (std::int64_t rows, std::int64_t columns, const float* src, const float* center,          \
           const float* d_dst, float* sums, float* products))                                       \

@@ -3,7 +3,6 @@
 namespace tilewise::simd {
 
 extern const KernelTable avx2_kernels;
-constinit const KernelTable avx2_kernels =
-    make_kernel_table<xsimd::fma3<xsimd::avx2>, RegisterFile{.vectors = 16, .has_fma = true}>(Isa::avx2);
+constinit const KernelTable avx2_kernels = make_kernel_table<xsimd::fma3<xsimd::avx2>>(Isa::avx2);
 
 }  // namespace tilewise::simd

@@ -3,7 +3,6 @@
 namespace tilewise::simd {
 
 extern const KernelTable avx512_kernels;
-constinit const KernelTable avx512_kernels =
-    make_kernel_table<xsimd::avx512bw, RegisterFile{.vectors = 32, .has_fma = true}>(Isa::avx512);
+constinit const KernelTable avx512_kernels = make_kernel_table<xsimd::avx512bw>(Isa::avx512);
 
 }  // namespace tilewise::simd

@@ -3,7 +3,6 @@
 namespace tilewise::simd {
 
 extern const KernelTable neon_kernels;
-constinit const KernelTable neon_kernels =
-    make_kernel_table<xsimd::neon64, RegisterFile{.vectors = 32, .has_fma = true}>(Isa::neon);
+constinit const KernelTable neon_kernels = make_kernel_table<xsimd::neon64>(Isa::neon);
 
 }  // namespace tilewise::simd

@@ -19,21 +19,21 @@ struct RowRun {
 template <class Arch, int NV, int most, class Body>
 [[gnu::always_inline]] inline void for_each_stripe(std::int64_t rows, std::int64_t columns, Body body) {
   constexpr std::int64_t W = kWidth<Arch>, kPage = 960;
-  constexpr std::int64_t kShort = most == 1 ? 128 : 64, kShortRows = most == 1 ? 256 : 512;  // floats
+  constexpr std::int64_t kShortColumns = most == 1 ? 128 : 64, kShortRun = most == 1 ? 256 : 512;  // floats
   constexpr int kWidest = kMostSums<Arch> == 16 ? 2 * NV : NV;
   const auto all_rows = [&]<int N>() { body.template operator()<N>(RowRun{0, rows, 1}, 0, W); };
   if (as_whole_vectors<Arch, kWidest>(columns, all_rows)) return;
-  const bool is_short = columns <= kShort;
-  const std::int64_t count = columns <= W ? rows : is_short ? kShortRows / columns : most;
+  const bool is_short = columns <= kShortColumns;
+  const std::int64_t count = columns <= W ? rows : is_short ? kShortRun / columns : most;
   std::int64_t apart = is_short || most == 1 || columns >= kPage ? 1 : (kPage - 1) / columns + 1;
   if (apart > 1 && apart * columns % 1024 == 0) ++apart;  // whole pages: their lines want the same place in L1
   for (std::int64_t first = 0, next; first < rows; first = next) {
     // The rows between are the next runs'. What is left at the end is taken in order.
     const bool whole = first + count * apart <= rows;
-    const std::int64_t runs = whole ? apart : 1, left = rows - first < count ? rows - first : count;
-    next = first + (whole ? count * apart : left);
+    const std::int64_t runs = whole ? apart : 1, length = rows - first < count ? rows - first : count;
+    next = first + (whole ? count * apart : length);
     for (std::int64_t i = 0; i < runs; ++i) {
-      const RowRun run{first + i, left, runs};
+      const RowRun run{first + i, length, runs};
       std::int64_t done = 0;
       for (; done + NV * W <= columns; done += NV * W) body.template operator()<NV>(run, done, W);
       for_each_vector<Arch>(columns - done, [&](std::int64_t c, std::int64_t lanes) {

@@ -52,7 +52,7 @@ template <class Arch, int T, int R, int NV>
 template <class Arch, int T, int NV>
 void conv_short_weights_vectors(const ConvShortArgs& args, const float* src, const float* d_dst, std::int64_t last,
                                 float* d_wei) {
-  constexpr int kMost = max_tile_rows(NV, kRegisters<Arch>, true) / T;
+  constexpr int kMost = max_tile_rows(NV, kRegisters<Arch>, kHasFma<Arch>) / T;
   const auto rows = [&]<int R>(std::integral_constant<int, R>) {
     if constexpr (R <= kMost) conv_short_weights_rows<Arch, T, R, NV>(args, src, d_dst, last, d_wei);
     src += R * args.filter_row_step;
@@ -73,7 +73,7 @@ template <class Arch, int T>
 void conv_short_weights_terms(const ConvShortArgs& args, const float* d_dst, float* d_wei) {
   constexpr std::int64_t W = kWidth<Arch>;
   // Two vectors of all terms, or of the first and then the others: with one, terms are loaded as often as multiplied.
-  constexpr int kFirst = max_tile_rows(2, kRegisters<Arch>, true) >= T ? T : (T + 1) / 2;
+  constexpr int kFirst = max_tile_rows(2, kRegisters<Arch>, kHasFma<Arch>) >= T ? T : (T + 1) / 2;
   for (std::int64_t c = 0; c < args.channels; c += 2 * W) {
     const std::int64_t left = args.channels - c;
     if (left <= W) return conv_short_weights_vectors<Arch, T, 1>(args, args.src, d_dst + c, left, d_wei + c);

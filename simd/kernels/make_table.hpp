@@ -29,11 +29,6 @@
 
 namespace tilewise::simd {
 
-struct RegisterFile {
-  int vectors;
-  bool has_fma;
-};
-
 template <class Arch, int NV, int MAX>
 constexpr void fill_tiles(KernelTable& table) {
   table.max_rows[NV - 1] = MAX;
@@ -42,13 +37,13 @@ constexpr void fill_tiles(KernelTable& table) {
   }(std::make_integer_sequence<int, MAX>{});
 }
 
-template <class Arch, RegisterFile registers>
+template <class Arch>
 consteval KernelTable make_kernel_table(Isa isa) {
   KernelTable table;
   table.isa = isa;
   table.vector_floats = kWidth<Arch>;
   [&]<int... i>(std::integer_sequence<int, i...>) {
-    (fill_tiles<Arch, i + 1, max_tile_rows(i + 1, registers.vectors, registers.has_fma)>(table),
+    (fill_tiles<Arch, i + 1, max_tile_rows(i + 1, kRegisters<Arch>, kHasFma<Arch>)>(table),
      ...);
   }(std::make_integer_sequence<int, kMaxTileVectors>{});
 #define TILEWISE_FILL(name, result, parameters) table.name = name<Arch>;

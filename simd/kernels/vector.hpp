@@ -27,12 +27,18 @@ using Vec = xsimd::batch<float, Arch>;
 template <class Arch>
 inline constexpr std::int64_t kWidth = static_cast<std::int64_t>(Vec<Arch>::size);
 
-/// Vector registers.
+/// Vector registers, and whether one instruction multiplies and adds.
 template <class Arch>
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int kRegisters = 32;
 #else
 inline constexpr int kRegisters = 16;
+#endif
+template <class Arch>
+#if defined(__FMA__) || defined(__aarch64__)
+inline constexpr bool kHasFma = true;
+#else
+inline constexpr bool kHasFma = false;
 #endif
 
 /// How many sums of a vector each can stay in registers, besides what is added to them.

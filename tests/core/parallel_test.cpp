@@ -146,7 +146,7 @@ TEST(Executor, shares_a_short_loop_soon_after_another) {
     std::atomic<int> begun = 0;
     std::atomic<bool> met = true;
     executor.parallel_for(2, kManyOperations, [](std::int64_t, int) {});
-    executor.parallel_for(2, 20'000, [&](std::int64_t, int) {
+    executor.parallel_for(2, 6'000, [&](std::int64_t, int) {
       ++begun;
       const auto deadline = steady_clock::now() + std::chrono::milliseconds(5);
       while (begun < 2 && steady_clock::now() < deadline) std::this_thread::yield();

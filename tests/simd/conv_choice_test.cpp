@@ -113,17 +113,16 @@ TEST(ConvTileChoice, is_the_widest_from_some_length_on) {
   EXPECT_TRUE(is_widest(56));
 }
 
-// Gradients of filters are products of more rows, the taps of a filter row times its input channels, before the widest
-// tile pays.
-TEST(ConvTileChoice, of_filters_gradients_is_the_widest_for_longer_rows_only) {
+// The rows of filters' gradients are the terms of a filter row: taps times input channels.
+TEST(ConvTileChoice, of_filters_gradients_is_the_widest_for_more_than_a_tile_of_terms) {
   const KernelTable& kernels = default_kernels();
   const TileShape widest = widest_tile(kernels);
   const auto kernel = [&](std::int64_t ic) {
     return ConvBackwardWeights(kernels, square(ic, 28, 2 * widest.columns, 1), ConvAlgorithm::direct).kernel();
   };
   const std::string wide = "tile " + widest.to_string();
-  EXPECT_NE(kernel(32), wide);
-  EXPECT_EQ(kernel(256) == wide, has_wide_vectors(kernels));
+  EXPECT_NE(kernel(kMostShortTerms + 1), wide);
+  for (const std::int64_t ic : {32, 256}) EXPECT_EQ(kernel(ic) == wide, has_wide_vectors(kernels)) << ic;
 }
 
 /// Counts the chunks of an executor's loops.
@@ -170,6 +169,12 @@ TEST(ConvDirectBatch, cuts_a_single_small_image_into_bands_for_all_threads) {
   for (const int threads : {2, 3, 4}) EXPECT_GE(forward_tasks(shape, 1, threads), threads);
   // Images enough are not cut: their filters would be read more often.
   EXPECT_EQ(forward_tasks(shape, 2 * forward_group(shape), 2), 2);
+}
+
+// Tasks of a copied band would each copy it; but a single row has only its panels to share.
+TEST(ConvDirectBatch, divides_the_channels_of_a_single_row) {
+  const ConvShape shape{.ic = 3, .ih = 1, .iw = 2000, .oc = 256, .kh = 1, .kw = 3, .pad_left = 1, .pad_right = 1};
+  EXPECT_GE(forward_tasks(shape, 1, 4), 4);
 }
 
 /// Outputs that are not finite where a filter has an infinite weight at one tap; `count` those of an image of ones.
@@ -221,6 +226,8 @@ TEST(ConvDirectEdges, of_few_channels_multiply_zeros_by_an_infinite_weight) {
     EXPECT_TRUE(std::isnan(forward.at(0, i)) && std::isnan(forward.at(i, 0))) << i;
   }
   for (std::int64_t i = 1; i < size; ++i) EXPECT_EQ(forward.at(i, i), kInfinity) << i;
+  // In bands, where a copy of the whole would take more memory than the operands.
+  EXPECT_TRUE(std::isnan(Edges(ConvPass::forward, square(6, 32, 6, 5)).at(0, 0)));
 }
 
 }  // namespace

@@ -150,6 +150,7 @@ void for_each_tile(Body body) {
 std::vector<Layout> layouts(std::int64_t rows) {
   return {
       {.pairs = 1, .k = 7, .a_row_stride = 7, .a_k_stride = 1, .b_gap = 0, .c_gap = 0},
+      {.pairs = 1, .k = 37, .a_row_stride = 37, .a_k_stride = 1, .b_gap = 0, .c_gap = 1},
       {.pairs = 1, .k = 16, .a_row_stride = 19, .a_k_stride = 1, .b_gap = 5, .c_gap = 3},
       {.pairs = 1, .k = 9, .a_row_stride = 1, .a_k_stride = rows + 2, .b_gap = 1, .c_gap = 40},
       {.pairs = 2, .k = 5, .a_row_stride = 1, .a_k_stride = rows, .b_gap = 0, .c_gap = 1},

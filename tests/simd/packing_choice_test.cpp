@@ -44,6 +44,19 @@ TEST(PackingChoice, takes_B_in_place_for_few_rows_unless_its_own_meet_in_L1) {
   }
 }
 
+// 256 rows of B lie in 128 pages, or in as many as rows.
+TEST(PackingChoice, packs_narrow_panels_on_the_way_if_they_lie_in_few_pages) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    const bool wide = has_wide_vectors(kernels);
+    EXPECT_EQ(choice(kernels, 500, 512, 256, 512), PackB::on_the_way);
+    EXPECT_EQ(choice(kernels, 500, 2048, 256, 2048), wide ? PackB::on_the_way : PackB::ahead);
+    EXPECT_EQ(choice(kernels, 24, 500, 256, 500), wide ? PackB::never : PackB::on_the_way);
+    EXPECT_EQ(choice(kernels, 23, 500, 256, 500), PackB::never);
+    EXPECT_EQ(choice(kernels, 24, 2000, 256, 2000), PackB::never);
+  }
+}
+
 TEST(PackingChoice, takes_B_in_place_that_stays_in_L1) {
   for (const Isa isa : supported_isas()) {
     const KernelTable& kernels = kernel_table(isa);
@@ -52,12 +65,13 @@ TEST(PackingChoice, takes_B_in_place_that_stays_in_L1) {
   }
 }
 
-TEST(PackingChoice, lays_out_a_transposed_B_ahead) {
+TEST(PackingChoice, lays_out_a_transposed_B_panel_by_panel_for_few_rows) {
   for (const Isa isa : supported_isas()) {
-    for (const std::int64_t m : {std::int64_t{1}, std::int64_t{60}, kManyRows}) {
-      for (const std::int64_t k : {32, 500, 1024}) {
-        EXPECT_EQ(choice(kernel_table(isa), m, 64, k, k, Transpose::yes), PackB::ahead) << m << ", " << k;
+    for (const std::int64_t k : {32, 500, 1024}) {
+      for (const std::int64_t m : {1, 64}) {
+        EXPECT_EQ(choice(kernel_table(isa), m, 64, k, k, Transpose::yes), PackB::panel_by_panel) << m << ", " << k;
       }
+      EXPECT_EQ(choice(kernel_table(isa), 65, 64, k, k, Transpose::yes), PackB::ahead) << k;
     }
   }
 }
