@@ -19,14 +19,19 @@ template <class Arch, int T, int R, int NV>
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) sum[r][t][v] = Vec<Arch>(0.0F);
     }
   }
+  // Without masks a part of a vector is loaded slowly: whole ones, while they end before the last pixel does.
+  const float* const end = d_dst + (args.rows - 1) * args.dst_row_step + (args.pixels - 1) * args.dst_step +
+                           (NV - 1) * W + last;
   for (std::int64_t row = 0; row < args.rows; ++row) {
     const float* in[R];
     TILEWISE_UNROLL for (int r = 0; r < R; ++r) in[r] = src + row * args.src_row_step + r * args.filter_row_step;
     const float* gradients = d_dst + row * args.dst_row_step;
     for (std::int64_t pixel = 0; pixel < args.pixels; ++pixel, gradients += args.dst_step) {
+      const bool whole = end - gradients >= NV * W;
       Vec<Arch> gradient[NV];
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
-        gradient[v] = v < NV - 1 ? load<Arch>(gradients + v * W) : load_some<Arch>(gradients + v * W, last);
+        const float* const from = gradients + v * W;
+        gradient[v] = v < NV - 1 || whole ? load<Arch>(from) : load_some<Arch>(from, last);
       }
       TILEWISE_UNROLL for (int r = 0; r < R; ++r) {
         TILEWISE_UNROLL for (int t = 0; t < T; ++t) {
