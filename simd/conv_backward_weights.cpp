@@ -73,6 +73,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
       short_(is_short(shape_)),
       channels_first_(!short_ && wants_channels_first(shape_)),
       taps_(!channels_first_ && shape_.dilation_w == 1 ? shape_.kw : 1),
+      // How many pixels a sum has depends on packing, and that on the tile: of the fewer that it may be.
       tile_(choose_conv_tile(kernels_, taps_ * shape_.ic, shape_.oc, backward_weights_pixels(shape_, true))),
       packs_d_dst_(wants_packed_d_dst(kernels_, shape_, tile_)),
       bands_(backward_weights_bands(shape_, may_pack())) {
@@ -123,8 +124,9 @@ std::int64_t ConvBackwardWeights::group_scratch_floats(std::int64_t group) const
   const std::int64_t rows = bands_.rows.size(0);
   const std::int64_t planes = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0;
   const std::int64_t padded = channels_first_ ? 0 : group * padded_rows_floats(shape_, rows);
-  return planes + padded + (may_pack() ? round_up_to_line(group * image_panels_floats()) : 0) +
-         2 * workspace_floats_of<std::int64_t>(group * rows);
+  const std::int64_t panels = may_pack() ? round_up_to_line(group * image_panels_floats()) : 0;
+  const std::int64_t offsets = short_ ? 0 : 2 * workspace_floats_of<std::int64_t>(group * rows);
+  return planes + padded + panels + offsets;
 }
 
 ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const Segment& segment,
