@@ -24,10 +24,8 @@ template <class Arch, int P, ShortRun run>
   for (std::int64_t row = 0; row < args.filter_rows; ++row, src += args.filter_row_step, wei += run.terms * NV * W) {
     const float* in = src;
     TILEWISE_UNROLL for (int t = 0; t < run.terms; ++t) {
-#if !defined(__AVX512F__) && !defined(__ARM_NEON)
       // With 16 registers what neighbours share is better loaded again than kept; left to itself gcc spills it.
-      asm volatile("" : "+r"(in));
-#endif
+      if constexpr (kRegisters<Arch> == 16) asm volatile("" : "+r"(in));
       Vec<Arch> factor[NV];
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) factor[v] = load<Arch>(wei + (t * NV + v) * W);
       TILEWISE_UNROLL for (int p = 0; p < P; ++p) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/kernels/quads.hpp"
 #include "tilewise/simd/kernels/vector.hpp"
 
 namespace tilewise::simd {

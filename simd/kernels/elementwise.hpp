@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tilewise/simd/kernels/narrow_integers.hpp"
 #include "tilewise/simd/kernels/vector.hpp"
 
 namespace tilewise::simd {

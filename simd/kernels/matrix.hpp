@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/kernels/quads.hpp"
 #include "tilewise/simd/kernels/vector.hpp"
 
 namespace tilewise::simd {

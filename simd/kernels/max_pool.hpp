@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tilewise/simd/kernels/narrow_integers.hpp"
 #include "tilewise/simd/kernels/windows.hpp"
 
 namespace tilewise::simd {
@@ -9,8 +10,8 @@ namespace tilewise::simd {
 // flatten: the bodies of these loops are large, and inlined they are compiled once for whole vectors
 // and once for the rest.
 
-/// Brings to L2 what is read two rows later. Of four lines at most the first: the others follow, and fetching each would
-/// cost as much as it saves, in cache.
+/// Brings to L2 what is read two rows later. Of four lines at most the first: the others follow, and fetching each
+/// would cost as much as it saves, in cache.
 template <class Arch>
 inline void fetch_below(const PoolWindow& window, const float* p) {
   __builtin_prefetch(p + 2 * window.row_step, 0, 2);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/kernels/narrow_integers.hpp"
 #include "tilewise/simd/kernels/vector.hpp"
 
 namespace tilewise::simd {
