@@ -296,10 +296,9 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   // Partial sums enough to share the work out, but no larger together than half of what is read and
   // written; where there is one, threads divide the output channels. Smaller groups of images, then fewer
   // sums, where two threads' scratch would not fit beside them in what the operands take.
-  constexpr std::int64_t kMostSlots = 8;
   const std::int64_t wei = shape_.wei_size();
   const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size());
-  std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostSlots);
+  std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostPartialSums);
   std::int64_t group = std::min(max_group_, images);
   const auto fits = [&] { return 2 * group_scratch_floats(group) + (slots - 1) * wei <= pixels + wei; };
   while (group > 1 && !fits()) --group;

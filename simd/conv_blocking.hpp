@@ -45,6 +45,10 @@ std::int64_t backward_data_group(const ConvShape& shape);
 std::int64_t backward_weights_pixels(const ConvShape& shape, bool packed);
 PixelBands backward_weights_bands(const ConvShape& shape, bool packed);
 
+/// Partial sums that a batch's gradient of the filters is cut into, at most: work for as many threads. Each is as large
+/// as the filters, and is added up at the end.
+inline constexpr std::int64_t kMostPartialSums = 16;
+
 /// Bands of all images times panels of output channels, cut into tasks: runs of bands, and of panels
 /// where there are few bands. What an element is and how it is summed does not depend on the cutting,
 /// so that it may go by the number of threads.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tilewise/core/error.hpp"
+#include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
@@ -114,10 +115,9 @@ void WinogradWeights::images(std::int64_t images, const float* src, const float*
 
 // Partial sums enough to share the work out, of several blocks each, and together no larger than half of what is read.
 std::int64_t WinogradWeights::slots(std::int64_t images) const {
-  constexpr std::int64_t kMostSlots = 8;
   const std::int64_t blocks = ceil_div(tiles_.count(images), 4 * kSumTiles);
   const std::int64_t room = images * (shape_.src_size() + shape_.dst_size()) / (2 * sums_floats());
-  return std::clamp<std::int64_t>(std::min(blocks, room), 1, kMostSlots);
+  return std::clamp<std::int64_t>(std::min(blocks, room), 1, kMostPartialSums);
 }
 
 std::int64_t WinogradWeights::workspace_floats(std::int64_t images, int threads) const {

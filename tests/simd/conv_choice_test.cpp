@@ -177,6 +177,26 @@ TEST(ConvDirectBatch, divides_the_channels_of_a_single_row) {
   EXPECT_GE(forward_tasks(shape, 1, 4), 4);
 }
 
+/// Floats of all partial sums of a batch: what its workspace has that does not grow with the threads.
+std::int64_t partial_sums_floats(const ConvShape& shape, ConvAlgorithm algorithm, std::int64_t images) {
+  const ConvBackwardWeights conv(default_kernels(), shape, algorithm);
+  return 2 * conv.workspace_floats(images, 1) - conv.workspace_floats(images, 2);
+}
+
+TEST(ConvBackwardWeightsBatch, sums_up_sixteen_parts_of_a_large_batch) {
+  const ConvShape shape{.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3};
+  // d_wei itself is one of them.
+  EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 128), 15 * shape.wei_size());
+  ASSERT_TRUE(WinogradWeights::pays(default_kernels(), shape));
+  constexpr std::int64_t kPositions = 16, kTaps = 9;
+  EXPECT_GE(partial_sums_floats(shape, ConvAlgorithm::automatic, 128), 16 * shape.wei_size() / kTaps * kPositions);
+}
+
+TEST(ConvBackwardWeightsBatch, has_one_sum_where_filters_are_larger_than_images) {
+  const ConvShape shape = square(64, 4, 64, 3);
+  EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 4), 0);
+}
+
 /// Outputs that are not finite where a filter has an infinite weight at one tap; `count` those of an image of ones.
 struct Edges {
   Edges(ConvPass pass, const ConvShape& shape) {
