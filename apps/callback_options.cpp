@@ -117,9 +117,9 @@ std::vector<std::pair<std::string, std::string>> describe(const CallbackOptions&
   const auto text = [&](const auto& option, const std::string& more) {
     return option ? fmt::format("{}{}", *option, more) : std::string("off");
   };
+  const std::string plateau = fmt::format(", patience {}, {}", options.plateau_patience.value_or(10), watched);
   return {{"--early-stopping", text(options.early_stopping, ", " + watched)},
-          {"--reduce-on-plateau", text(options.reduce_on_plateau,
-                                       fmt::format(", patience {}, {}", options.plateau_patience.value_or(10), watched))},
+          {"--reduce-on-plateau", text(options.reduce_on_plateau, plateau)},
           {"--target", options.target.empty() ? "off" : options.target},
           {"--ema", text(options.ema, "")},
           {"--save-best", options.save_best.empty() ? "off" : options.save_best}};

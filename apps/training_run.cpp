@@ -76,7 +76,8 @@ RunFolder open_folder(const TrainOptions& options) {
                                           : std::filesystem::path(options.output));
 }
 
-/// How a network is trained. Throws ArgumentError for what is wrong with the options, before anything is read or written.
+/// How a network is trained. Throws ArgumentError for what is wrong with the options, before anything is read or
+/// written.
 struct Method {
   explicit Method(const TrainOptions& options)
       : optimizer(make_optimizer(options.optimizer)),

@@ -12,8 +12,8 @@ namespace tilewise::simd {
 
 /// Gradients of a convolution (conv_shape.hpp) whose output goes through max-pooling, prepared for one
 /// shape; immutable. Of a pooling window only the pixel that was the largest has a gradient, and none if
-/// a ReLU cut it off: of 2x2 windows at most a quarter of the dense products are left, in the MNIST convnet a sixth. For each gradient g
-/// that is not zero, of channel oc and picked pixel (oh, ow):
+/// a ReLU cut it off: of 2x2 windows at most a quarter of the dense products are left, in the MNIST convnet a sixth.
+/// For each gradient g that is not zero, of channel oc and picked pixel (oh, ow):
 ///
 ///   d_wei(kh, kw, ic, oc) += g * src(oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw - pad_left, ic)
 ///   d_src(oh * stride_h + kh * dilation_h - pad_top, ow * stride_w + kw - pad_left, ic) += g * wei(kh, kw, ic, oc)

@@ -15,8 +15,8 @@ struct MaxPoolGeometry {
   std::int64_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
 };
 
-/// The place kh * KW + kw of a max-pooling window's largest element. Two bytes: pooling moves memory, and four would be a
-/// third of what it writes.
+/// The place kh * KW + kw of a max-pooling window's largest element. Two bytes: pooling moves memory, and four would be
+/// a third of what it writes.
 using PoolPlace = std::uint16_t;
 /// The most elements that a window of max-pooling may have.
 inline constexpr std::int64_t kMaxPoolTaps = 1 << 16;

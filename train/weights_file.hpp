@@ -19,8 +19,8 @@ inline constexpr const char* kModelConfigKey = "model_config";
 void save_weights(const std::filesystem::path& path, const Model& model,
                   const std::map<std::string, std::string>& metadata = {});
 
-/// Reads them back, also from a checkpoint (checkpoint.hpp). Throws FileError, and leaves the model as it was, when the file is damaged or its
-/// names or shapes are not exactly the model's.
+/// Reads them back, also from a checkpoint (checkpoint.hpp). Throws FileError, and leaves the model as it was, when the
+/// file is damaged or its names or shapes are not exactly the model's.
 void load_weights(const std::filesystem::path& path, Model& model);
 
 /// The same from what read_safetensors(path) returned.

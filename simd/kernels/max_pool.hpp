@@ -118,8 +118,8 @@ template <class Arch, bool two_by_two>
   });
 }
 
-/// For 2x2 windows that do not overlap, row by row of d_src: windows are read twice, but where two rows are in one page,
-/// memory takes twice as long to write both at once.
+/// For 2x2 windows that do not overlap, row by row of d_src: windows are read twice, but where two rows are in one
+/// page, memory takes twice as long to write both at once.
 template <class Arch>
 [[gnu::flatten]] void scatter_rows(const MaxPoolGeometry& shared, const float* d_dst, const PoolPlace* argmax,
                                    float* d_src) noexcept {

@@ -1,6 +1,6 @@
 // The same bits of weights, losses and outputs on any number of threads and in repeated runs, with the plan as it
-// is by default: for every layer and every network of train/networks.hpp. Optimizers are in parameter_update_test.cpp, what stops and
-// resumes in train/resume_test.cpp.
+// is by default: for every layer and every network of train/networks.hpp. Optimizers are in parameter_update_test.cpp,
+// what stops and resumes in train/resume_test.cpp.
 
 #include <gtest/gtest.h>
 

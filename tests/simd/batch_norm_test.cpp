@@ -34,7 +34,8 @@ void for_each_matrix(Body body) {
   for (const std::int64_t vectors : {3, 4, 5, 8, 9}) {
     for (const std::int64_t more : {-1, 0, 1}) columns.push_back(vectors * width + more);
   }
-  for (const std::int64_t c : {96, 255, 256, 300, 512, 1001}) columns.push_back(c);  // several rows at a time, a page apart
+  // Several rows at a time, a page apart.
+  for (const std::int64_t c : {96, 255, 256, 300, 512, 1001}) columns.push_back(c);
   for (const std::int64_t c : columns) {
     for (const std::int64_t rows : {0, 1, 2, 13, 150}) {
       for (const Pattern pattern : {Pattern::integers, Pattern::uniform}) {

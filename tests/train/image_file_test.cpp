@@ -165,7 +165,8 @@ TEST_F(ImageFileTest, SizesAreNotBelieved) {
 
 // A quarter of a megabyte that unpacks to 256 megabytes, correctly.
 TEST_F(ImageFileTest, RefusesDecompressionBombs) {
-  const std::string bomb = png_file({.width = 1 << 14, .height = 1 << 14}, std::string((1 << 14) * ((1 << 14) + 1), '\0'));
+  constexpr int kSize = 1 << 14;
+  const std::string bomb = png_file({.width = kSize, .height = kSize}, std::string(kSize * (kSize + 1), '\0'));
   EXPECT_LT(bomb.size(), 300'000U);
   expect_error(bomb, "announces 16384 x 16384 pixels, expected at least 1 and at most 67108864");
 }
