@@ -113,7 +113,7 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
 }
 
 bool wastes_vectors(const KernelTable& kernels, std::int64_t n) {
-  const std::int64_t width = kernels_for_columns(kernels, n).vector_floats;
+  const std::int64_t width = kernels_for_columns(kernels, n, 2).vector_floats;
   return n <= kNarrowColumns && (n <= width || 10 * n < 9 * round_up(n, width));
 }
 

@@ -13,10 +13,12 @@ constexpr std::int64_t kSpreadPixels = 32;
 
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
-/// Where channels do not fill a vector, all taps of a window together do.
+/// Where channels do not fill a vector of up to eight lanes, or more than half of sixteen, all taps of a window do
+/// together.
 bool wants_spreading(const KernelTable& kernels, const ConvShape& s) {
-  return s.ic < kernels_for_columns(kernels, s.ic).vector_floats && s.kh * s.kw > 1 &&
-         s.dilation_w == 1;
+  const std::int64_t width = kernels_for_columns(kernels, s.ic).vector_floats;
+  const bool few = s.ic < width && (width <= 8 || 2 * s.ic <= width);
+  return few && s.kh * s.kw > 1 && s.dilation_w == 1;
 }
 
 /// The convolution of d_dst with filters turned around that makes d_src, where one does: padded by what the filters

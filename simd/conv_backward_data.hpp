@@ -25,8 +25,8 @@ namespace tilewise::simd {
 /// Done in one of three ways:
 /// - by Winograd's filtering, as a convolution of d_dst (ConvWinograd), where there is one, of 3 x 3 filters with a
 ///   stride of 1 and padding of at most 2 above and at the left, and it pays, but not for half a vector of channels;
-/// - gathered, else, where channels fill a vector: as a convolution of d_dst for each phase of the stride
-///   (ConvDirect), so that no work is spent on padding or on the gaps of a stride;
+/// - gathered, else, where channels fill a vector, or more than half of one of sixteen lanes: as a convolution of d_dst
+///   for each phase of the stride (ConvDirect), so that no work is spent on padding or on the gaps of a stride;
 /// - spread, where they do not: a product (pixels of d_dst x oc) times
 ///   (oc x (kh, kw, ic)) gives what each pixel of d_dst adds to its window, and is added there.
 class ConvBackwardData {

@@ -94,11 +94,11 @@ class ConvBackwardWeights {
   std::int64_t list_pairs(const Segment& segment, std::int64_t kh, const Source& source, std::int64_t* src_offsets,
                           std::int64_t* d_dst_offsets) const;
 
-  const KernelTable& kernels_;
   ConvShape shape_;
   std::optional<WinogradWeights> winograd_;
   // Of the direct way.
   bool short_;               ///< whether by conv_short_weights
+  const KernelTable& kernels_;
   bool channels_first_;      ///< whether pixels are transposed: channels x pixels
   std::int64_t taps_;        ///< filter taps whose rows of A are contiguous: 1, or a filter row's
   TileShape tile_;

@@ -50,6 +50,14 @@ bool is_short(const KernelTable& kernels, const ConvShape& s) {
   return known && !s.padded() && s.dilation_w == 1 && ceil_div(s.oc, kernels.vector_floats) % kShortVectors == 0;
 }
 
+/// Those that have conv_short for the shape, if any do.
+const KernelTable& choose_kernels(const KernelTable& kernels, const ConvShape& s, ConvPass pass) {
+  const bool forward = pass == ConvPass::forward;
+  const KernelTable& with_short = kernels_for_columns(kernels, s.oc, kShortVectors);
+  if (forward && is_short(with_short, wants_padding(s) ? with_padding(s) : s)) return with_short;
+  return kernels_for_columns(kernels, forward ? s.oc : s.ic);
+}
+
 TileShape short_tile(const KernelTable& kernels) {
   return {.rows = kShortPixels, .vectors = kShortVectors, .columns = kShortVectors * kernels.vector_floats};
 }
@@ -57,7 +65,7 @@ TileShape short_tile(const KernelTable& kernels) {
 }  // namespace
 
 ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvPass pass)
-    : kernels_(kernels_for_columns(kernels, pass == ConvPass::forward ? shape.oc : shape.ic)),
+    : kernels_(choose_kernels(kernels, shape.joined(), pass)),
       pass_(pass),
       source_(shape.joined()),
       pads_(pass == ConvPass::forward && wants_padding(source_)),

@@ -32,7 +32,7 @@ std::int64_t rows_below(const MaxPoolGeometry& g, std::int64_t rows) {
 
 ConvPoolShort::ConvPoolShort(const KernelTable& kernels, const ConvShape& conv,
                              const MaxPoolGeometry& pool)
-    : kernels_(kernels_for_columns(kernels, conv.oc)),
+    : kernels_(kernels_for_columns(kernels, conv.oc, 2)),
       conv_(conv.checked()),
       pool_(pool),
       tile_(four_rows(kernels_, conv.oc)),

@@ -26,7 +26,7 @@ bool ConvWinograd::pays(const KernelTable& kernels, const ConvShape& s) {
 
 ConvWinograd::ConvWinograd(const KernelTable& kernels, const ConvShape& shape)
     : shape_(shape.checked()),
-      kernels_(kernels_for_columns(kernels, shape.oc)),
+      kernels_(winograd_kernels(kernels, shape)),
       tiles_(shape),
       tile_(choose_tile(kernels_, kBlockTiles, shape.oc, shape.ic)),
       src_row_(winograd_tile_floats(shape.ic)) {

@@ -410,7 +410,7 @@ const KernelTable& default_kernels();
 
 /// The kernels to compute matrices of `columns` columns with: `kernels`, or those of half their width on a
 /// CPU that takes each of their vectors in two halves (AMD's Zen 4 those of AVX-512) where that leaves no
-/// half of a vector empty, or where tiles of one vector would load more often than they multiply.
-const KernelTable& kernels_for_columns(const KernelTable& kernels, std::int64_t columns);
+/// half of a vector empty, or the columns are fewer than the `vectors` whole vectors that a kernel wants.
+const KernelTable& kernels_for_columns(const KernelTable& kernels, std::int64_t columns, int vectors = 1);
 
 }  // namespace tilewise::simd

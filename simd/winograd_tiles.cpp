@@ -57,9 +57,14 @@ double winograd_multiply_adds(const ConvShape& s) {
   return product(WinogradTiles(s).count(1), kWinogradPositions) * product(s.ic, s.oc);
 }
 
+const KernelTable& winograd_kernels(const KernelTable& kernels, const ConvShape& s) {
+  const bool src_fills_vectors = &kernels_for_columns(kernels, s.ic) == &kernels;
+  return kernels_for_columns(kernels, s.oc, src_fills_vectors ? 1 : 2);
+}
+
 WinogradCost winograd_cost(const KernelTable& kernels, const ConvShape& s) {
   constexpr double kTransform = 100;
-  const std::int64_t width = kernels_for_columns(kernels, s.oc).vector_floats;
+  const std::int64_t width = winograd_kernels(kernels, s).vector_floats;
   const auto ic = static_cast<double>(s.ic), oc_vectors = static_cast<double>(ceil_div(s.oc, width));
   const auto ic_vectors = static_cast<double>(ceil_div(s.ic, width));
   const double tile = kWinogradPositions + kTransform * (ic_vectors + oc_vectors) / (ic * oc_vectors);

@@ -28,6 +28,10 @@ bool has_winograd_tiles(const ConvShape& shape);
 /// Multiply-adds of an image by Winograd's filtering, forward or of a gradient.
 double winograd_multiply_adds(const ConvShape& shape);
 
+/// The kernels for a convolution: those of its output channels; and where these are one vector at most, of half its
+/// width if transforms of the input's channels would leave half of one empty.
+const KernelTable& winograd_kernels(const KernelTable& kernels, const ConvShape& shape);
+
 /// What an image costs either way, in multiply-adds of vectors and what takes as long, for one vector of output
 /// channels and one input channel. Transforming a vector of channels, with what products of few terms cost
 /// beside them, was measured.

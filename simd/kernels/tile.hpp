@@ -57,8 +57,13 @@ struct Tile {
         packed_b += NV * W;
       }
       TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-        const Vec<Arch> value(unit_k ? rows[m / kShared][m % kShared * a_row_stride + k + i] : a[m]);
-        TILEWISE_UNROLL for (int v = 0; v < NV; ++v) add_product<Arch>(value, row[v], acc[m][v]);
+        const float& factor = unit_k ? rows[m / kShared][m % kShared * a_row_stride + k + i] : a[m];
+        if constexpr (NV == 1) {
+          add_product<Arch>(factor, row[0], acc[m][0]);
+        } else {
+          const Vec<Arch> value(factor);
+          TILEWISE_UNROLL for (int v = 0; v < NV; ++v) add_product<Arch>(value, row[v], acc[m][v]);
+        }
       }
       if constexpr (!unit_k) a += args.a_k_stride;
     };

@@ -37,24 +37,30 @@ namespace {
 
 constexpr std::int64_t kImages = 24;
 
-/// Makes chunks last, so that other threads come and take some; counts the loops in which that happened.
+/// Makes chunks last, so that other threads come and take some: half a millisecond, and until a first loop is shared
+/// for as long as nobody comes, within `patience`. Counts the loops that were shared.
 class Slow final : public LoopObserver {
  public:
-  explicit Slow(std::chrono::microseconds pause) : pause_(pause) {}
+  explicit Slow(std::chrono::milliseconds patience) : patience_(patience) {}
 
   void before_loop() override { workers_ = 0; }
-  void after_loop() override { shared_ += std::popcount(workers_.load()) > 1 ? 1 : 0; }
+  void after_loop() override { shared_ += is_shared() ? 1 : 0; }
   void run_chunk(std::int64_t chunk, int worker,
                  FunctionRef<void(std::int64_t, int)> body) override {
+    using std::chrono::steady_clock;
     workers_ |= 1U << worker;
     body(chunk, worker);
-    std::this_thread::sleep_for(pause_);
+    const auto end = steady_clock::now() + patience_;
+    do std::this_thread::sleep_for(std::chrono::microseconds(500));
+    while (shared_ == 0 && !is_shared() && steady_clock::now() < end);
   }
 
   int shared() const { return shared_; }
 
  private:
-  std::chrono::microseconds pause_;
+  bool is_shared() const { return std::popcount(workers_.load()) > 1; }
+
+  std::chrono::milliseconds patience_;
   std::atomic<unsigned> workers_ = 0;
   int shared_ = 0;
 };
@@ -89,10 +95,12 @@ Outcome train(const Sequential& network, int threads, const PlanOptions& plan, S
 
 void expect_same_when_spread(const Sequential& network, const PlanOptions& plan = {}) {
   const Outcome expected = train(network, 1, plan, nullptr);
-  // On a busy machine other threads may come late: then again, more slowly.
+  // On a busy machine other threads may come late, or this one may be stopped for as long as it waits: then again, with
+  // more patience.
   int shared = 0;
-  for (std::chrono::microseconds pause(500); shared == 0 && pause < std::chrono::milliseconds(100); pause *= 4) {
-    Slow slow(pause);
+  for (std::chrono::milliseconds patience(0); shared == 0 && patience < std::chrono::seconds(1);
+       patience = 10 * patience + std::chrono::milliseconds(5)) {
+    Slow slow(patience);
     const Outcome spread = train(network, 4, plan, &slow);
     EXPECT_TRUE(testing::same_bits(spread.weights, expected.weights)) << network.summary();
     EXPECT_TRUE(testing::same_bits(spread.predictions, expected.predictions)) << network.summary();

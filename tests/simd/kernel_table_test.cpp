@@ -35,21 +35,24 @@ TEST(KernelTable, default_is_looked_up_once) {
   EXPECT_EQ(&default_kernels(), &kernel_table(default_kernels().isa));
 }
 
-// Narrower kernels are for AVX-512 on a CPU that halves its vectors alone, and only where fewer halves cover
-// the columns than whole vectors have, or a single vector does.
+// Narrower kernels are for AVX-512 on a CPU that halves its vectors alone, and only for up to three vectors, where
+// fewer halves cover the columns than whole vectors have, or the columns are fewer vectors than wanted.
 TEST(KernelTable, of_columns_are_as_wide_or_half) {
   for (const Isa isa : supported_isas()) {
     const KernelTable& kernels = kernel_table(isa);
     const std::int64_t width = kernels.vector_floats, half = width / 2;
-    for (std::int64_t columns = 1; columns <= 6 * width; ++columns) {
-      const KernelTable& chosen = kernels_for_columns(kernels, columns);
-      if (&chosen == &kernels) continue;
+    const KernelTable& narrow = kernels_for_columns(kernels, half);
+    if (&narrow != &kernels) {
       EXPECT_EQ(isa, Isa::avx512);
-      EXPECT_EQ(chosen.isa, Isa::avx2);
-      const std::int64_t halves = (columns + half - 1) / half, vectors = (columns + width - 1) / width;
-      EXPECT_TRUE(vectors == 1 || halves < 2 * vectors) << columns << " columns";
+      EXPECT_EQ(narrow.isa, Isa::avx2);
     }
-    EXPECT_EQ(&kernels_for_columns(kernels, 4 * width), &kernels);
+    for (std::int64_t columns = 1; columns <= 6 * width; ++columns) {
+      const std::int64_t halves = (columns + half - 1) / half, vectors = (columns + width - 1) / width;
+      const bool saves_half = columns < 3 * width && halves < 2 * vectors;
+      EXPECT_EQ(&kernels_for_columns(kernels, columns), saves_half ? &narrow : &kernels) << columns << " columns";
+      EXPECT_EQ(&kernels_for_columns(kernels, columns, 2), saves_half || vectors < 2 ? &narrow : &kernels)
+          << columns << " columns";
+    }
   }
 }
 
