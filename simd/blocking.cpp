@@ -73,24 +73,18 @@ double tile_cycles(std::int64_t rows, std::int64_t vectors, std::int64_t k) {
 
 bool has_wide_vectors(const KernelTable& kernels) { return kernels.vector_floats >= 16; }
 
-TileShape widest_tile(const KernelTable& kernels) {
-  return {.rows = kernels.max_rows[kMaxTileVectors - 1],
-          .vectors = kMaxTileVectors,
-          .columns = kMaxTileVectors * kernels.vector_floats};
+TileShape tallest_tile(const KernelTable& kernels, std::int64_t vectors) {
+  return {.rows = kernels.max_rows[vectors - 1], .vectors = vectors, .columns = vectors * kernels.vector_floats};
 }
 
-// Most splits of a small product are of one piece, and it would wait for divisions.
-EvenSplit::EvenSplit(std::int64_t total, std::int64_t most)
-    : pieces(total <= most ? 1 : ceil_div(total, most)),
-      base(pieces == 1 ? total : total / pieces),
-      longer(total - pieces * base) {}
+TileShape widest_tile(const KernelTable& kernels) { return tallest_tile(kernels, kMaxTileVectors); }
 
 std::string TileShape::to_string() const {
   return std::to_string(rows) + "x" + std::to_string(vectors);
 }
 
 TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
-  const std::int64_t n_vectors = ceil_div(n, kernels.vector_floats);
+  const std::int64_t n_vectors = vectors_of(kernels, n);
   TileShape best;
   double best_cycles = std::numeric_limits<double>::infinity();
   for (std::int64_t vectors = 1; vectors <= std::min<std::int64_t>(kMaxTileVectors, n_vectors);
@@ -104,9 +98,7 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
     if (n_vectors % vectors != 0) cycles += panel_cycles(n_vectors % vectors);
     if (cycles < best_cycles) {
       best_cycles = cycles;
-      best = {.rows = kernels.max_rows[vectors - 1],
-              .vectors = vectors,
-              .columns = vectors * kernels.vector_floats};
+      best = tallest_tile(kernels, vectors);
     }
   }
   return best;
@@ -127,18 +119,29 @@ std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thre
 
 namespace {
 
+/// Of short sums by wide vectors tiles of 16 sums, for Zen 4 takes two cycles to store one, and if there are more the next
+/// tile waits for them: as wide as C if it is a panel, so that its rows of B lie side by side, else of two vectors.
 /// Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A, from L2,
 /// half as often as the tallest does. Others as the model has it; of a narrow C, for which A is mostly read in place,
 /// no taller than L1 has ways, for rows of A that are a multiple of 4 KB apart all want the same set, and than next_a
 /// serves.
 TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
                            std::int64_t k) {
-  constexpr std::int64_t kWays = 8;
+  constexpr std::int64_t kWays = 8, kFewSums = 16;
+  const bool wide_vectors = has_wide_vectors(kernels), is_short = k <= kShortSum;
+  const std::int64_t vectors = vectors_of(kernels, n);
+  const bool is_panel = vectors <= kMaxTileVectors && vectors * kernels.vector_floats == n;
+  if (wide_vectors && is_short && (is_panel || shape.transpose_b == Transpose::yes)) {
+    TileShape tile = tallest_tile(kernels, is_panel ? vectors : std::min<std::int64_t>(vectors, 2));
+    tile.rows = std::min(tile.rows, kFewSums / tile.vectors);
+    return tile;
+  }
   const TileShape widest = widest_tile(kernels);
-  if (has_wide_vectors(kernels) && (m >= kManyRows ? n >= widest.columns : n == widest.columns)) return widest;
+  if (wide_vectors && (m >= kManyRows ? n >= widest.columns : n == widest.columns)) return widest;
   TileShape tile =
-      choose_tile(kernels, std::min(m, kManyRows), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
-  if (n <= kNarrowColumns && shape.transpose_a == Transpose::no) tile.rows = std::min(tile.rows, kWays);
+      vectors <= 2 ? tallest_tile(kernels, vectors)
+                   : choose_tile(kernels, std::min(m, kManyRows), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
+  if (n <= kNarrowColumns && !is_short && shape.transpose_a == Transpose::no) tile.rows = std::min(tile.rows, kWays);
   return tile;
 }
 
@@ -149,14 +152,14 @@ PackB choose_pack_b(const KernelTable& kernels, const GemmShape& product, const 
   const std::int64_t unpacked_rows =
       has_wide_vectors(kernels) ? kWideUnpackedRows : few_pages ? kFewUnpackedRows : kUnpackedRows;
   const bool few_rows = product.m < unpacked_rows && product.ldb % kAliasing != 0;
-  if (ceil_div(product.m, tile.rows) <= kUnpackedTiles || b_in_l1 || few_rows) return PackB::never;
+  if (product.m <= kUnpackedTiles * tile.rows || b_in_l1 || few_rows) return PackB::never;
   return few_pages || tile.columns >= kPackedOnTheWay ? PackB::on_the_way : PackB::ahead;
 }
 
 /// What tells one way to divide a product from another.
 struct DivisionCosts {
   std::int64_t vector_floats;
-  TileShape tile;
+  const TileShape& tile;
   double a_cost, b_cost;  ///< cycles of an element that is read once more
 };
 
@@ -169,10 +172,10 @@ struct Blocks {
 /// B, or reading it, once more; a block of panels the same for A.
 Blocks divide(const GemmShape& product, const DivisionCosts& costs, int threads) {
   const std::int64_t m = product.m, n = product.n;
-  const std::int64_t tiles = ceil_div(m, costs.tile.rows), panels = ceil_div(n, costs.tile.columns);
   const Blocks least{n <= kNarrowColumns ? ceil_div(m, kNarrowRows) : 1, ceil_div(n, kNb)};
   const std::int64_t tasks = task_count(gemm_multiply_adds(m, n, product.k), threads);
   if (tasks <= least.rows * least.panels) return least;
+  const std::int64_t tiles = ceil_div(m, costs.tile.rows), panels = ceil_div(n, costs.tile.columns);
   // Cycles until all threads are done with the tasks.
   const auto cycles = [&](const Blocks& blocks) {
     const auto rows = static_cast<double>(ceil_div(m, blocks.rows));
@@ -194,6 +197,11 @@ Blocks divide(const GemmShape& product, const DivisionCosts& costs, int threads)
     }
   }
   return best;
+}
+
+/// All rows of a block of C at once, or as many whole tiles as make the fewest blocks of A.
+std::int64_t choose_mc(std::int64_t rows, std::int64_t tile_rows) {
+  return rows <= kMc ? rows : EvenSplit(ceil_div(rows, tile_rows), kMc / tile_rows).size(0) * tile_rows;
 }
 
 }  // namespace
@@ -222,14 +230,13 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
                                threads);
   GemmBlocking blocking{.kernels = &kernels,
                         .tile = tile,
-                        .rows = EvenSplit(m, ceil_div(m, blocks.rows)),
-                        .panels = EvenSplit(panels, ceil_div(panels, blocks.panels))};
+                        .rows = EvenSplit::into(m, blocks.rows),
+                        .panels = EvenSplit::into(panels, blocks.panels)};
   const bool few_rows_wait = transposed_b && blocking.rows.size(0) <= kRowsPanelByPanel;
   blocking.pack_b = few_rows_wait ? PackB::panel_by_panel : pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
   blocking.kc = kc;
-  const std::int64_t most_tiles = std::max<std::int64_t>(1, kMc / tile.rows);
-  blocking.mc = EvenSplit(ceil_div(blocking.rows.size(0), tile.rows), most_tiles).size(0) * tile.rows;
+  blocking.mc = choose_mc(blocking.rows.size(0), tile.rows);
   return blocking;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 
@@ -7,10 +8,27 @@
 
 namespace tilewise::simd {
 
+// A small product takes less time than a dozen divisions, so that nothing is divided where all is in one piece.
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return 0 < a && a <= b ? 1 : (a + b - 1) / b; }
+constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+
+/// Vectors that hold so many floats: a vector's are a power of two.
+inline std::int64_t vectors_of(const KernelTable& kernels, std::int64_t floats) {
+  return (floats + kernels.vector_floats - 1) >> std::countr_zero(static_cast<std::uint64_t>(kernels.vector_floats));
+}
+
 /// `total` things in the fewest pieces of at most `most`, sizes differing by at most one: 26 rows in
 /// tiles of up to 14 are 13 + 13, not 14 + 12.
 struct EvenSplit {
-  EvenSplit(std::int64_t total, std::int64_t most);
+  EvenSplit(std::int64_t total, std::int64_t most)
+      : pieces(total <= most ? 1 : ceil_div(total, most)),
+        base(pieces == 1 ? total : total / pieces),
+        longer(total - pieces * base) {}
+
+  /// In at most so many pieces.
+  static EvenSplit into(std::int64_t total, std::int64_t most_pieces) {
+    return {total, most_pieces == 1 ? total : ceil_div(total, most_pieces)};
+  }
 
   std::int64_t pieces;
   std::int64_t begin(std::int64_t i) const { return i * base + (i < longer ? i : longer); }
@@ -32,6 +50,9 @@ struct TileShape {
 /// Whether vectors are AVX-512's, with 32 registers of 16 floats.
 bool has_wide_vectors(const KernelTable& kernels);
 
+/// The tallest tile of so many vectors.
+TileShape tallest_tile(const KernelTable& kernels, std::int64_t vectors);
+
 /// The tile of the most vectors. Where vectors are wide it suits large products: of all tiles it reads A least often.
 TileShape widest_tile(const KernelTable& kernels);
 
@@ -43,6 +64,9 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
 
 /// C of no more columns is narrow: its sums are cut by k alone.
 inline constexpr std::int64_t kNarrowColumns = 64;
+
+/// Sums of no more terms are short: what begins and ends a tile takes a good part of its time.
+inline constexpr std::int64_t kShortSum = 128;
 
 /// Whether vectors along the rows of a narrow C of n columns do badly: more than a tenth of their lanes would be
 /// idle, or there is one only, so that tiles load as often as they multiply.
@@ -89,7 +113,7 @@ struct GemmBlocking {
   TileShape tile;
   EvenSplit rows;       ///< of C, in blocks, one a task
   EvenSplit panels;     ///< of C and B, tile.columns wide, in blocks of panels, one a task
-  std::int64_t mc = 0, kc = 0;  ///< mc is a multiple of tile.rows
+  std::int64_t mc = 0, kc = 0;  ///< mc is all rows of a block, or a multiple of tile.rows
   bool pack_a = false;
   PackB pack_b = PackB::never;
 
@@ -104,8 +128,5 @@ GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& s
 /// Upper bound of a_floats() + b_floats() over all products no larger than m x n x k.
 std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::int64_t n,
                               std::int64_t k);
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
 }  // namespace tilewise::simd

@@ -20,7 +20,7 @@ class Block {
         m_(std::min(args.m - i_, blocking.rows.size(row_block))),
         j_(blocking.panels.begin(panel_block) * blocking.tile.columns),
         n_(std::min(args.n - j_, blocking.panels.size(panel_block) * blocking.tile.columns)),
-        in_place_(may_use_in_place() ? n_ / blocking.tile.columns * blocking.tile.columns : 0),
+        in_place_(may_use_in_place() ? in_whole_panels(n_, blocking.tile.columns) : 0),
         packed_a_(workspace.take(blocking.a_floats())),
         packed_b_(workspace.take(blocking.b_floats())) {}
 
@@ -41,6 +41,11 @@ class Block {
   }
 
  private:
+  /// Those of n columns that are in whole panels; of one panel without a division.
+  static std::int64_t in_whole_panels(std::int64_t n, std::int64_t panel) {
+    return n == panel ? n : n - n % panel;
+  }
+
   /// Whether the micro-kernel, which reads whole vectors, takes whole panels of B from where they are.
   bool may_use_in_place() const {
     return (blocking_.pack_b == PackB::never || blocking_.pack_b == PackB::on_the_way) && args_.alpha == 1;
@@ -60,58 +65,71 @@ class Block {
 
   /// C(i_ + i.., j_..) (epilogue) A(i_ + i.., p..) B(p.., j_..) for m rows.
   void multiply(std::int64_t i, std::int64_t m, std::int64_t p, std::int64_t k, Epilogue epilogue) {
-    TileArgs tile{.a_offsets = &kNoOffset,
-                  .b_offsets = &kNoOffset,
-                  .pairs = 1,
-                  .k = k,
-                  .ldc = args_.ldc,
-                  .epilogue = epilogue};
-    set_a(i_ + i, m, p, tile);
-    const EvenSplit tiles(m, blocking_.tile.rows);
+    const PlacedA a = place_a(i_ + i, m, p, k);
     // What is read once comes from far, and in rows whose beginnings the processor cannot foretell.
-    if (n_ <= blocking_.tile.columns && args_.transpose_a == Transpose::no) tile.next_a = tile.a;
+    const bool fetches_a = n_ <= blocking_.tile.columns && k > kShortSum && args_.transpose_a == Transpose::no;
+    const EvenSplit tiles(m, blocking_.tile.rows);
     for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
-      tile.columns = std::min(blocking_.tile.columns, n_ - j);
-      set_b(i, j, p, tile);
-      tile.c = args_.c + (i_ + i) * args_.ldc + j_ + j;
+      const std::int64_t columns = std::min(blocking_.tile.columns, n_ - j);
+      const PlacedB b = place_b(i, j, columns, p, k);
+      TileArgs tile{.a = a.first,
+                    .b = b.first,
+                    .c = args_.c + (i_ + i) * args_.ldc + j_ + j,
+                    .a_offsets = &kNoOffset,
+                    .b_offsets = &kNoOffset,
+                    .pairs = 1,
+                    .k = k,
+                    .a_row_stride = a.row_stride,
+                    .a_k_stride = a.k_stride,
+                    .ldb = b.row_stride,
+                    .ldc = args_.ldc,
+                    .columns = columns,
+                    .b_rows = b.rows,
+                    .next_a = fetches_a ? a.first : nullptr,
+                    .packed_b = b.packed,
+                    .epilogue = epilogue};
       multiply_panel(kernels_, tiles, tile);
     }
   }
 
-  /// Points the tile at the panel B(p.., j_ + j..) for rows i_ + i.. of C.
-  void set_b(std::int64_t i, std::int64_t j, std::int64_t p, TileArgs& tile) {
+  struct PlacedB {
+    const float* first;
+    std::int64_t row_stride;
+    BRows rows;
+    float* packed;
+  };
+
+  /// Where to read the panel B(p.., j_ + j..) for rows i_ + i.. of C, and to pack it meanwhile.
+  PlacedB place_b(std::int64_t i, std::int64_t j, std::int64_t columns, std::int64_t p, std::int64_t k) {
     const bool packs = blocking_.pack_b == PackB::on_the_way;
     const bool by_panel = blocking_.pack_b == PackB::panel_by_panel;
     // A panel packed on the way that only these rows read gives its place in cache to the next.
-    tile.packed_b = packed_b_ + (by_panel || (j < in_place_ && m_ <= blocking_.mc) ? 0 : j * tile.k);
+    float* const packed = packed_b_ + (by_panel || (j < in_place_ && m_ <= blocking_.mc) ? 0 : j * k);
     if (j < in_place_ && (i == 0 || !packs)) {
-      tile.b = args_.b + p * args_.ldb + j_ + j;
-      tile.ldb = args_.ldb;
-      tile.b_rows = packs ? BRows::packing : i == 0 ? BRows::far : BRows::near;
-    } else {
-      if (by_panel) pack_b(p, tile.k, j, tile.columns, tile.packed_b);
-      tile.b = tile.packed_b;
-      tile.ldb = blocking_.tile.columns;
-      tile.b_rows = BRows::near;
+      const BRows rows = packs ? BRows::packing : i == 0 ? BRows::far : BRows::near;
+      return {args_.b + p * args_.ldb + j_ + j, args_.ldb, rows, packed};
     }
+    if (by_panel) pack_b(p, k, j, columns, packed);
+    return {packed, blocking_.tile.columns, BRows::near, packed};
   }
 
-  /// Points the tile at A(i.., p..), packed if that pays: row after row.
-  void set_a(std::int64_t i, std::int64_t m, std::int64_t p, TileArgs& tile) {
+  struct PlacedA {
+    const float* first;
+    std::int64_t row_stride, k_stride;
+  };
+
+  /// Where to read m rows of A(i.., p..): there, or packed if that pays, row after row.
+  PlacedA place_a(std::int64_t i, std::int64_t m, std::int64_t p, std::int64_t k) {
     const bool transposed = args_.transpose_a == Transpose::yes;
-    tile.a = args_.a + (transposed ? p * args_.lda + i : i * args_.lda + p);
-    tile.a_row_stride = transposed ? 1 : args_.lda;
-    tile.a_k_stride = transposed ? args_.lda : 1;
-    if (!blocking_.pack_a) return;
+    const float* const a = args_.a + (transposed ? p * args_.lda + i : i * args_.lda + p);
+    if (!blocking_.pack_a) return {a, transposed ? 1 : args_.lda, transposed ? args_.lda : 1};
     const std::int64_t row = blocking_.a_row_floats();
     if (transposed) {
-      kernels_.transpose(tile.k, m, tile.a, args_.lda, packed_a_, row, 0);
+      kernels_.transpose(k, m, a, args_.lda, packed_a_, row, 0);
     } else {
-      kernels_.copy_matrix(m, tile.k, tile.a, args_.lda, packed_a_, row, 0);
+      kernels_.copy_matrix(m, k, a, args_.lda, packed_a_, row, 0);
     }
-    tile.a = packed_a_;
-    tile.a_row_stride = row;
-    tile.a_k_stride = 1;
+    return {packed_a_, row, 1};
   }
 
   const KernelTable& kernels_;
@@ -145,10 +163,10 @@ void gemm_blocked(const KernelTable& kernels, Executor& executor, const GemmArgs
   const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
   float* const memory = workspace.take(executor.threads() * floats);
   const double work = gemm_multiply_adds(args.m, args.n, args.k);
-  executor.parallel_for(blocking.rows.pieces * blocking.panels.pieces,
-                        kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
-                          multiply_gemm_block(args, blocking, task / blocking.panels.pieces,
-                                              task % blocking.panels.pieces,
+  const std::int64_t panels = blocking.panels.pieces;
+  executor.parallel_for(blocking.rows.pieces * panels, kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
+                          const std::int64_t row_block = panels == 1 ? task : task / panels;
+                          multiply_gemm_block(args, blocking, row_block, task - row_block * panels,
                                               Workspace(memory + worker * floats, floats));
                         });
 }

@@ -54,13 +54,37 @@ TEST(EvenSplit, example) {
   EXPECT_EQ(split.size(1), 13);
 }
 
+TEST(EvenSplit, into_pieces) {
+  for (std::int64_t total = 0; total <= 40; ++total) {
+    EXPECT_EQ(EvenSplit::into(total, 1).size(0), total);
+    for (std::int64_t most = 1; most <= 50; ++most) {
+      const EvenSplit split = EvenSplit::into(total, most);
+      EXPECT_LE(split.pieces, most);
+      EXPECT_EQ(split.begin(split.pieces), total);
+      EXPECT_EQ(split.size(0), (total + most - 1) / most);
+    }
+  }
+}
+
 TEST(Rounding, goes_up) {
+  EXPECT_EQ(ceil_div(-1, 4), 0);
   EXPECT_EQ(ceil_div(0, 4), 0);
   EXPECT_EQ(ceil_div(1, 4), 1);
   EXPECT_EQ(ceil_div(4, 4), 1);
   EXPECT_EQ(ceil_div(5, 4), 2);
   EXPECT_EQ(round_up(5, 4), 8);
   EXPECT_EQ(round_up(8, 4), 8);
+}
+
+TEST(VectorsOf, hold_all_floats) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for (std::int64_t floats = 0; floats <= 70; ++floats) {
+      const std::int64_t vectors = vectors_of(kernels, floats);
+      EXPECT_GE(vectors * kernels.vector_floats, floats);
+      EXPECT_LT((vectors - 1) * kernels.vector_floats, std::max<std::int64_t>(floats, 1));
+    }
+  }
 }
 
 // Whatever is chosen, the table must have it.
@@ -105,7 +129,7 @@ TEST(ChooseGemmBlocking, cuts_as_documented) {
         ASSERT_LE(blocking.rows.size(0), 504);
       }
       ASSERT_GE(blocking.mc, 1);
-      ASSERT_EQ(blocking.mc % blocking.tile.rows, 0);
+      ASSERT_TRUE(blocking.mc % blocking.tile.rows == 0 || blocking.mc == blocking.rows.size(0));
       ASSERT_LE(blocking.mc, std::min<std::int64_t>(168, round_up(blocking.rows.size(0), blocking.tile.rows)));
       ASSERT_GE(blocking.kc, 1);
       ASSERT_LE(blocking.kc, std::min<std::int64_t>(n <= 64 ? 1024 : kernels.vector_floats == 16 ? 512 : 256, k));
@@ -142,6 +166,25 @@ TEST(ChooseGemmBlocking, keeps_tiles_of_a_narrow_c_low) {
       const TileShape any = choose_gemm_blocking(kernels, shape, 1).tile;
       EXPECT_EQ(any.rows, kernels_for_columns(kernels, n).max_rows[any.vectors - 1]);
     }
+  }
+}
+
+// So that a tile's stores are done before the next one's: not of partial vectors, which would all have to be packed.
+TEST(ChooseGemmBlocking, takes_few_sums_at_a_time_if_they_are_short) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    if (!has_wide_vectors(kernels)) continue;
+    const auto tile_of = [&](std::int64_t n, std::int64_t k, Transpose transpose_b = Transpose::no) {
+      return choose_gemm_blocking(kernels, {.transpose_b = transpose_b, .m = 200, .n = n, .k = k}, 1).tile.to_string();
+    };
+    EXPECT_EQ(tile_of(32, 128), "8x2");
+    EXPECT_EQ(tile_of(48, 128), "5x3");
+    EXPECT_EQ(tile_of(64, 128), "4x4");
+    EXPECT_EQ(tile_of(64, 129), "6x4");
+    EXPECT_EQ(tile_of(128, 128), "6x4");
+    EXPECT_EQ(tile_of(128, 128, Transpose::yes), "8x2");
+    EXPECT_EQ(tile_of(128, 129, Transpose::yes), "6x4");
+    EXPECT_EQ(tile_of(31, 128), "14x2");
   }
 }
 
