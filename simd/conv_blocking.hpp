@@ -17,8 +17,8 @@ struct PixelBand {
 /// Bands that an image is worked on in: of whole rows of pixels, or, when there is one row only, pieces
 /// of it.
 struct PixelBands {
-  EvenSplit rows;
-  EvenSplit columns;
+  EvenSplit rows{0, 1};
+  EvenSplit columns{0, 1};
   std::int64_t pieces() const { return rows.pieces * columns.pieces; }
   PixelBand operator[](std::int64_t i) const;
 };

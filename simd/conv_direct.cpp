@@ -1,7 +1,6 @@
 #include "tilewise/simd/conv_direct.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "tilewise/simd/conv_padding.hpp"
 
@@ -50,14 +49,6 @@ bool is_short(const KernelTable& kernels, const ConvShape& s) {
   return known && !s.padded() && s.dilation_w == 1 && ceil_div(s.oc, kernels.vector_floats) % kShortVectors == 0;
 }
 
-/// Those that have conv_short for the shape, if any do.
-const KernelTable& choose_kernels(const KernelTable& kernels, const ConvShape& s, ConvPass pass) {
-  const bool forward = pass == ConvPass::forward;
-  const KernelTable& with_short = kernels_for_columns(kernels, s.oc, kShortVectors);
-  if (forward && is_short(with_short, wants_padding(s) ? with_padding(s) : s)) return with_short;
-  return kernels_for_columns(kernels, forward ? s.oc : s.ic);
-}
-
 TileShape short_tile(const KernelTable& kernels) {
   return {.rows = kShortPixels, .vectors = kShortVectors, .columns = kShortVectors * kernels.vector_floats};
 }
@@ -65,32 +56,44 @@ TileShape short_tile(const KernelTable& kernels) {
 }  // namespace
 
 ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvPass pass)
-    : kernels_(choose_kernels(kernels, shape.joined(), pass)),
-      pass_(pass),
-      source_(shape.joined()),
-      pads_(pass == ConvPass::forward && wants_padding(source_)),
-      shape_(pads_ ? with_padding(source_) : source_),
-      short_(pass == ConvPass::forward && is_short(kernels_, shape_)),
-      in_{source_.ih, source_.iw, source_.ic},
-      out_{source_.oh(), source_.ow(), source_.oc},
-      width_(shape_.iw),
-      rows_(pass == ConvPass::forward ? forward_rows(shape_) : backward_data_rows(shape_)),
-      columns_(pass == ConvPass::forward ? forward_columns(shape_) : backward_data_columns(shape_)),
-      bands_(pads_ ? padded_bands(source_) : forward_bands(source_)),
-      max_group_(forward_group(shape_)) {
-  if (pass == ConvPass::backward_data) {
-    std::swap(in_, out_);
-    width_ = in_.w;
-    bands_ = backward_data_bands(shape_);
-    max_group_ = backward_data_group(shape_);
+    : pass_(pass), source_(shape.joined()), shape_(source_) {
+  if (pass == ConvPass::forward) {
+    plan_forward(kernels);
+  } else {
+    plan_backward_data(kernels);
   }
-  if (bands_.pieces() > 1 || pads_) max_group_ = 1;
   const std::int64_t width = std::max({longest(columns_, bands_.columns.size(0)),
                                        longest(rows_, bands_.rows.size(0)), max_group_});
-  tile_ = short_ ? short_tile(kernels_)
-                 : choose_conv_tile(kernels_, width, out_.channels,
+  tile_ = short_ ? short_tile(*kernels_)
+                 : choose_conv_tile(*kernels_, width, out_.channels,
                                     rows_.most_taps() * columns_.most_taps() * in_.channels);
   for (const TapRun& run : columns_.runs) column_runs_.push_back(make_columns(run));
+}
+
+void ConvDirect::plan_forward(const KernelTable& kernels) {
+  pads_ = wants_padding(source_);
+  if (pads_) shape_ = with_padding(source_);
+  const KernelTable& short_kernels = kernels_for_columns(kernels, shape_.oc, kShortVectors);
+  short_ = is_short(short_kernels, shape_);
+  kernels_ = short_ ? &short_kernels : &kernels_for_columns(kernels, shape_.oc);
+  in_ = {source_.ih, source_.iw, source_.ic};
+  out_ = {source_.oh(), source_.ow(), source_.oc};
+  width_ = shape_.iw;
+  rows_ = forward_rows(shape_);
+  columns_ = forward_columns(shape_);
+  bands_ = pads_ ? padded_bands(source_) : forward_bands(source_);
+  max_group_ = pads_ || bands_.pieces() > 1 ? 1 : forward_group(shape_);
+}
+
+void ConvDirect::plan_backward_data(const KernelTable& kernels) {
+  kernels_ = &kernels_for_columns(kernels, shape_.ic);
+  in_ = {shape_.oh(), shape_.ow(), shape_.oc};
+  out_ = {shape_.ih, shape_.iw, shape_.ic};
+  width_ = in_.w;
+  rows_ = backward_data_rows(shape_);
+  columns_ = backward_data_columns(shape_);
+  bands_ = backward_data_bands(shape_);
+  max_group_ = bands_.pieces() > 1 ? 1 : backward_data_group(shape_);
 }
 
 ConvDirect::Columns ConvDirect::make_columns(const TapRun& run) const {
@@ -124,13 +127,13 @@ std::int64_t ConvDirect::scratch_floats() const {
 void ConvDirect::pack(const float* wei, float* packed) const {
   const ConvShape& s = shape_;
   if (pass_ == ConvPass::forward) {
-    return pack_panels(kernels_, tile_, s.kh * s.kw * s.ic, s.oc, Transpose::no, wei, s.oc, packed);
+    return pack_panels(*kernels_, tile_, s.kh * s.kw * s.ic, s.oc, Transpose::no, wei, s.oc, packed);
   }
   for (std::int64_t ic = 0; ic < s.ic; ic += tile_.columns) {
     const std::int64_t columns = std::min(tile_.columns, s.ic - ic);
     for (const std::int64_t kh : rows_.taps) {
       for (const std::int64_t kw : columns_.taps) {
-        pack_panels(kernels_, tile_, s.oc, columns, Transpose::yes, wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc,
+        pack_panels(*kernels_, tile_, s.oc, columns, Transpose::yes, wei + ((kh * s.kw + kw) * s.ic + ic) * s.oc,
                     s.oc, packed);
         packed += s.oc * tile_.columns;
       }
@@ -216,7 +219,7 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
         float* const dst = operands.dst + (rows.first * out_.w + columns.first) * out_.channels + channel;
         const std::int64_t in_row = width_ * in_.channels, out_row = out_.w * out_.channels;
         multiply_block(
-            kernels_, tile_.rows,
+            *kernels_, tile_.rows,
             {{{columns.outputs, columns_.input_step * in_.channels, columns_.output_step * out_.channels},
               {rows.outputs, rows_.input_step * in_row, rows_.output_step * out_row},
               {images, in_.size(), out_.size()}}},
@@ -249,7 +252,7 @@ void ConvDirect::short_band(const Operands& operands, const float* src, std::int
       args.channels = std::min(tile_.columns, s.oc - oc);
       args.bias = operands.bias + oc;
       args.dst = dst + oc;
-      kernels_.conv_short(args);
+      kernels_->conv_short(args);
     }
   }
 }

@@ -70,6 +70,8 @@ class ConvDirect {
     std::vector<std::int64_t> src_offsets, wei_offsets;  ///< of all filter rows
   };
 
+  void plan_forward(const KernelTable& kernels);
+  void plan_backward_data(const KernelTable& kernels);
   Columns make_columns(const TapRun& run) const;
   /// Groups of small images, or single ones, that are worked on together.
   EvenSplit groups(std::int64_t images) const;
@@ -86,17 +88,17 @@ class ConvDirect {
   Ahead next_band(const float* src, std::int64_t images, const PixelBand& band,
                   std::int64_t tiles) const;
 
-  const KernelTable& kernels_;
+  const KernelTable* kernels_ = nullptr;
   ConvPass pass_;
-  ConvShape source_;  ///< as given
-  bool pads_;         ///< whether bands are copied with their padding
-  ConvShape shape_;   ///< what is computed: source_, or the same of padded images
-  bool short_;        ///< whether by conv_short
-  Image in_, out_;    ///< as given: src and dst, or d_dst and d_src
-  std::int64_t width_;  ///< of the rows that are read: those of in_, or with their padding
+  ConvShape source_;        ///< as given
+  ConvShape shape_;         ///< what is computed: source_, or the same of padded images
+  bool pads_ = false;       ///< whether bands are copied with their padding
+  bool short_ = false;      ///< whether by conv_short
+  Image in_, out_;          ///< as given: src and dst, or d_dst and d_src
+  std::int64_t width_ = 0;  ///< of the rows that are read: those of in_, or with their padding
   TapAxis rows_, columns_;
   PixelBands bands_;
-  std::int64_t max_group_;
+  std::int64_t max_group_ = 1;
   TileShape tile_;
   std::vector<Columns> column_runs_;
 };
