@@ -49,6 +49,18 @@ bool is_short(const KernelTable& kernels, const ConvShape& s) {
   return known && !s.padded() && s.dilation_w == 1 && ceil_div(s.oc, kernels.vector_floats) % kShortVectors == 0;
 }
 
+/// Whether columns that no window sees are set to zero with their rows, whose other pixels are then written twice:
+/// where most are such, or small tiles would take longer to start than to store.
+bool clears_columns(const TapAxis& columns, const TileShape& tile) {
+  constexpr std::int64_t kSmallTile = 128;
+  std::int64_t all = 0, unseen = 0;
+  for (const TapRun& run : columns.runs) {
+    all += run.outputs;
+    unseen += run.taps == 0 ? run.outputs : 0;
+  }
+  return unseen > 0 && (2 * unseen > all || tile.rows * tile.columns <= kSmallTile);
+}
+
 TileShape short_tile(const KernelTable& kernels) {
   return {.rows = kShortPixels, .vectors = kShortVectors, .columns = kShortVectors * kernels.vector_floats};
 }
@@ -68,6 +80,7 @@ ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvP
                  : choose_conv_tile(*kernels_, width, out_.channels,
                                     rows_.most_taps() * columns_.most_taps() * in_.channels);
   for (const TapRun& run : columns_.runs) column_runs_.push_back(make_columns(run));
+  clears_columns_ = pass == ConvPass::backward_data && clears_columns(columns_, tile_);
 }
 
 void ConvDirect::plan_forward(const KernelTable& kernels) {
@@ -160,10 +173,10 @@ Ahead ConvDirect::next_band(const float* src, std::int64_t images, const PixelBa
           seen(rows_, band.rows()) * in_.w * in_.channels, tiles};
 }
 
-void ConvDirect::clear_unseen_rows(float* dst, const PixelBand& band, std::int64_t first_channel,
-                                   std::int64_t end_channel) const {
+void ConvDirect::clear_unseen(float* dst, const PixelBand& band, std::int64_t first_channel,
+                              std::int64_t end_channel) const {
   for (const TapRun& run : rows_.runs) {
-    if (run.taps > 0) continue;
+    if (run.taps > 0 && !clears_columns_) continue;
     const TapRun rows = clip(rows_, run, band.first_row, band.end_row);
     for (std::int64_t i = 0; i < rows.outputs; ++i) {
       float* const row = dst + (rows.first + i * rows_.output_step) * out_.w * out_.channels;
@@ -190,7 +203,7 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
                           images * band.rows() * ceil_div(band.columns(), tile_.rows) * panels);
   const bool forward = pass_ == ConvPass::forward;
   for (std::int64_t n = 0; !forward && n < images; ++n) {
-    clear_unseen_rows(operands.dst + n * out_.size(), band, first_channel, end_channel);
+    clear_unseen(operands.dst + n * out_.size(), band, first_channel, end_channel);
   }
   TileArgs args{.a_k_stride = 1,
                 .ldb = tile_.columns,
@@ -206,7 +219,7 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
       if (rows.outputs <= 0 || (!forward && rows.taps == 0)) continue;
       for (const Columns& pairs : column_runs_) {
         const TapRun columns = clip(columns_, pairs.run, band.first_column, band.end_column);
-        if (columns.outputs <= 0) continue;
+        if (columns.outputs <= 0 || (clears_columns_ && columns.taps == 0)) continue;
         args.pairs = rows.taps * pairs.runs;
         args.k = pairs.k;
         args.a_offsets = pairs.src_offsets.data();

@@ -81,9 +81,9 @@ class ConvDirect {
   /// The same by conv_short, `src` being what the band reads from its first row on.
   void short_band(const Operands& operands, const float* src, std::int64_t images, const PixelBand& band,
                   std::int64_t first_channel, std::int64_t end_channel) const;
-  /// Sets the rows of a band of d_src to zero that no window sees: whole rows at once, which is faster than in tiles.
-  void clear_unseen_rows(float* dst, const PixelBand& band, std::int64_t first_channel,
-                         std::int64_t end_channel) const;
+  /// Sets the rows of a band of d_src to zero that no window sees, or, with clears_columns_, that have such pixels:
+  /// whole rows at once, which is faster than in tiles.
+  void clear_unseen(float* dst, const PixelBand& band, std::int64_t first_channel, std::int64_t end_channel) const;
   /// What the band after this one reads of src, fetched within so many tiles.
   Ahead next_band(const float* src, std::int64_t images, const PixelBand& band,
                   std::int64_t tiles) const;
@@ -100,6 +100,7 @@ class ConvDirect {
   PixelBands bands_;
   std::int64_t max_group_ = 1;
   TileShape tile_;
+  bool clears_columns_ = false;  ///< whether pixels that no window sees are cleared with their rows
   std::vector<Columns> column_runs_;
 };
 

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/random_data.hpp"
@@ -90,7 +92,8 @@ std::vector<Sequential> all_networks() {
   return networks;
 }
 
-/// Sees whether a loop's chunks ran on more than one worker.
+/// Sees whether a loop's chunks ran on more than one worker; until some did, waits for another to come, which on a busy
+/// machine may be late: at most 20 ms a chunk, and 20 s in all.
 class WorkerWatch final : public LoopObserver {
  public:
   void before_loop() override {}
@@ -98,14 +101,20 @@ class WorkerWatch final : public LoopObserver {
   void run_chunk(std::int64_t chunk, int worker, FunctionRef<void(std::int64_t, int)> body) override {
     if (worker > 0) several = true;
     body(chunk, worker);
+    for (int i = 0; i < 40 && !several && pauses_ > 0; ++i, --pauses_) {
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+    }
   }
   std::atomic<bool> several = false;
+
+ private:
+  int pauses_ = 40'000;  ///< left; only the first worker's, for it is alone until there are several
 };
 
 /// Losses of some batches, the last not full, weights after them and outputs, as bits.
-std::vector<float> train_on(int threads, const Sequential& network, WorkerWatch& watch) {
+std::vector<float> train_on(int threads, const Sequential& network, WorkerWatch* watch = nullptr) {
   Executor executor(threads);
-  executor.observe(&watch);
+  executor.observe(watch);
   Model model(network, executor, {.max_batch = kMaxBatch, .seed = 3});
   Adam adam;
   std::vector<float> bits;
@@ -127,9 +136,9 @@ std::vector<float> train_on(int threads, const Sequential& network, WorkerWatch&
 TEST(DeterminismTest, SameBitsOnAnyNumberOfThreads) {
   WorkerWatch watch;
   for (const Sequential& network : all_networks()) {
-    const std::vector<float> expected = train_on(1, network, watch);
+    const std::vector<float> expected = train_on(1, network);
     for (const int threads : kThreads) {
-      EXPECT_TRUE(testing::same_bits(train_on(threads, network, watch), expected))
+      EXPECT_TRUE(testing::same_bits(train_on(threads, network, &watch), expected))
           << network.name() << " on " << threads << " threads";
     }
   }
