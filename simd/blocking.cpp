@@ -39,6 +39,7 @@ constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
 constexpr std::int64_t kUnpackedTiles = 2;
 constexpr std::int64_t kFewUnpackedRows = 24, kUnpackedRows = 84, kWideUnpackedRows = 256;
 constexpr std::int64_t kAliasing = 256;
+// Nor is a B packed that already lies as a panel does.
 // Panels of rows of so many floats, two cache lines, are packed on the way: their stores cost less than reading B
 // twice. So are narrower ones that lie in so many pages, which the processor still finds quickly. Others touch too
 // many for the data in them: B is packed ahead, read from end to end.
@@ -119,15 +120,18 @@ std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thre
 
 namespace {
 
-/// Of short sums by wide vectors tiles of 16 sums, for Zen 4 takes two cycles to store one, and if there are more the next
-/// tile waits for them: as wide as C if it is a panel, so that its rows of B lie side by side, else of two vectors.
-/// Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A, from L2,
-/// half as often as the tallest does. Others as the model has it; of a narrow C, for which A is mostly read in place,
-/// no taller than L1 has ways, for rows of A that are a multiple of 4 KB apart all want the same set, and than next_a
-/// serves.
+/// Lines of L1 that are a multiple of 4 KB apart.
+constexpr std::int64_t kWays = 8;
+
+/// Of short sums by wide vectors tiles of 16 sums, for Zen 4 takes two cycles to store one, and if there are more the
+/// next tile waits for them: as wide as C if it is a panel, so that its rows of B lie side by side, else of two
+/// vectors. Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A,
+/// from L2, half as often as the tallest does. Others as the model has it, if there is a choice; of a narrow C, for
+/// which A is mostly read in place, no taller than L1 has ways, for rows of A that are a multiple of 4 KB apart all
+/// want the same set, and than next_a serves.
 TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
                            std::int64_t k) {
-  constexpr std::int64_t kWays = 8, kFewSums = 16;
+  constexpr std::int64_t kFewSums = 16;
   const bool wide_vectors = has_wide_vectors(kernels), is_short = k <= kShortSum;
   const std::int64_t vectors = vectors_of(kernels, n);
   const bool is_panel = vectors <= kMaxTileVectors && vectors * kernels.vector_floats == n;
@@ -148,11 +152,12 @@ TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, s
 /// Of a B that is not transposed.
 PackB choose_pack_b(const KernelTable& kernels, const GemmShape& product, const TileShape& tile, std::int64_t kc) {
   const bool b_in_l1 = product.k * product.n * 4 <= 16 * 1024;
+  const bool is_panel = product.n == tile.columns && product.ldb == tile.columns;
   const bool few_pages = kc * std::min(product.ldb, kPageFloats) <= kPagesOnTheWay * kPageFloats;
   const std::int64_t unpacked_rows =
       has_wide_vectors(kernels) ? kWideUnpackedRows : few_pages ? kFewUnpackedRows : kUnpackedRows;
   const bool few_rows = product.m < unpacked_rows && product.ldb % kAliasing != 0;
-  if (product.m <= kUnpackedTiles * tile.rows || b_in_l1 || few_rows) return PackB::never;
+  if (product.m <= kUnpackedTiles * tile.rows || b_in_l1 || is_panel || few_rows) return PackB::never;
   return few_pages || tile.columns >= kPackedOnTheWay ? PackB::on_the_way : PackB::ahead;
 }
 
@@ -238,6 +243,15 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   blocking.kc = kc;
   blocking.mc = choose_mc(blocking.rows.size(0), tile.rows);
   return blocking;
+}
+
+// The few sums of a lower tile would be waited for; of more than eight rows it may be that all want the same set of L1.
+// Of a single vector kernels of half the width load half as much.
+PanelTile GemmBlocking::last_panel_tile(std::int64_t columns) const {
+  if (columns > tile.columns - kernels->vector_floats) return {*kernels, tile.rows};
+  const bool is_vector = columns <= kernels->vector_floats;
+  const KernelTable& narrow = is_vector ? kernels_for_columns(*kernels, columns) : *kernels;
+  return {narrow, std::min(std::max(tile.rows, kWays), narrow.max_rows[vectors_of(narrow, columns) - 1])};
 }
 
 std::int64_t GemmBlocking::a_row_floats() const { return a_row_floats_of(kc); }

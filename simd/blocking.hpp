@@ -102,6 +102,12 @@ enum class PackB : std::uint8_t {
   on_the_way,      ///< by the first rows of C they are multiplied for (BRows::packing)
 };
 
+/// What a panel of C is multiplied with.
+struct PanelTile {
+  const KernelTable& kernels;
+  std::int64_t rows;
+};
+
 /// How the GEMM loops are cut. Each task computes a block of C (rows x panels): it goes through k in
 /// steps of kc, packs its part of B, if at all, and for every mc rows packs A and multiplies.
 ///
@@ -116,6 +122,12 @@ struct GemmBlocking {
   std::int64_t mc = 0, kc = 0;  ///< mc is all rows of a block, or a multiple of tile.rows
   bool pack_a = false;
   PackB pack_b = PackB::never;
+
+  /// For a panel of so many columns: `kernels` and `tile`, unless it is the last and of fewer vectors.
+  PanelTile panel_tile(std::int64_t columns) const {
+    return columns == tile.columns ? PanelTile{*kernels, tile.rows} : last_panel_tile(columns);
+  }
+  PanelTile last_panel_tile(std::int64_t columns) const;
 
   /// From one row of a packed block of A to the next.
   std::int64_t a_row_floats() const;

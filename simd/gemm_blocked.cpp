@@ -68,7 +68,6 @@ class Block {
     const PlacedA a = place_a(i_ + i, m, p, k);
     // What is read once comes from far, and in rows whose beginnings the processor cannot foretell.
     const bool fetches_a = n_ <= blocking_.tile.columns && k > kShortSum && args_.transpose_a == Transpose::no;
-    const EvenSplit tiles(m, blocking_.tile.rows);
     for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
       const std::int64_t columns = std::min(blocking_.tile.columns, n_ - j);
       const PlacedB b = place_b(i, j, columns, p, k);
@@ -88,7 +87,8 @@ class Block {
                     .next_a = fetches_a ? a.first : nullptr,
                     .packed_b = b.packed,
                     .epilogue = epilogue};
-      multiply_panel(kernels_, tiles, tile);
+      const PanelTile panel = blocking_.panel_tile(columns);
+      multiply_panel(panel.kernels, EvenSplit(m, panel.rows), tile);
     }
   }
 
@@ -163,12 +163,12 @@ void gemm_blocked(const KernelTable& kernels, Executor& executor, const GemmArgs
   const std::int64_t floats = blocking.a_floats() + blocking.b_floats();
   float* const memory = workspace.take(executor.threads() * floats);
   const double work = gemm_multiply_adds(args.m, args.n, args.k);
-  const std::int64_t panels = blocking.panels.pieces;
-  executor.parallel_for(blocking.rows.pieces * panels, kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
-                          const std::int64_t row_block = panels == 1 ? task : task / panels;
-                          multiply_gemm_block(args, blocking, row_block, task - row_block * panels,
-                                              Workspace(memory + worker * floats, floats));
-                        });
+  const std::int64_t panels = blocking.panels.pieces, tasks = blocking.rows.pieces * panels;
+  executor.parallel_for(tasks, kMultiplyAddNanoseconds * work, [&](std::int64_t task, int worker) {
+    const std::int64_t row_block = panels == 1 ? task : task / panels;
+    multiply_gemm_block(args, blocking, row_block, task - row_block * panels,
+                        Workspace(memory + worker * floats, floats));
+  });
 }
 
 }  // namespace tilewise::simd

@@ -87,6 +87,19 @@ TEST(VectorsOf, hold_all_floats) {
   }
 }
 
+// A B whose rows already lie side by side, as those of a packed panel.
+TEST(ChooseGemmBlocking, does_not_pack_a_panel) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    const auto pack_b = [&](std::int64_t n, std::int64_t ldb) {
+      return choose_gemm_blocking(kernels, {.m = 2000, .n = n, .k = 2048, .lda = 2048, .ldb = ldb}, 1).pack_b;
+    };
+    const std::int64_t n = choose_gemm_blocking(kernels, {.m = 2000, .n = 16, .k = 2048}, 1).tile.columns;
+    EXPECT_EQ(pack_b(n, n), PackB::never);
+    EXPECT_NE(pack_b(n, n + 1), PackB::never);
+  }
+}
+
 // Whatever is chosen, the table must have it.
 TEST(ChooseTile, stays_within_the_table) {
   for (const Isa isa : supported_isas()) {
@@ -197,6 +210,30 @@ TEST(ChooseGemmBlocking, takes_a_narrow_c_in_one_panel) {
       EXPECT_EQ(choose_gemm_blocking(kernels, {.m = m, .n = 64, .k = 64}, 1).tile.vectors, 4);
     }
     EXPECT_NE(choose_gemm_blocking(kernels, {.m = 64, .n = 65, .k = 64}, 1).tile.vectors, 4);
+  }
+}
+
+// A last panel of a vector where others have several: not in tiles of one or two rows, whose sums would be waited for.
+TEST(PanelTile, has_sums_enough) {
+  for (const Isa isa : supported_isas()) {
+    const KernelTable& kernels = kernel_table(isa);
+    for (const std::int64_t n : {65, 70, 100, 333, 1000}) {
+      for (const Transpose transpose : {Transpose::no, Transpose::yes}) {
+        const GemmBlocking blocking =
+            choose_gemm_blocking(kernels, {.transpose_b = transpose, .m = 100, .n = n, .k = 100, .lda = 100}, 1);
+        for (std::int64_t columns = 1; columns <= blocking.tile.columns; ++columns) {
+          const PanelTile panel = blocking.panel_tile(columns);
+          const std::int64_t vectors = vectors_of(panel.kernels, columns);
+          ASSERT_LE(vectors, kMaxTileVectors);
+          ASSERT_NE(panel.kernels.tile[vectors - 1][panel.rows - 1], nullptr);
+          if (&panel.kernels == blocking.kernels && vectors == blocking.tile.vectors) {
+            ASSERT_EQ(panel.rows, blocking.tile.rows);
+          } else {
+            ASSERT_GE(panel.rows, std::min<std::int64_t>(8, panel.kernels.max_rows[vectors - 1]));
+          }
+        }
+      }
+    }
   }
 }
 
