@@ -69,7 +69,7 @@ class Block {
     set_a(i_ + i, m, p, tile);
     const EvenSplit tiles(m, blocking_.tile.rows);
     // What is read once comes from far, and in rows whose beginnings the processor cannot foretell.
-    if (n_ <= blocking_.tile.columns && args_.transpose_a == Transpose::no) tile.next_a = tile.a;
+    tile.fetches_a = n_ <= blocking_.tile.columns && args_.transpose_a == Transpose::no;
     for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
       tile.columns = std::min(blocking_.tile.columns, n_ - j);
       set_b(i, j, p, tile);
