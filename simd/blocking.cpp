@@ -128,7 +128,7 @@ constexpr std::int64_t kWays = 8;
 /// vectors. Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A,
 /// from L2, half as often as the tallest does. Others as the model has it, if there is a choice; of a narrow C, for
 /// which A is mostly read in place, no taller than L1 has ways, for rows of A that are a multiple of 4 KB apart all
-/// want the same set, and than next_a serves.
+/// want the same set, and than fetches_a serves.
 TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
                            std::int64_t k) {
   constexpr std::int64_t kFewSums = 16;

@@ -84,7 +84,7 @@ class Block {
                     .ldc = args_.ldc,
                     .columns = columns,
                     .b_rows = b.rows,
-                    .next_a = fetches_a ? a.first : nullptr,
+                    .fetches_a = fetches_a,
                     .packed_b = b.packed,
                     .epilogue = epilogue};
       const PanelTile panel = blocking_.panel_tile(columns);

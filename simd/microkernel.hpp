@@ -25,6 +25,8 @@ enum class BRows : std::uint8_t {
 ///   acc(m, n) = sum over pair, k of A_pair(m, k) * B_pair(k, n)
 ///   C(m, n)   = epilogue(acc(m, n))        for m < MR, n < columns
 ///
+/// and the same for `tiles` tiles one below the other, for what one call costs is as much as many a sum.
+///
 /// A_pair starts at a + a_offsets[pair]; A(m, k) = a[m * a_row_stride + k * a_k_stride], one of the
 /// strides being 1, serves plain, transposed and packed matrices and the pixels of an image alike.
 /// B_pair starts at b + b_offsets[pair]; B(k, n) = b[k * ldb + n] must be readable for all NV vectors;
@@ -37,6 +39,7 @@ struct TileArgs {
   float* c = nullptr;
   const std::int64_t* a_offsets = nullptr;  ///< in floats, one a pair
   const std::int64_t* b_offsets = nullptr;
+  std::int64_t tiles = 1;  ///< one below the other; of several all read B alike
   std::int64_t pairs = 0;
   std::int64_t k = 0;  ///< length of the sum in each pair
   std::int64_t a_row_stride = 0;
@@ -45,7 +48,9 @@ struct TileArgs {
   std::int64_t ldc = 0;
   std::int64_t columns = 0;  ///< from (NV - 1) * vector width + 1 to NV * vector width
   BRows b_rows = BRows::near;
-  const float* next_a = nullptr;  ///< rows of A that tiles of up to eight fetch into L2 meanwhile; null for none
+  bool fetches_a = false;  ///< tiles of up to eight rows fetch the next tile's rows of A into L2 meanwhile
+  const float* ahead = nullptr;  ///< memory that is wanted later, fetched into L2
+  std::int64_t ahead_lines = 0;  ///< of 16 floats, with each tile
   float* packed_b = nullptr;  ///< where BRows::packing copies to; wants one pair and columns of whole vectors
   Epilogue epilogue = Epilogue::store;
   const float* bias = nullptr;  ///< `columns` values

@@ -38,30 +38,36 @@ Ahead::Ahead(const float* first, std::int64_t floats, std::int64_t tiles)
       lines_(std::min(floats, kMostFloats) / kLine),
       lines_a_tile_(ceil_div(lines_, std::max<std::int64_t>(1, tiles))) {}
 
-void Ahead::step() {
-  constexpr int kRead = 0, kIntoL2 = 2;
-  const std::int64_t count = std::min(lines_, lines_a_tile_);
-  for (std::int64_t i = 0; i < count; ++i, next_ += kLine) __builtin_prefetch(next_, kRead, kIntoL2);
-  lines_ -= count;
+void Ahead::set(std::int64_t tiles, TileArgs& args) {
+  args.ahead = next_;
+  args.ahead_lines = lines_ > 0 ? lines_a_tile_ : 0;
+  next_ += tiles * args.ahead_lines * kLine;
+  lines_ -= tiles * args.ahead_lines;
 }
 
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args, Ahead& ahead) {
   const float* const a = args.a;
   float* const c = args.c;
   const TileKernel* by_rows = kernels.tile[ceil_div(args.columns, kernels.vector_floats) - 1];
-  for (std::int64_t i = 0; i < tiles.pieces; ++i) {
-    const std::int64_t height = tiles.size(i);
-    ahead.step();
-    if (args.next_a != nullptr) args.next_a = args.a + height * args.a_row_stride;
+  const auto run = [&](std::int64_t height, std::int64_t count) {
+    if (count == 0) return;
+    args.tiles = count;
+    ahead.set(count, args);
     by_rows[height - 1](args);
+    args.a += count * height * args.a_row_stride;
+    args.c += count * height * args.ldc;
+  };
+  const std::int64_t first = args.b_rows == BRows::near ? 0 : 1;
+  if (first > 0) {
+    run(tiles.size(0), 1);
     if (args.b_rows == BRows::packing) {
       args.b = args.packed_b;
       args.ldb = args.columns;
     }
     args.b_rows = BRows::near;
-    args.a += height * args.a_row_stride;
-    args.c += height * args.ldc;
   }
+  run(tiles.base + 1, std::max<std::int64_t>(0, tiles.longer - first));
+  run(tiles.base, tiles.pieces - std::max(first, tiles.longer));
   args.a = a;
   args.c = c;
 }

@@ -18,13 +18,13 @@ void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t
                  Transpose transpose, const float* b, std::int64_t ldb, float* packed);
 
 /// Memory that will be wanted soon, fetched into L2 while there is other work: `floats` from `first`, but no
-/// more than a quarter of a 512 KB L2, spread over `tiles` calls of the micro-kernel.
+/// more than a quarter of a 512 KB L2 and what the last panel rounds it up to, spread over `tiles` tiles.
 class Ahead {
  public:
   Ahead() = default;
   Ahead(const float* first, std::int64_t floats, std::int64_t tiles);
-  /// Fetches what falls to one tile.
-  void step();
+  /// Has the next call of the micro-kernel, of so many tiles, fetch what falls to them.
+  void set(std::int64_t tiles, TileArgs& args);
 
  private:
   const float* next_ = nullptr;

@@ -26,7 +26,7 @@ struct Tile {
   }
 
   /// acc += A * B for one pair. One of A's strides is 1: unit_k says which. packed: ldb is the width of
-  /// the tile, so that the rows of B are at constant distances. fetches_a: next_a is fetched.
+  /// the tile, so that the rows of B are at constant distances. fetches_a: the next tile's rows of A are fetched.
   template <bool unit_k, bool packed, BRows b_rows, bool fetches_a>
   [[gnu::always_inline]] inline void accumulate(const TileArgs& args, const float* a,
                                                 const float* b) {
@@ -38,7 +38,7 @@ struct Tile {
     // Its own, so that no store to packed_b can change them.
     const std::int64_t a_row_stride = args.a_row_stride, terms = args.k;
     [[maybe_unused]] float* packed_b = args.packed_b;
-    [[maybe_unused]] const float* const next_a = args.next_a;
+    [[maybe_unused]] const float* const next_a = a + MR * a_row_stride;
     const float* rows[kPointers];
     rows[0] = a;
     TILEWISE_UNROLL for (int p = 1; p < kPointers; ++p) {
@@ -71,7 +71,12 @@ struct Tile {
     // for the loop's own to be free. Without constant distances between them more than two rows of B take
     // more registers than there are.
     constexpr int kSteps = packed ? 4 : 2;
-    for (; k < (terms & (kSteps - 1)); ++k, b += ldb) step(0);
+    const std::int64_t odd = terms & (kSteps - 1);
+    if constexpr (packed) {
+      TILEWISE_ROLLED for (; k < odd; ++k, b += ldb) step(0);  // gcc would make three of it, and copy sums
+    } else {
+      for (; k < odd; ++k, b += ldb) step(0);
+    }
     for (; k < terms; k += kSteps, b += kSteps * ldb) {
       // Lines of two rows a round, so that in the 16 steps of a line all eight rows have had their turn.
       if constexpr (fetches_a) {
@@ -86,32 +91,29 @@ struct Tile {
   /// C(m, v) = combine(acc(m, v), v, old C(m, v)); the old C is read only where combine asks for it.
   /// Of the last vectors just the first `last` lanes belong to C.
   template <bool partial, class Combine>
-  [[gnu::always_inline]] inline void store(const TileArgs& args, std::int64_t last,
-                                           Combine combine) const {
-    TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-      float* row = args.c + m * args.ldc;
+  [[gnu::always_inline]] inline void store(float* c, std::int64_t ldc, std::int64_t last, Combine combine) const {
+    TILEWISE_UNROLL for (int m = 0; m < MR; ++m, c += ldc) {
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
-        float* c = row + v * W;
+        float* const p = c + v * W;
         if (partial && v == NV - 1) {
-          store_partial<Arch>(c, last,
-                              combine(acc[m][v], v, [=] { return load_partial<Arch>(c, last); }));
+          store_partial<Arch>(p, last, combine(acc[m][v], v, [=] { return load_partial<Arch>(p, last); }));
         } else {
-          combine(acc[m][v], v, [=] { return load<Arch>(c); }).store_unaligned(c);
+          combine(acc[m][v], v, [=] { return load<Arch>(p); }).store_unaligned(p);
         }
       }
     }
   }
 
   template <bool partial>
-  [[gnu::always_inline]] inline void finish(const TileArgs& shared) const {
-    const TileArgs args = shared;  // its own, so that no store to C can change it
+  [[gnu::always_inline]] inline void finish(const TileArgs& args, float* c) const {
     using V = Vec<Arch>;
-    const std::int64_t last = args.columns - (NV - 1) * W;
+    // Their own, so that no store to C can change them.
+    const std::int64_t ldc = args.ldc, last = args.columns - (NV - 1) * W;
     switch (args.epilogue) {
       case Epilogue::store:
-        return store<partial>(args, last, [](V sum, int, auto) { return sum; });
+        return store<partial>(c, ldc, last, [](V sum, int, auto) { return sum; });
       case Epilogue::add:
-        return store<partial>(args, last, [](V sum, int, auto old) { return sum + old(); });
+        return store<partial>(c, ldc, last, [](V sum, int, auto old) { return sum + old(); });
       case Epilogue::bias: {
         const V floor(args.floor);
         V bias[NV];
@@ -119,47 +121,74 @@ struct Tile {
           const float* p = args.bias + v * W;
           bias[v] = partial && v == NV - 1 ? load_partial<Arch>(p, last) : load<Arch>(p);
         }
-        return store<partial>(args, last,
-                              [&](V sum, int v, auto) { return xsimd::max(floor, sum + bias[v]); });
+        return store<partial>(c, ldc, last, [&](V sum, int v, auto) { return xsimd::max(floor, sum + bias[v]); });
       }
     }
   }
 
+  /// Of sums in memory, where registers are few. Not inlined: addresses and masks of parts of vectors would take them
+  /// from the loop over k.
+  [[gnu::noinline, gnu::flatten]] static void finish_partial(const TileArgs& args, const float* sums, float* c) {
+    Tile tile;
+    TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
+      TILEWISE_UNROLL for (int v = 0; v < NV; ++v) tile.acc[m][v] = load<Arch>(sums + (m * NV + v) * W);
+    }
+    tile.template finish<true>(args, c);
+  }
+
   /// Not inlined: one function of all forms would have to keep more in registers than there are.
   template <bool unit_k, bool packed, BRows b_rows = BRows::near, bool fetches_a = false>
-  [[gnu::noinline, gnu::flatten]] static void run_pairs(const TileArgs& args) {
-    Tile tile;
-    tile.clear();
-    for (std::int64_t pair = 0; pair < args.pairs; ++pair) {
-      tile.template accumulate<unit_k, packed, b_rows, fetches_a>(args, args.a + args.a_offsets[pair],
-                                                                  args.b + args.b_offsets[pair]);
-    }
-    if (args.columns == NV * W) {
-      tile.template finish<false>(args);
-    } else {
-      tile.template finish<true>(args);
+  [[gnu::noinline, gnu::flatten]] static void run_tiles(const TileArgs& args) {
+    // Between its parts a tile forgets what they have read of args. Kept, it would take registers from the loop over
+    // k, or be stored and loaded again, which takes longer than loading it.
+    const auto forget = []() __attribute__((always_inline)) { asm volatile("" ::: "memory"); };
+    const float* a = args.a;
+    float* c = args.c;
+    const float* ahead = args.ahead;
+    for (std::int64_t tiles = args.tiles; tiles > 0; --tiles) {
+      for (std::int64_t i = 0; i < args.ahead_lines; ++i, ahead += 16) __builtin_prefetch(ahead, 0, 2);
+      // C is on its way while the sums are made: a store, too, needs its line.
+      TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
+        for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(c + m * args.ldc + i, 1);
+      }
+      Tile tile;
+      tile.clear();
+      for (std::int64_t pair = 0; pair < args.pairs; ++pair) {
+        forget();
+        tile.template accumulate<unit_k, packed, b_rows, fetches_a>(args, a + args.a_offsets[pair],
+                                                                    args.b + args.b_offsets[pair]);
+      }
+      forget();
+      if (args.columns == NV * W) {
+        tile.template finish<false>(args, c);
+      } else if constexpr (kRegisters<Arch> == 32) {
+        tile.template finish<true>(args, c);
+      } else {
+        alignas(64) float sums[MR * NV * W];
+        tile.template store<false>(sums, NV * W, W, [](Vec<Arch> sum, int, auto) { return sum; });
+        finish_partial(args, sums, c);
+      }
+      forget();
+      a += MR * args.a_row_stride;
+      c += MR * args.ldc;
     }
   }
 
   template <bool unit_k>
   static void run_rows(const TileArgs& args) {
-    if (args.b_rows == BRows::packing) return run_pairs<unit_k, false, BRows::packing>(args);
+    if (args.b_rows == BRows::packing) return run_tiles<unit_k, false, BRows::packing>(args);
     if constexpr (kFetches && unit_k) {
-      if (args.next_a != nullptr && args.ldb == NV * W) return run_pairs<true, true, BRows::near, true>(args);
+      if (args.fetches_a && args.ldb == NV * W) return run_tiles<true, true, BRows::near, true>(args);
     }
     // Rows as wide as the tile lie one behind the other, which the processor sees for itself.
-    if (args.ldb == NV * W) return run_pairs<unit_k, true>(args);
+    if (args.ldb == NV * W) return run_tiles<unit_k, true>(args);
     if constexpr (kFetches) {
-      if (args.b_rows == BRows::far) return run_pairs<unit_k, false, BRows::far>(args);
+      if (args.b_rows == BRows::far) return run_tiles<unit_k, false, BRows::far>(args);
     }
-    run_pairs<unit_k, false>(args);
+    run_tiles<unit_k, false>(args);
   }
 
   static void run(const TileArgs& args) noexcept {
-    // C is on its way while the sums are made: a store, too, needs its line.
-    TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
-      for (std::int64_t i = 0; i < NV * W; i += 16) __builtin_prefetch(args.c + m * args.ldc + i, 1);
-    }
     args.a_k_stride == 1 ? run_rows<true>(args) : run_rows<false>(args);
   }
 };

@@ -14,11 +14,13 @@
 namespace tilewise::simd {
 
 /// Before a loop with a small constant number of rounds: unroll it whole, before the compiler decides
-/// which arrays live in registers.
+/// which arrays live in registers; or leave it a loop.
 #if defined(__clang__)
 #define TILEWISE_UNROLL _Pragma("unroll")
+#define TILEWISE_ROLLED _Pragma("nounroll")
 #else
 #define TILEWISE_UNROLL _Pragma("GCC unroll 16")
+#define TILEWISE_ROLLED _Pragma("GCC unroll 1")
 #endif
 
 template <class Arch>

@@ -35,21 +35,22 @@ struct Layout {
 /// One run of a tile, with every array ending at an inaccessible page.
 class TileRun {
  public:
-  TileRun(std::int64_t rows, std::int64_t vectors, std::int64_t columns, const Layout& layout)
-      : rows_(rows),
+  TileRun(std::int64_t rows, std::int64_t vectors, std::int64_t columns, const Layout& layout, std::int64_t tiles = 1)
+      : tiles_(tiles),
+        rows_(rows * tiles),
         columns_(columns),
         padded_(vectors * default_kernels().vector_floats),
         kernel_(default_kernels().tile[vectors - 1][rows - 1]),
         layout_(layout),
         ldb_(padded_ + layout.b_gap),
         ldc_(columns + layout.c_gap),
-        a_pair_((rows - 1) * layout.a_row_stride + (layout.k - 1) * layout.a_k_stride + 1),
+        a_pair_((rows_ - 1) * layout.a_row_stride + (layout.k - 1) * layout.a_k_stride + 1),
         b_pair_((layout.k - 1) * ldb_ + padded_),
         a_(random_values(std::max<std::int64_t>(0, layout.pairs * a_pair_), 1)),
         b_(random_values(std::max<std::int64_t>(0, layout.pairs * b_pair_), 2)),
         packed_b_(layout.k * padded_),
         bias_(random_values(columns, 3)),
-        c_(random_values((rows - 1) * ldc_ + columns, 4)) {
+        c_(random_values((rows_ - 1) * ldc_ + columns, 4)) {
     // Pairs in reverse, so that offsets that are ignored or mixed up show.
     for (std::int64_t pair = 0; pair < layout.pairs; ++pair) {
       a_offsets_.push_back((layout.pairs - 1 - pair) * a_pair_);
@@ -65,7 +66,7 @@ class TileRun {
   /// sum is fixed, pair by pair and k by k, one fused multiply-add each, or a multiplication and an
   /// addition where there is no FMA.
   ::testing::AssertionResult check(Epilogue epilogue, float floor, BRows b_rows = BRows::near,
-                                     const float* next_a = nullptr) {
+                                   bool fetches_a = false) {
     std::vector<float> expected(c_.span().begin(), c_.span().end());
     for (std::int64_t m = 0; m < rows_; ++m) {
       for (std::int64_t n = 0; n < columns_; ++n) {
@@ -84,6 +85,7 @@ class TileRun {
              .c = c_.data(),
              .a_offsets = a_offsets_.data(),
              .b_offsets = b_offsets_.data(),
+             .tiles = tiles_,
              .pairs = layout_.pairs,
              .k = layout_.k,
              .a_row_stride = layout_.a_row_stride,
@@ -92,7 +94,9 @@ class TileRun {
              .ldc = ldc_,
              .columns = columns_,
              .b_rows = b_rows,
-             .next_a = next_a,
+             .fetches_a = fetches_a,
+             .ahead = a_.data(),
+             .ahead_lines = tiles_ - 1,
              .packed_b = b_rows == BRows::packing ? packed_b_.data() : nullptr,
              .epilogue = epilogue,
              .bias = epilogue == Epilogue::bias ? bias_.data() : nullptr,
@@ -125,7 +129,7 @@ class TileRun {
     return sum;
   }
 
-  std::int64_t rows_, columns_, padded_;
+  std::int64_t tiles_, rows_, columns_, padded_;
   TileKernel kernel_;
   Layout layout_;
   std::int64_t ldb_, ldc_, a_pair_, b_pair_;
@@ -210,6 +214,20 @@ TEST(Microkernel, every_tile_gives_the_documented_sum) {
   });
 }
 
+TEST(Microkernel, several_tiles_one_below_the_other) {
+  const std::int64_t width = default_kernels().vector_floats;
+  for_each_tile([&](std::int64_t rows, std::int64_t vectors) {
+    for (const Layout& layout : layouts(3 * rows)) {
+      for (const std::int64_t columns : {vectors * width, vectors * width - 1}) {
+        SCOPED_TRACE(std::to_string(layout.pairs) + " pairs of k = " + std::to_string(layout.k));
+        ASSERT_TRUE(TileRun(rows, vectors, columns, layout, 3).check(Epilogue::store, 0));
+        ASSERT_TRUE(TileRun(rows, vectors, columns, layout, 3).check(Epilogue::add, 0, BRows::far));
+        ASSERT_TRUE(TileRun(rows, vectors, columns, layout, 3).check(Epilogue::bias, 0, BRows::near, true));
+      }
+    }
+  });
+}
+
 // Rows of B that are fetched or packed make the same sums.
 TEST(Microkernel, fetches_and_packs_rows_of_b) {
   for_each_tile([&](std::int64_t rows, std::int64_t vectors) {
@@ -226,12 +244,11 @@ TEST(Microkernel, fetches_and_packs_rows_of_b) {
 
 // Nor do rows of A that are fetched for the next tile change them, be they there or not.
 TEST(Microkernel, fetches_the_next_rows_of_a) {
-  const std::vector<float> next(1);
   for_each_tile([&](std::int64_t rows, std::int64_t vectors) {
     for (const Layout& layout : layouts(rows)) {
       SCOPED_TRACE("k = " + std::to_string(layout.k));
       TileRun run(rows, vectors, vectors * default_kernels().vector_floats, layout);
-      ASSERT_TRUE(run.check(Epilogue::store, 0, BRows::near, next.data()));
+      ASSERT_TRUE(run.check(Epilogue::store, 0, BRows::near, true));
     }
   });
 }
