@@ -120,15 +120,15 @@ std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thre
 
 namespace {
 
-/// Lines of L1 that are a multiple of 4 KB apart.
-constexpr std::int64_t kWays = 8;
+/// Lines of L1 that are a multiple of 4 KB apart; and half of L1, where that much of B stays.
+constexpr std::int64_t kWays = 8, kHalfOfL1 = 16 * 1024;
 
 /// Of short sums by wide vectors tiles of 16 sums, for Zen 4 takes two cycles to store one, and if there are more the
 /// next tile waits for them: as wide as C if it is a panel, so that its rows of B lie side by side, else of two
-/// vectors. Of a large product by wide vectors, or where C is a panel of them, the tile of most vectors: it reads A,
-/// from L2, half as often as the tallest does. Others as the model has it, if there is a choice; of a narrow C, for
-/// which A is mostly read in place, no taller than L1 has ways, for rows of A that are a multiple of 4 KB apart all
-/// want the same set, and than fetches_a serves.
+/// vectors; if B's panel stays in L1, for low tiles read it often. Of a large product by wide vectors, or where C is a
+/// panel of them, the tile of most vectors: it reads A, from L2, half as often as the tallest does. Others as the model
+/// has it, if there is a choice; of a narrow C, for which A is mostly read in place, no taller than L1 has ways, for
+/// rows of A that are a multiple of 4 KB apart all want the same set, and than fetches_a serves.
 TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
                            std::int64_t k) {
   constexpr std::int64_t kFewSums = 16;
@@ -138,7 +138,7 @@ TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, s
   if (wide_vectors && is_short && (is_panel || shape.transpose_b == Transpose::yes)) {
     TileShape tile = tallest_tile(kernels, is_panel ? vectors : std::min<std::int64_t>(vectors, 2));
     tile.rows = std::min(tile.rows, kFewSums / tile.vectors);
-    return tile;
+    if (4 * k * tile.columns <= kHalfOfL1) return tile;
   }
   const TileShape widest = widest_tile(kernels);
   if (wide_vectors && (m >= kManyRows ? n >= widest.columns : n == widest.columns)) return widest;
@@ -151,7 +151,7 @@ TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, s
 
 /// Of a B that is not transposed.
 PackB choose_pack_b(const KernelTable& kernels, const GemmShape& product, const TileShape& tile, std::int64_t kc) {
-  const bool b_in_l1 = product.k * product.n * 4 <= 16 * 1024;
+  const bool b_in_l1 = 4 * product.k * product.n <= kHalfOfL1;
   const bool is_panel = product.n == tile.columns && product.ldb == tile.columns;
   const bool few_pages = kc * std::min(product.ldb, kPageFloats) <= kPagesOnTheWay * kPageFloats;
   const std::int64_t unpacked_rows =
