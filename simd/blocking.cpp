@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "tilewise/core/workspace.hpp"
 
@@ -39,7 +40,6 @@ constexpr double kReading = 0.1, kPacking = 0.4, kTask = 1000;
 constexpr std::int64_t kUnpackedTiles = 2;
 constexpr std::int64_t kFewUnpackedRows = 24, kUnpackedRows = 84, kWideUnpackedRows = 256;
 constexpr std::int64_t kAliasing = 256;
-// Nor is a B packed that already lies as a panel does.
 // Panels of rows of so many floats, two cache lines, are packed on the way: their stores cost less than reading B
 // twice. So are narrower ones that lie in so many pages, which the processor still finds quickly. Others touch too
 // many for the data in them: B is packed ahead, read from end to end.
@@ -105,8 +105,10 @@ TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n
   return best;
 }
 
+// One whole vector, its factors from memory, does as well as two halves: it is judged as those.
 bool wastes_vectors(const KernelTable& kernels, std::int64_t n) {
-  const std::int64_t width = kernels_for_columns(kernels, n, 2).vector_floats;
+  constexpr int kLeastVectors = 2;
+  const std::int64_t width = kernels_for_columns(kernels, n, kLeastVectors).vector_floats;
   return n <= kNarrowColumns && (n <= width || 10 * n < 9 * round_up(n, width));
 }
 
@@ -120,39 +122,47 @@ std::int64_t task_count(double multiply_adds, int threads, std::int64_t per_thre
 
 namespace {
 
-/// Lines of L1 that are a multiple of 4 KB apart; and half of L1, where that much of B stays.
-constexpr std::int64_t kWays = 8, kHalfOfL1 = 16 * 1024;
+/// Ways of L1: so many of the lines that are a multiple of 4 KB apart.
+constexpr std::int64_t kWays = 8;
+/// Floats of half of an L1 of 32 KB.
+constexpr std::int64_t kHalfOfL1 = 4096;
 
-/// Of short sums by wide vectors tiles of 16 sums, for Zen 4 takes two cycles to store one, and if there are more the
-/// next tile waits for them: as wide as C if it is a panel, so that its rows of B lie side by side, else of two
-/// vectors; if B's panel stays in L1, for low tiles read it often. Of a large product by wide vectors, or where C is a
-/// panel of them, the tile of most vectors: it reads A, from L2, half as often as the tallest does. Others as the model
-/// has it, if there is a choice; of a narrow C, for which A is mostly read in place, no taller than L1 has ways, for
-/// rows of A that are a multiple of 4 KB apart all want the same set, and than fetches_a serves.
-TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
-                           std::int64_t k) {
+/// The tile of short sums by wide vectors, if any: of 16 sums, for Zen 4 takes two cycles to store one, and of more the
+/// next tile would wait. As wide as C if that is a panel, whose rows of B lie side by side; of two vectors where B is
+/// transposed, which is packed.
+std::optional<TileShape> low_tile(const KernelTable& kernels, Transpose transpose_b, std::int64_t n, std::int64_t k) {
   constexpr std::int64_t kFewSums = 16;
-  const bool wide_vectors = has_wide_vectors(kernels), is_short = k <= kShortSum;
   const std::int64_t vectors = vectors_of(kernels, n);
   const bool is_panel = vectors <= kMaxTileVectors && vectors * kernels.vector_floats == n;
-  if (wide_vectors && is_short && (is_panel || shape.transpose_b == Transpose::yes)) {
-    TileShape tile = tallest_tile(kernels, is_panel ? vectors : std::min<std::int64_t>(vectors, 2));
-    tile.rows = std::min(tile.rows, kFewSums / tile.vectors);
-    if (4 * k * tile.columns <= kHalfOfL1) return tile;
-  }
+  if (!has_wide_vectors(kernels) || k > kShortSum || !(is_panel || transpose_b == Transpose::yes)) return std::nullopt;
+  TileShape tile = tallest_tile(kernels, is_panel ? vectors : std::min<std::int64_t>(vectors, 2));
+  if (k * tile.columns > kHalfOfL1) return std::nullopt;  // B's panel is read for every few rows: L2 is too slow
+  tile.rows = std::min(tile.rows, kFewSums / tile.vectors);
+  return tile;
+}
+
+TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
+                           std::int64_t k) {
+  if (const std::optional<TileShape> low = low_tile(kernels, shape.transpose_b, n, k)) return *low;
+  // A large C, or one that is a panel, by wide vectors: the tile of most reads A, from L2, half as often as the tallest.
   const TileShape widest = widest_tile(kernels);
-  if (wide_vectors && (m >= kManyRows ? n >= widest.columns : n == widest.columns)) return widest;
+  if (has_wide_vectors(kernels) && (m >= kManyRows ? n >= widest.columns : n == widest.columns)) return widest;
+  // Others as the model has it, if there is a choice.
+  const std::int64_t vectors = vectors_of(kernels, n);
   TileShape tile =
       vectors <= 2 ? tallest_tile(kernels, vectors)
                    : choose_tile(kernels, std::min(m, kManyRows), std::min(n, kNb), std::min(k, kc_limit(kernels, n)));
-  if (n <= kNarrowColumns && !is_short && shape.transpose_a == Transpose::no) tile.rows = std::min(tile.rows, kWays);
+  // Of a narrow C, for which A is mostly read in place, no taller than L1 has ways, for rows of A that are a multiple
+  // of 4 KB apart all want the same set, and than fetch_a serves; if sums are long enough for that to matter.
+  const bool limited = n <= kNarrowColumns && k > kShortSum && shape.transpose_a == Transpose::no;
+  if (limited) tile.rows = std::min(tile.rows, kWays);
   return tile;
 }
 
 /// Of a B that is not transposed.
 PackB choose_pack_b(const KernelTable& kernels, const GemmShape& product, const TileShape& tile, std::int64_t kc) {
-  const bool b_in_l1 = 4 * product.k * product.n <= kHalfOfL1;
-  const bool is_panel = product.n == tile.columns && product.ldb == tile.columns;
+  const bool b_in_l1 = product.k * product.n <= kHalfOfL1;
+  const bool is_panel = product.n == tile.columns && product.ldb == tile.columns;  // as if it were packed
   const bool few_pages = kc * std::min(product.ldb, kPageFloats) <= kPagesOnTheWay * kPageFloats;
   const std::int64_t unpacked_rows =
       has_wide_vectors(kernels) ? kWideUnpackedRows : few_pages ? kFewUnpackedRows : kUnpackedRows;
@@ -240,17 +250,19 @@ GemmBlocking choose_gemm_blocking(const KernelTable& widest, const GemmShape& sh
   const bool few_rows_wait = transposed_b && blocking.rows.size(0) <= kRowsPanelByPanel;
   blocking.pack_b = few_rows_wait ? PackB::panel_by_panel : pack_b;
   blocking.pack_a = !a_in_place && blocking.panels.size(0) > 3;
+  // What is read once comes from far, and in rows whose beginnings the processor cannot foretell.
+  blocking.fetch_a = blocking.panels.size(0) == 1 && kc > kShortSum && shape.transpose_a == Transpose::no;
   blocking.kc = kc;
   blocking.mc = choose_mc(blocking.rows.size(0), tile.rows);
   return blocking;
 }
 
-// The few sums of a lower tile would be waited for; of more than eight rows it may be that all want the same set of L1.
-// Of a single vector kernels of half the width load half as much.
+// At least eight rows: fewer sums of one vector would not hide the latency of a multiply-add; no more for its sake, as
+// rows of A may share a set of L1. Half a vector is left to kernels of half the width, which load half as much.
 PanelTile GemmBlocking::last_panel_tile(std::int64_t columns) const {
   if (columns > tile.columns - kernels->vector_floats) return {*kernels, tile.rows};
-  const bool is_vector = columns <= kernels->vector_floats;
-  const KernelTable& narrow = is_vector ? kernels_for_columns(*kernels, columns) : *kernels;
+  const bool is_half = 2 * columns <= kernels->vector_floats;
+  const KernelTable& narrow = is_half ? kernels_for_columns(*kernels, columns) : *kernels;
   return {narrow, std::min(std::max(tile.rows, kWays), narrow.max_rows[vectors_of(narrow, columns) - 1])};
 }
 

@@ -8,11 +8,11 @@
 
 namespace tilewise::simd {
 
-// A small product takes less time than a dozen divisions, so that nothing is divided where all is in one piece.
+// Nothing is divided where all is in one piece: a dozen divisions take longer than a small product.
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return 0 < a && a <= b ? 1 : (a + b - 1) / b; }
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
 
-/// Vectors that hold so many floats: a vector's are a power of two.
+/// Vectors that hold so many floats; without a division, for a vector's are a power of two.
 inline std::int64_t vectors_of(const KernelTable& kernels, std::int64_t floats) {
   return (floats + kernels.vector_floats - 1) >> std::countr_zero(static_cast<std::uint64_t>(kernels.vector_floats));
 }
@@ -121,6 +121,7 @@ struct GemmBlocking {
   EvenSplit panels;     ///< of C and B, tile.columns wide, in blocks of panels, one a task
   std::int64_t mc = 0, kc = 0;  ///< mc is all rows of a block, or a multiple of tile.rows
   bool pack_a = false;
+  bool fetch_a = false;  ///< whether tiles fetch the next one's rows of A (TileArgs::fetches_a)
   PackB pack_b = PackB::never;
 
   /// For a panel of so many columns: `kernels` and `tile`, unless it is the last and of fewer vectors.

@@ -70,7 +70,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
     : shape_(shape.joined()),
       winograd_(choose_winograd(kernels, shape_, algorithm)),
       short_(is_short(shape_)),
-      kernels_(kernels_for_columns(kernels, shape.oc, short_ ? 2 : 1)),
+      kernels_(kernels_for_columns(kernels, shape.oc, short_ ? kShortVectors : 1)),
       channels_first_(!short_ && wants_channels_first(shape_)),
       taps_(!channels_first_ && shape_.dilation_w == 1 ? shape_.kw : 1),
       // How many pixels a sum has depends on packing, and that on the tile: of the fewer that it may be.

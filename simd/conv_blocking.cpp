@@ -70,6 +70,16 @@ PixelBands backward_data_bands(const ConvShape& s) {
   return pixel_bands(s.ih, s.iw, kPixels * s.stride_h);
 }
 
+bool clears_unseen_columns(const TapAxis& columns, const TileShape& tile) {
+  constexpr std::int64_t kSmallTile = 128;
+  std::int64_t all = 0, unseen = 0;
+  for (const TapRun& run : columns.runs) {
+    all += run.outputs;
+    unseen += run.taps == 0 ? run.outputs : 0;
+  }
+  return unseen > 0 && (2 * unseen > all || tile.rows * tile.columns <= kSmallTile);
+}
+
 // Twice as many pixels as forward: edges are wider, and corners are tiled along images.
 std::int64_t backward_data_group(const ConvShape& s) {
   return std::max<std::int64_t>(1, 512 / (s.ih * s.iw));

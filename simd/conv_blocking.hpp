@@ -4,6 +4,7 @@
 
 #include "tilewise/simd/blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/tap_runs.hpp"
 
 namespace tilewise::simd {
 
@@ -39,14 +40,17 @@ PixelBands padded_bands(const ConvShape& shape);
 /// The same of backward data: bands of d_src.
 PixelBands backward_data_bands(const ConvShape& shape);
 std::int64_t backward_data_group(const ConvShape& shape);
+/// Whether backward data sets columns that no window sees to zero with their rows, whose other pixels are then written
+/// twice: where most are such, or small tiles would take longer to start than to store.
+bool clears_unseen_columns(const TapAxis& columns, const TileShape& tile);
 
 /// Pixels that one step of backward weights should sum over, and bands of about as many. `packed`:
 /// whether it packs d_dst for that.
 std::int64_t backward_weights_pixels(const ConvShape& shape, bool packed);
 PixelBands backward_weights_bands(const ConvShape& shape, bool packed);
 
-/// Partial sums that a batch's gradient of the filters is cut into, at most: work for as many threads. Each is as large
-/// as the filters, and is added up at the end.
+/// Partial sums that a batch's gradient of the filters is cut into, at most: work for as many threads. They are added up
+/// at the end. Each is as large as the filters, by Winograd's filtering 16/9 of that.
 inline constexpr std::int64_t kMostPartialSums = 16;
 
 /// Bands of all images times panels of output channels, cut into tasks: runs of bands, and of panels

@@ -46,19 +46,7 @@ bool is_short(const KernelTable& kernels, const ConvShape& s) {
   const bool known = std::ranges::any_of(kShortRuns, [&](const ShortRun& run) {
     return run.terms == s.kw * s.ic && run.step == s.stride_w * s.ic;
   });
-  return known && !s.padded() && s.dilation_w == 1 && ceil_div(s.oc, kernels.vector_floats) % kShortVectors == 0;
-}
-
-/// Whether columns that no window sees are set to zero with their rows, whose other pixels are then written twice:
-/// where most are such, or small tiles would take longer to start than to store.
-bool clears_columns(const TapAxis& columns, const TileShape& tile) {
-  constexpr std::int64_t kSmallTile = 128;
-  std::int64_t all = 0, unseen = 0;
-  for (const TapRun& run : columns.runs) {
-    all += run.outputs;
-    unseen += run.taps == 0 ? run.outputs : 0;
-  }
-  return unseen > 0 && (2 * unseen > all || tile.rows * tile.columns <= kSmallTile);
+  return known && !s.padded() && s.dilation_w == 1 && vectors_of(kernels, s.oc) % kShortVectors == 0;
 }
 
 TileShape short_tile(const KernelTable& kernels) {
@@ -80,7 +68,7 @@ ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvP
                  : choose_conv_tile(*kernels_, width, out_.channels,
                                     rows_.most_taps() * columns_.most_taps() * in_.channels);
   for (const TapRun& run : columns_.runs) column_runs_.push_back(make_columns(run));
-  clears_columns_ = pass == ConvPass::backward_data && clears_columns(columns_, tile_);
+  clears_columns_ = pass == ConvPass::backward_data && clears_unseen_columns(columns_, tile_);
 }
 
 void ConvDirect::plan_forward(const KernelTable& kernels) {

@@ -14,12 +14,14 @@ namespace {
 constexpr std::int64_t kMostTaps = 32;
 // Floats of an image with its padding that should stay in L1.
 constexpr std::int64_t kBandFloats = 4096;
+// Two half vectors, not one whole, where a CPU takes those in halves: so that a tile has eight sums.
+constexpr int kLeastVectors = 2;
 
 /// Panels of as many vectors as make a tile of four rows, or fewer where that gives as many panels.
 TileShape four_rows(const KernelTable& kernels, std::int64_t channels) {
   std::int64_t most = 1;
   while (most < kMaxTileVectors && kernels.max_rows[most] >= 4) ++most;
-  const EvenSplit panels(ceil_div(channels, kernels.vector_floats), most);
+  const EvenSplit panels(vectors_of(kernels, channels), most);
   return {.rows = 4, .vectors = panels.size(0), .columns = panels.size(0) * kernels.vector_floats};
 }
 
@@ -32,7 +34,7 @@ std::int64_t rows_below(const MaxPoolGeometry& g, std::int64_t rows) {
 
 ConvPoolShort::ConvPoolShort(const KernelTable& kernels, const ConvShape& conv,
                              const MaxPoolGeometry& pool)
-    : kernels_(kernels_for_columns(kernels, conv.oc, 2)),
+    : kernels_(kernels_for_columns(kernels, conv.oc, kLeastVectors)),
       conv_(conv.checked()),
       pool_(pool),
       tile_(four_rows(kernels_, conv.oc)),

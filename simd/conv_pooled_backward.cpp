@@ -19,7 +19,7 @@ ConvPooledBackward::ConvPooledBackward(const KernelTable& kernels, const ConvSha
       conv_(conv.checked()),
       pool_(pool),
       row_(conv.kw * conv.ic),
-      pieces_(ceil_div(row_, kernels.vector_floats), kMaxSparseVectors),
+      pieces_(vectors_of(kernels, row_), kMaxSparseVectors),
       bands_(windows(), std::max<std::int64_t>(1, kListedTerms / conv.oc)) {
   if (!possible(kernels, conv)) {
     throw ArgumentError("ConvPooledBackward: a filter row of " + conv.to_string() +

@@ -66,8 +66,6 @@ class Block {
   /// C(i_ + i.., j_..) (epilogue) A(i_ + i.., p..) B(p.., j_..) for m rows.
   void multiply(std::int64_t i, std::int64_t m, std::int64_t p, std::int64_t k, Epilogue epilogue) {
     const PlacedA a = place_a(i_ + i, m, p, k);
-    // What is read once comes from far, and in rows whose beginnings the processor cannot foretell.
-    const bool fetches_a = n_ <= blocking_.tile.columns && k > kShortSum && args_.transpose_a == Transpose::no;
     for (std::int64_t j = 0; j < n_; j += blocking_.tile.columns) {
       const std::int64_t columns = std::min(blocking_.tile.columns, n_ - j);
       const PlacedB b = place_b(i, j, columns, p, k);
@@ -84,7 +82,7 @@ class Block {
                     .ldc = args_.ldc,
                     .columns = columns,
                     .b_rows = b.rows,
-                    .fetches_a = fetches_a,
+                    .fetches_a = blocking_.fetch_a,
                     .packed_b = b.packed,
                     .epilogue = epilogue};
       const PanelTile panel = blocking_.panel_tile(columns);

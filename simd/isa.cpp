@@ -111,14 +111,14 @@ const KernelTable& kernel_table(Isa isa) {
 }
 
 const KernelTable& kernels_for_columns([[maybe_unused]] const KernelTable& kernels,
-                                       [[maybe_unused]] std::int64_t columns, [[maybe_unused]] int vectors) {
+                                       [[maybe_unused]] std::int64_t columns, [[maybe_unused]] int least) {
 #if defined(TILEWISE_HAS_avx512) && defined(TILEWISE_HAS_avx2)
   static const bool halves = halves_avx512();
   if (halves && &kernels == &avx512_kernels) {
     // Up to three vectors, the last at most half full. Beyond, a half counts for little.
     const std::int64_t width = kernels.vector_floats, half = width / 2;
     const bool leaves_half = (columns + half - 1) / half % 2 == 1;
-    if (columns <= (vectors - 1) * width || (columns < 3 * width && leaves_half)) return avx2_kernels;
+    if (columns <= (least - 1) * width || (columns < 3 * width && leaves_half)) return avx2_kernels;
   }
 #endif
   return kernels;

@@ -408,9 +408,9 @@ const KernelTable& kernel_table(Isa isa);
 /// The kernels of default_isa(), looked up once.
 const KernelTable& default_kernels();
 
-/// The kernels to compute matrices of `columns` columns with: `kernels`, or those of half their width on a
-/// CPU that takes each of their vectors in two halves (AMD's Zen 4 those of AVX-512) where that leaves no
-/// half of a vector empty, or the columns are fewer than the `vectors` whole vectors that a kernel wants.
-const KernelTable& kernels_for_columns(const KernelTable& kernels, std::int64_t columns, int vectors = 1);
+/// The kernels to compute matrices of `columns` columns with: `kernels`, or, on a CPU that takes each of their vectors in
+/// two halves (AMD's Zen 4 those of AVX-512), those of half their width, if the columns are up to three vectors, of the
+/// last at most a half, or if they are fewer vectors than `least`, which a kernel wants.
+const KernelTable& kernels_for_columns(const KernelTable& kernels, std::int64_t columns, int least = 1);
 
 }  // namespace tilewise::simd

@@ -25,7 +25,8 @@ enum class BRows : std::uint8_t {
 ///   acc(m, n) = sum over pair, k of A_pair(m, k) * B_pair(k, n)
 ///   C(m, n)   = epilogue(acc(m, n))        for m < MR, n < columns
 ///
-/// and the same for `tiles` tiles one below the other, for what one call costs is as much as many a sum.
+/// and so for `tiles` tiles, each MR rows below the last, of A as of C, with the same B: a call costs as much as dozens of
+/// multiply-adds.
 ///
 /// A_pair starts at a + a_offsets[pair]; A(m, k) = a[m * a_row_stride + k * a_k_stride], one of the
 /// strides being 1, serves plain, transposed and packed matrices and the pixels of an image alike.
@@ -39,7 +40,7 @@ struct TileArgs {
   float* c = nullptr;
   const std::int64_t* a_offsets = nullptr;  ///< in floats, one a pair
   const std::int64_t* b_offsets = nullptr;
-  std::int64_t tiles = 1;  ///< one below the other; of several all read B alike
+  std::int64_t tiles = 1;  ///< a single one with BRows::packing
   std::int64_t pairs = 0;
   std::int64_t k = 0;  ///< length of the sum in each pair
   std::int64_t a_row_stride = 0;

@@ -48,7 +48,7 @@ void Ahead::set(std::int64_t tiles, TileArgs& args) {
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args, Ahead& ahead) {
   const float* const a = args.a;
   float* const c = args.c;
-  const TileKernel* by_rows = kernels.tile[ceil_div(args.columns, kernels.vector_floats) - 1];
+  const TileKernel* by_rows = kernels.tile[vectors_of(kernels, args.columns) - 1];
   const auto run = [&](std::int64_t height, std::int64_t count) {
     if (count == 0) return;
     args.tiles = count;

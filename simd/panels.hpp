@@ -18,7 +18,7 @@ void pack_panels(const KernelTable& kernels, const TileShape& tile, std::int64_t
                  Transpose transpose, const float* b, std::int64_t ldb, float* packed);
 
 /// Memory that will be wanted soon, fetched into L2 while there is other work: `floats` from `first`, but no
-/// more than a quarter of a 512 KB L2 and what the last panel rounds it up to, spread over `tiles` tiles.
+/// more than a quarter of a 512 KB L2, spread over `tiles` tiles, each of which fetches whole lines.
 class Ahead {
  public:
   Ahead() = default;

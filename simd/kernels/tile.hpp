@@ -71,11 +71,11 @@ struct Tile {
     // for the loop's own to be free. Without constant distances between them more than two rows of B take
     // more registers than there are.
     constexpr int kSteps = packed ? 4 : 2;
-    const std::int64_t odd = terms & (kSteps - 1);
+    const std::int64_t rest = terms & (kSteps - 1);
     if constexpr (packed) {
-      TILEWISE_ROLLED for (; k < odd; ++k, b += ldb) step(0);  // gcc would make three of it, and copy sums
+      TILEWISE_ROLLED for (; k < rest; ++k, b += ldb) step(0);  // else gcc makes three copies of it, and copies sums
     } else {
-      for (; k < odd; ++k, b += ldb) step(0);
+      for (; k < rest; ++k, b += ldb) step(0);
     }
     for (; k < terms; k += kSteps, b += kSteps * ldb) {
       // Lines of two rows a round, so that in the 16 steps of a line all eight rows have had their turn.
@@ -126,8 +126,8 @@ struct Tile {
     }
   }
 
-  /// Of sums in memory, where registers are few. Not inlined: addresses and masks of parts of vectors would take them
-  /// from the loop over k.
+  /// finish<true>() of sums in memory, for instruction sets of 16 registers. Not inlined: addresses and masks of parts
+  /// of vectors would take registers from the loop over k.
   [[gnu::noinline, gnu::flatten]] static void finish_partial(const TileArgs& args, const float* sums, float* c) {
     Tile tile;
     TILEWISE_UNROLL for (int m = 0; m < MR; ++m) {
@@ -139,9 +139,9 @@ struct Tile {
   /// Not inlined: one function of all forms would have to keep more in registers than there are.
   template <bool unit_k, bool packed, BRows b_rows = BRows::near, bool fetches_a = false>
   [[gnu::noinline, gnu::flatten]] static void run_tiles(const TileArgs& args) {
-    // Between its parts a tile forgets what they have read of args. Kept, it would take registers from the loop over
-    // k, or be stored and loaded again, which takes longer than loading it.
-    const auto forget = []() __attribute__((always_inline)) { asm volatile("" ::: "memory"); };
+    // Has args read again by what follows. Kept, its members would take registers from the loop over k, or be stored
+    // and loaded again, which takes longer than loading them.
+    const auto reload_args = []() __attribute__((always_inline)) { asm volatile("" ::: "memory"); };
     const float* a = args.a;
     float* c = args.c;
     const float* ahead = args.ahead;
@@ -154,11 +154,11 @@ struct Tile {
       Tile tile;
       tile.clear();
       for (std::int64_t pair = 0; pair < args.pairs; ++pair) {
-        forget();
+        reload_args();
         tile.template accumulate<unit_k, packed, b_rows, fetches_a>(args, a + args.a_offsets[pair],
                                                                     args.b + args.b_offsets[pair]);
       }
-      forget();
+      reload_args();
       if (args.columns == NV * W) {
         tile.template finish<false>(args, c);
       } else if constexpr (kRegisters<Arch> == 32) {
@@ -168,7 +168,7 @@ struct Tile {
         tile.template store<false>(sums, NV * W, W, [](Vec<Arch> sum, int, auto) { return sum; });
         finish_partial(args, sums, c);
       }
-      forget();
+      reload_args();
       a += MR * args.a_row_stride;
       c += MR * args.ldc;
     }

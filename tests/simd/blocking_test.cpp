@@ -190,9 +190,10 @@ TEST(ChooseGemmBlocking, takes_few_sums_at_a_time_if_they_are_short) {
     const auto tile_of = [&](std::int64_t n, std::int64_t k, Transpose transpose_b = Transpose::no) {
       return choose_gemm_blocking(kernels, {.transpose_b = transpose_b, .m = 200, .n = n, .k = k}, 1).tile.to_string();
     };
+    EXPECT_EQ(tile_of(16, 128), kernels_for_columns(kernels, 16).max_rows[0] == 14 ? "14x1" : "16x1");
     EXPECT_EQ(tile_of(32, 128), "8x2");
     EXPECT_EQ(tile_of(48, 85), "5x3");
-    EXPECT_NE(tile_of(48, 86), "5x3");
+    EXPECT_EQ(tile_of(48, 86), "9x3");
     EXPECT_EQ(tile_of(64, 64), "4x4");
     EXPECT_EQ(tile_of(64, 65), "6x4");
     EXPECT_EQ(tile_of(128, 128), "6x4");
@@ -214,6 +215,17 @@ TEST(ChooseGemmBlocking, takes_a_narrow_c_in_one_panel) {
   }
 }
 
+TEST(ChooseGemmBlocking, fetches_rows_of_a_that_are_long_and_read_once) {
+  const auto fetches = [](std::int64_t n, std::int64_t k, Transpose transpose_a = Transpose::no) {
+    return choose_gemm_blocking(default_kernels(), {.transpose_a = transpose_a, .m = 200, .n = n, .k = k}, 1).fetch_a;
+  };
+  const std::int64_t width = default_kernels().vector_floats;
+  EXPECT_TRUE(fetches(width, 129));
+  EXPECT_FALSE(fetches(width, 128));
+  EXPECT_FALSE(fetches(width, 129, Transpose::yes));
+  EXPECT_FALSE(fetches(300, 129));
+}
+
 // A last panel of a vector where others have several: not in tiles of one or two rows, whose sums would be waited for.
 TEST(PanelTile, has_sums_enough) {
   for (const Isa isa : supported_isas()) {
@@ -230,7 +242,10 @@ TEST(PanelTile, has_sums_enough) {
           if (&panel.kernels == blocking.kernels && vectors == blocking.tile.vectors) {
             ASSERT_EQ(panel.rows, blocking.tile.rows);
           } else {
-            ASSERT_GE(panel.rows, std::min<std::int64_t>(8, panel.kernels.max_rows[vectors - 1]));
+            ASSERT_EQ(panel.rows, std::min(std::max<std::int64_t>(blocking.tile.rows, 8),
+                                           panel.kernels.max_rows[vectors - 1]));
+            const bool is_half = 2 * columns <= kernels.vector_floats;
+            ASSERT_EQ(&panel.kernels, is_half ? &kernels_for_columns(*blocking.kernels, columns) : blocking.kernels);
           }
         }
       }
@@ -251,6 +266,8 @@ TEST(WastesVectors, where_lanes_are_idle_or_tiles_only_load) {
     if (kernels.vector_floats >= 8) {
       EXPECT_TRUE(wastes_vectors(kernels, 10));
     }
+    // One vector, unless it is taken in halves.
+    EXPECT_EQ(wastes_vectors(kernels, 16), kernels_for_columns(kernels, 16, 2).vector_floats == 16);
   }
 }
 

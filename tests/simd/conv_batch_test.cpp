@@ -54,6 +54,8 @@ const BatchCase kCases[] = {
     {23, {.ic = 1, .ih = 6, .iw = 7, .oc = 64, .kh = 3, .kw = 3}},
     {23, {.ic = 1, .ih = 6, .iw = 7, .oc = 6, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
           .pad_right = 1}},
+    // backward data of more columns that no window sees than others
+    {3, {.ic = 64, .ih = 17, .iw = 17, .oc = 20, .stride_h = 3, .stride_w = 3}},
     // backward weights of one sum and one panel, which threads divide
     {1, {.ic = 30, .ih = 9, .iw = 8, .oc = 64, .kh = 5, .kw = 3}},
     // backward data in groups of images and by phases, of unequal strides and with a dilation

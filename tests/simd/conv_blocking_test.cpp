@@ -93,6 +93,19 @@ TEST(ConvTile, has_the_most_vectors_only_for_long_products_by_wide_ones) {
   }
 }
 
+TEST(UnseenColumns, are_cleared_with_their_rows_where_they_are_most_or_tiles_are_small) {
+  const TileShape small{.rows = 8, .vectors = 2, .columns = 16}, large{.rows = 9, .vectors = 2, .columns = 16};
+  const auto columns = [](std::int64_t stride, std::int64_t taps) {
+    return backward_data_columns({.ic = 8, .ih = 1, .iw = 12, .oc = 8, .kw = taps, .stride_w = stride});
+  };
+  EXPECT_FALSE(clears_unseen_columns(columns(1, 1), small));
+  EXPECT_FALSE(clears_unseen_columns(columns(2, 2), small));
+  EXPECT_TRUE(clears_unseen_columns(columns(2, 1), small));
+  EXPECT_FALSE(clears_unseen_columns(columns(2, 1), large));
+  EXPECT_TRUE(clears_unseen_columns(columns(3, 1), large));
+  EXPECT_FALSE(clears_unseen_columns(columns(3, 2), large));
+}
+
 TEST(BackwardWeightsPixels, fit_in_cache) {
   for (const std::int64_t ic : {1, 3, 64, 512, 1024, 4096}) {
     const ConvShape shape{.ic = ic, .ih = 50, .iw = 50, .oc = 64, .kh = 3, .kw = 3};

@@ -256,6 +256,18 @@ TEST(ConvWinograd, rejects_what_it_cannot_do) {
 }
 
 // Of many channels and pixels, by far; not of few, whose transforms cost more than they save.
+// Of one vector of output channels only where the transforms of the input's leave no half of one empty.
+TEST(ConvWinograd, takes_half_vectors_with_the_channels_of_either_side) {
+  const KernelTable& kernels = default_kernels();
+  for (const std::int64_t ic : {8, 12, 16, 24, 32}) {
+    const bool src_wants_halves = &kernels_for_columns(kernels, ic) != &kernels;
+    for (const std::int64_t oc : {8, 12, 16, 32, 64}) {
+      const ConvShape shape{.ic = ic, .ih = 9, .iw = 9, .oc = oc, .kh = 3, .kw = 3};
+      EXPECT_EQ(&winograd_kernels(kernels, shape), &kernels_for_columns(kernels, oc, src_wants_halves ? 2 : 1));
+    }
+  }
+}
+
 TEST(ConvWinograd, pays_where_channels_are_many) {
   const auto shape = [](std::int64_t ic, std::int64_t size, std::int64_t oc) {
     return ConvShape{.ic = ic, .ih = size, .iw = size, .oc = oc, .kh = 3, .kw = 3};
