@@ -299,7 +299,10 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   const std::int64_t wei = shape_.wei_size();
   const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size());
   std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostPartialSums);
-  std::int64_t group = std::min(max_group_, images);
+  // Groups enough for eight threads, but of 256 pixels or more: each reads and writes a sum.
+  constexpr std::int64_t kShares = 8, kLeastPixels = 256;
+  const std::int64_t least = ceil_div(kLeastPixels, shape_.oh() * shape_.ow());
+  std::int64_t group = std::min({max_group_, images, std::max(ceil_div(images, kShares), least)});
   const auto fits = [&] { return 2 * group_scratch_floats(group) + (slots - 1) * wei <= pixels + wei; };
   while (group > 1 && !fits()) --group;
   while (slots > 1 && !fits()) --slots;

@@ -199,6 +199,13 @@ TEST(ConvBackwardWeightsBatch, sums_up_sixteen_parts_of_a_large_batch) {
   EXPECT_LE(partial_sums_floats(shape, ConvAlgorithm::automatic, 128), 17 * sum);
 }
 
+// Small images come in groups, but not in so few that threads would have nothing to share.
+TEST(ConvBackwardWeightsBatch, cuts_small_images_into_eight_groups) {
+  ConvShape shape = square(32, 16, 64, 3);
+  shape.stride_h = shape.stride_w = 2;
+  EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 32), 7 * shape.wei_size());
+}
+
 TEST(ConvBackwardWeightsBatch, has_one_sum_where_filters_are_larger_than_images) {
   const ConvShape shape = square(64, 4, 64, 3);
   EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 4), 0);
