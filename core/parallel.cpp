@@ -8,6 +8,7 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -73,13 +74,13 @@ struct Executor::Arena {
     }
   }
 
-  void run(int threads, std::int64_t chunks, FunctionRef<void(std::int64_t, int)> body) {
+  void run(int threads, std::int64_t chunks, double nanoseconds, FunctionRef<void(std::int64_t, int)> body) {
+    const std::int64_t most = chunks_per_task(chunks, nanoseconds);
     LoopOrder order(threads);
     arena.execute([&] {
-      // One task a chunk, taken by whoever is free: chunks are few and large, and on a shared machine
-      // one core may be slower than another for a while.
+      // Small tasks, taken by whoever is free: on a shared machine one core may be slower than another for a while.
       tbb::parallel_for(
-          tbb::blocked_range<std::int64_t>(0, chunks, 1),
+          tbb::blocked_range<std::int64_t>(0, chunks, static_cast<std::size_t>(most)),
           [&](const tbb::blocked_range<std::int64_t>& range) {
             const int worker = tbb::this_task_arena::current_thread_index();
             const LoopOrder::Chunk ordered(order, worker);
@@ -126,7 +127,7 @@ void Executor::run(std::int64_t chunks, double nanoseconds,
   };
   if (arena_ == nullptr || chunks <= 1 || !is_worth_sharing(nanoseconds, {})) return run_alone();
   if (is_worth_sharing(nanoseconds, steady_clock::now() - last_loop_)) {
-    arena_->run(threads_, chunks, body);
+    arena_->run(threads_, chunks, nanoseconds, body);
   } else {
     run_alone();
   }

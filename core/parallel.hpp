@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -38,6 +39,14 @@ constexpr bool is_worth_sharing(double nanoseconds, std::chrono::nanoseconds sin
   constexpr double kLeast = 5'000, kLeastAfterRest = 50'000;
   constexpr std::chrono::microseconds kRest{100};
   return nanoseconds >= (since_last_loop < kRest ? kLeast : kLeastAfterRest);
+}
+
+/// Chunks that a thread takes at once, at most, of a loop that takes one thread so many nanoseconds: one; but of small
+/// ones, for taking them costs about a tenth of a microsecond, as many as take one microsecond.
+constexpr std::int64_t chunks_per_task(std::int64_t chunks, double nanoseconds) {
+  constexpr double kTaskNanoseconds = 1'000;
+  const double most = static_cast<double>(chunks) * kTaskNanoseconds / nanoseconds;
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(most));
 }
 
 /// Stands around an executor's loops and each of their chunks, to measure them.

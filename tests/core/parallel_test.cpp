@@ -39,13 +39,15 @@ TEST(Executor, runs_every_chunk_once) {
     Executor executor(threads);
     EXPECT_EQ(executor.threads(), threads);
     for (const std::int64_t chunks : {0, 1, 2, 3, 7, 64, 1000}) {
-      std::vector<std::atomic<int>> calls(static_cast<std::size_t>(chunks));
-      executor.parallel_for(chunks, kManyOperations, [&](std::int64_t chunk, int) {
-        ASSERT_GE(chunk, 0);
-        ASSERT_LT(chunk, chunks);
-        ++calls[static_cast<std::size_t>(chunk)];
-      });
-      for (const auto& count : calls) ASSERT_EQ(count, 1);
+      for (const double nanoseconds : {kManyOperations, 5e3}) {
+        std::vector<std::atomic<int>> calls(static_cast<std::size_t>(chunks));
+        executor.parallel_for(chunks, nanoseconds, [&](std::int64_t chunk, int) {
+          ASSERT_GE(chunk, 0);
+          ASSERT_LT(chunk, chunks);
+          ++calls[static_cast<std::size_t>(chunk)];
+        });
+        for (const auto& count : calls) ASSERT_EQ(count, 1);
+      }
     }
   }
 }
@@ -167,6 +169,14 @@ TEST(IsWorthSharing, of_little_work_only_soon_after_another_loop) {
   EXPECT_FALSE(is_worth_sharing(20 * kMicrosecond, microseconds(200)));
   EXPECT_TRUE(is_worth_sharing(100 * kMicrosecond, microseconds(200)));
   EXPECT_TRUE(is_worth_sharing(100 * kMicrosecond, std::chrono::hours(1000)));
+}
+
+TEST(ChunksPerTask, are_several_only_if_small) {
+  EXPECT_EQ(chunks_per_task(16, 160e3), 1);
+  EXPECT_EQ(chunks_per_task(16, 16e3), 1);
+  EXPECT_EQ(chunks_per_task(16, 8e3), 2);
+  EXPECT_EQ(chunks_per_task(128, 7.5e3), 17);
+  EXPECT_EQ(chunks_per_task(1, 1e12), 1);
 }
 
 TEST(Executor, flushes_denormals_inside_and_not_outside) {
