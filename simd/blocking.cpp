@@ -58,16 +58,15 @@ std::int64_t kc_limit(const KernelTable& kernels, std::int64_t n) {
   return n <= kNarrowColumns ? kNarrowKc : has_wide_vectors(kernels) ? kWideKc : kKc;
 }
 
-/// Cycles of one tile in the model that blocking.hpp states.
-double tile_cycles(std::int64_t rows, std::int64_t vectors, std::int64_t k) {
+/// Cycles of `rows` rows of so many vectors, in so many tiles of equal height, in the model that blocking.hpp states.
+double panel_cycles(std::int64_t rows, std::int64_t tiles, std::int64_t vectors, std::int64_t k) {
   constexpr double kLatency = 4;
   constexpr double kTileCost = 20;
-  const auto r = static_cast<double>(rows);
-  const auto v = static_cast<double>(vectors);
+  const auto r = static_cast<double>(rows), t = static_cast<double>(tiles), v = static_cast<double>(vectors);
   // Multiply-adds, loads, latency; and all instructions, three of which are the loop's where it is not
   // unrolled.
-  const double step = std::max({r * v / 2, (r + v) / 2, kLatency, (r * v + r + v + 3) / 4});
-  return static_cast<double>(k) * step + r * v + kTileCost;
+  const double step = std::max({r * v / 2, (r + t * v) / 2, t * kLatency, (r * v + r + t * (v + 3)) / 4});
+  return static_cast<double>(k) * step + r * v + t * kTileCost;
 }
 
 }  // namespace
@@ -85,18 +84,13 @@ std::string TileShape::to_string() const {
 }
 
 TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k) {
-  const std::int64_t n_vectors = vectors_of(kernels, n);
+  const std::int64_t all = vectors_of(kernels, n);
   TileShape best;
   double best_cycles = std::numeric_limits<double>::infinity();
-  for (std::int64_t vectors = 1; vectors <= std::min<std::int64_t>(kMaxTileVectors, n_vectors);
-       ++vectors) {
-    const EvenSplit rows(m, kernels.max_rows[vectors - 1]);
-    const auto panel_cycles = [&](std::int64_t v) {
-      return static_cast<double>(rows.longer) * tile_cycles(rows.base + 1, v, k) +
-             static_cast<double>(rows.pieces - rows.longer) * tile_cycles(rows.base, v, k);
-    };
-    double cycles = static_cast<double>(n_vectors / vectors) * panel_cycles(vectors);
-    if (n_vectors % vectors != 0) cycles += panel_cycles(n_vectors % vectors);
+  for (std::int64_t vectors = 1; vectors <= std::min<std::int64_t>(kMaxTileVectors, all); ++vectors) {
+    const std::int64_t tiles = ceil_div(m, kernels.max_rows[vectors - 1]), panels = all / vectors;
+    double cycles = static_cast<double>(panels) * panel_cycles(m, tiles, vectors, k);
+    if (const std::int64_t rest = all - panels * vectors; rest != 0) cycles += panel_cycles(m, tiles, rest, k);
     if (cycles < best_cycles) {
       best_cycles = cycles;
       best = tallest_tile(kernels, vectors);
