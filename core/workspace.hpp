@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -32,10 +31,10 @@ class Workspace {
   Workspace(float* data, std::int64_t size) : next_(data), left_(size) {}
 
   /// `count` floats, aligned to kAlignment, contents unspecified. The caller has booked
-  /// round_up_to_line(count) floats for it.
+  /// round_up_to_line(count) floats for it: throws ArgumentError if not.
   float* take(std::int64_t count) {
     const std::int64_t rounded = round_up_to_line(count);
-    assert(rounded <= left_ && "workspace was booked too small");
+    if (rounded > left_) fail(rounded);
     float* piece = next_;
     next_ += rounded;
     left_ -= rounded;
@@ -49,6 +48,8 @@ class Workspace {
   }
 
  private:
+  [[noreturn]] void fail(std::int64_t wanted) const;
+
   float* next_ = nullptr;
   std::int64_t left_ = 0;
 };

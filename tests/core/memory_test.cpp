@@ -123,13 +123,14 @@ TEST(Workspace, gets_pieces_back_from_a_copy) {
   EXPECT_EQ(workspace.take(32), memory.data());
 }
 
-#ifndef NDEBUG
-TEST(WorkspaceDeathTest, asserts_that_enough_was_booked) {
-  AlignedBuffer<float> memory(16);
+TEST(Workspace, refuses_more_than_was_booked) {
+  AlignedBuffer<float> memory(32);
   Workspace workspace(memory.data(), memory.size());
-  EXPECT_DEATH(workspace.take(17), "booked too small");
+  workspace.take(16);
+  EXPECT_THROW(workspace.take(17), ArgumentError);
+  EXPECT_EQ(workspace.take(16), memory.data() + 16);
+  EXPECT_THROW(workspace.take(1), ArgumentError);
 }
-#endif
 
 }  // namespace
 }  // namespace tilewise
