@@ -106,16 +106,32 @@ Executor::Executor(int threads) : threads_(threads) {
 
 Executor::~Executor() = default;
 
+/// An executor's loop, while it runs.
+class Executor::Loop {
+ public:
+  explicit Loop(Executor& executor) : executor_(executor), observer_(executor.observer_) {
+    if (executor_.in_loop_) throw ArgumentError("Executor: a loop within a loop");
+    if (observer_ != nullptr) observer_->before_loop();
+    executor_.in_loop_ = true;
+  }
+  ~Loop() {
+    executor_.in_loop_ = false;
+    if (observer_ != nullptr) observer_->after_loop();
+  }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+ private:
+  Executor& executor_;
+  LoopObserver* observer_;
+};
+
 void Executor::parallel_for(std::int64_t chunks, double nanoseconds,
                             FunctionRef<void(std::int64_t, int)> body) {
-  if (observer_ == nullptr) {
-    run(chunks, nanoseconds, body);
-    return;
-  }
-  observer_->before_loop();
+  const Loop loop(*this);
+  if (observer_ == nullptr) return run(chunks, nanoseconds, body);
   run(chunks, nanoseconds,
       [&](std::int64_t chunk, int worker) { observer_->run_chunk(chunk, worker, body); });
-  observer_->after_loop();
 }
 
 void Executor::run(std::int64_t chunks, double nanoseconds,

@@ -54,7 +54,7 @@ class LoopObserver {
  public:
   virtual ~LoopObserver() = default;
 
-  /// On the thread that called parallel_for().
+  /// On the thread that called parallel_for(); after_loop() also when the loop has thrown.
   virtual void before_loop() = 0;
   virtual void after_loop() = 0;
 
@@ -65,11 +65,12 @@ class LoopObserver {
 
 /// A fixed number of threads that run the library's loops.
 ///
-/// Nothing computed here may depend on the number of threads or on which thread ran what: callers
-/// cut work into chunks by shape alone, and each chunk writes only what it owns. Scratch memory is
-/// the one thing that goes by `worker`.
+/// Nothing computed here may depend on the number of threads or on which thread ran what: callers cut sums by shape
+/// alone, and each chunk writes only what it owns. What one chunk computes from end to end may be cut by the number of
+/// threads. Scratch memory is the one thing that goes by `worker`.
 ///
-/// One executor serves one caller at a time; independent models each take their own.
+/// One executor serves one caller at a time; independent models each take their own. Where several have more threads
+/// than the machine has processors, oneTBB keeps all of them to as many as the one of these with the fewest.
 class Executor {
  public:
   /// Throws ArgumentError when `threads` is below 1.
@@ -87,7 +88,8 @@ class Executor {
   ///
   /// `nanoseconds` estimates what the whole loop takes one thread. If it is not worth sharing
   /// (is_worth_sharing), or with one thread or one chunk, it runs in order on the calling thread as worker
-  /// 0. Must not be nested. An exception from `body` stops the loop and is rethrown here.
+  /// 0. An exception from `body` stops the loop and is rethrown here. Throws ArgumentError from within another loop
+  /// of the same executor.
   void parallel_for(std::int64_t chunks, double nanoseconds,
                     FunctionRef<void(std::int64_t chunk, int worker)> body);
 
@@ -98,8 +100,10 @@ class Executor {
  private:
   void run(std::int64_t chunks, double nanoseconds, FunctionRef<void(std::int64_t, int)> body);
 
+  class Loop;
   struct Arena;
   int threads_;
+  bool in_loop_ = false;
   LoopObserver* observer_ = nullptr;
   std::chrono::steady_clock::time_point last_loop_{};  ///< end of the last that several threads could have shared
   std::unique_ptr<Arena> arena_;

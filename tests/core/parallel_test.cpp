@@ -279,5 +279,32 @@ TEST(Executor, lets_an_observer_stand_around_its_loops) {
   }
 }
 
+TEST(Executor, tells_its_observer_of_loops_that_throw) {
+  for (const int threads : kThreadCounts) {
+    Executor executor(threads);
+    CountingObserver observer;
+    executor.observe(&observer);
+    EXPECT_THROW(executor.parallel_for(3, kManyOperations, [](std::int64_t, int) { throw std::runtime_error("no"); }),
+                 std::runtime_error);
+    EXPECT_EQ(observer.before, 1);
+    EXPECT_EQ(observer.after, 1);
+    executor.observe(nullptr);
+  }
+}
+
+TEST(Executor, refuses_a_loop_within_a_loop) {
+  for (const int threads : kThreadCounts) {
+    Executor executor(threads), other(threads);
+    std::atomic<int> calls = 0;
+    const auto call = [&](std::int64_t, int) { ++calls; };
+    EXPECT_THROW(executor.parallel_for(3, kManyOperations,
+                                       [&](std::int64_t, int) { executor.parallel_for(2, kManyOperations, call); }),
+                 ArgumentError);
+    EXPECT_EQ(calls, 0);
+    executor.parallel_for(1, kManyOperations, [&](std::int64_t, int) { other.parallel_for(2, kManyOperations, call); });
+    EXPECT_EQ(calls, 2);
+  }
+}
+
 }  // namespace
 }  // namespace tilewise
