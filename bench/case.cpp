@@ -179,7 +179,7 @@ simd::GemmArgs GemmProblem::args() const {
           .ldc = n};
 }
 
-simd::MaxPoolGeometry PooledConvProblem::pool() const {
+simd::PoolGeometry PooledConvProblem::pool() const {
   return {.ih = shape.oh(),
           .iw = shape.ow(),
           .oh = shape.oh() / 2,

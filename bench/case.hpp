@@ -34,7 +34,7 @@ struct DepthwiseProblem : ConvProblem {
 
 /// A convolution whose output is pooled, 2x2.
 struct PooledConvProblem : ConvProblem {
-  simd::MaxPoolGeometry pool() const;
+  simd::PoolGeometry pool() const;
   std::int64_t pooled_size() const { return pool().oh * pool().ow * shape.oc; }  ///< of an image
   /// Which pixel of its window was the largest, for element i of a batch's pooled output.
   static simd::PoolPlace argmax(std::int64_t i) { return static_cast<simd::PoolPlace>(i * 7919 % 101 % 4); }
@@ -42,7 +42,7 @@ struct PooledConvProblem : ConvProblem {
 
 struct MaxPoolProblem {
   std::int64_t batch = 1;
-  simd::MaxPoolGeometry geometry;
+  simd::PoolGeometry geometry;
 
   std::int64_t src_size() const { return batch * geometry.ih * geometry.iw * geometry.channels; }
   std::int64_t dst_size() const { return batch * geometry.oh * geometry.ow * geometry.channels; }

@@ -116,7 +116,7 @@ std::vector<float> expected(const Case& c, const PooledConvProblem& p) {
 }
 
 std::vector<float> expected(const Case& c, const MaxPoolProblem& p) {
-  const simd::MaxPoolGeometry& g = p.geometry;
+  const simd::PoolGeometry& g = p.geometry;
   const std::int64_t src_size = p.src_size() / p.batch;
   const std::int64_t dst_size = p.dst_size() / p.batch;
   const std::vector<float> src = operand(c, 0, p.src_size());

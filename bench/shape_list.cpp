@@ -114,7 +114,7 @@ Problem parse_pooled_conv(const std::string& text) {
 
 Problem parse_max_pool(const std::string& text) {
   MaxPoolProblem result;
-  simd::MaxPoolGeometry& g = result.geometry;
+  simd::PoolGeometry& g = result.geometry;
   g.stride_h = g.stride_w = 0;
   std::int64_t pad_bottom = 0, pad_right = 0;
   parse_fields(text, {{"n", {&result.batch}},

@@ -3,7 +3,7 @@
 namespace tilewise {
 
 AveragePoolStep::AveragePoolStep(const simd::KernelTable& kernels,
-                                 const simd::MaxPoolGeometry& geometry)
+                                 const simd::PoolGeometry& geometry)
     : Step(geometry.ih * geometry.iw * geometry.channels,
            geometry.oh * geometry.ow * geometry.channels),
       kernels_(kernels),

@@ -7,7 +7,7 @@ namespace tilewise {
 /// Average-pooling, global or not.
 class AveragePoolStep final : public Step {
  public:
-  AveragePoolStep(const simd::KernelTable& kernels, const simd::MaxPoolGeometry& geometry);
+  AveragePoolStep(const simd::KernelTable& kernels, const simd::PoolGeometry& geometry);
 
   bool backward_reads_src() const override { return false; }
   bool backward_reads_dst() const override { return false; }
@@ -20,7 +20,7 @@ class AveragePoolStep final : public Step {
 
  private:
   const simd::KernelTable& kernels_;
-  simd::MaxPoolGeometry geometry_;
+  simd::PoolGeometry geometry_;
 };
 
 }  // namespace tilewise

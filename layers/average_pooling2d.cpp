@@ -5,12 +5,12 @@
 
 namespace tilewise {
 
-simd::MaxPoolGeometry AveragePooling2D::geometry(const Shape& input) const {
+simd::PoolGeometry AveragePooling2D::geometry(const Shape& input) const {
   return pool_geometry(input, options_.pool_size, strides(), options_.padding);
 }
 
 Shape AveragePooling2D::output_shape(const Shape& input) const {
-  const simd::MaxPoolGeometry shape = geometry(input);
+  const simd::PoolGeometry shape = geometry(input);
   return {shape.oh, shape.ow, shape.channels};
 }
 

@@ -29,7 +29,7 @@ class AveragePooling2D final : public Layer {
   Shape read_corner(const Shape& input, const Shape& dst) const override;
   void append_steps(const StepContext& context, Steps& steps) const override;
 
-  simd::MaxPoolGeometry geometry(const Shape& input) const;
+  simd::PoolGeometry geometry(const Shape& input) const;
 
  private:
   Extent2D strides() const { return options_.strides.value_or(options_.pool_size); }

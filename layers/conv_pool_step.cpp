@@ -6,7 +6,7 @@ namespace tilewise {
 
 ConvPoolStep::ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv,
                            simd::ConvAlgorithm algorithm, Parameter& kernel, Parameter* bias,
-                           const simd::MaxPoolGeometry& pool, bool relu, bool sparse, std::int64_t max_batch)
+                           const simd::PoolGeometry& pool, bool relu, bool sparse, std::int64_t max_batch)
     : Step(conv.src_size(), pool.oh * pool.ow * pool.channels),
       kernels_(kernels),
       conv_(conv),

@@ -18,7 +18,7 @@ class ConvPoolStep final : public Step {
   /// bias: null for none. sparse: back-propagation looks only at the pixels that pooling picked, where that
   /// pays.
   ConvPoolStep(const simd::KernelTable& kernels, const simd::ConvShape& conv, simd::ConvAlgorithm algorithm,
-               Parameter& kernel, Parameter* bias, const simd::MaxPoolGeometry& pool, bool relu, bool sparse,
+               Parameter& kernel, Parameter* bias, const simd::PoolGeometry& pool, bool relu, bool sparse,
                std::int64_t max_batch);
 
   std::int64_t scratch_floats() const override;
@@ -48,7 +48,7 @@ class ConvPoolStep final : public Step {
 
   const simd::KernelTable& kernels_;
   simd::ConvShape conv_;
-  simd::MaxPoolGeometry pool_;
+  simd::PoolGeometry pool_;
   bool relu_;
   simd::ConvPoolForward forward_;
   const simd::ConvPoolShort* short_ = nullptr;  ///< part of forward_, if it makes the filters' gradient

@@ -6,7 +6,7 @@
 
 namespace tilewise {
 
-simd::MaxPoolGeometry GlobalAveragePooling2D::geometry(const Shape& input) {
+simd::PoolGeometry GlobalAveragePooling2D::geometry(const Shape& input) {
   check_image(input);
   const Extent2D all(input[0], input[1]);
   return pool_geometry(input, all, all, Padding::valid);

@@ -15,7 +15,7 @@ class GlobalAveragePooling2D final : public Layer {
   void append_steps(const StepContext& context, Steps& steps) const override;
 
   /// A pooling with one window, the whole image. Throws ShapeError unless `input` is (h, w, c), all positive.
-  static simd::MaxPoolGeometry geometry(const Shape& input);
+  static simd::PoolGeometry geometry(const Shape& input);
 };
 
 }  // namespace tilewise

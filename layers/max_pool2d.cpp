@@ -13,9 +13,9 @@ Window2D MaxPool2D::window(const Shape& input) const {
   return slide_window(input, options_.pool_size, strides(), 1, options_.padding);
 }
 
-simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
+simd::PoolGeometry MaxPool2D::geometry(const Shape& input) const {
   const Extent2D& size = options_.pool_size;
-  const simd::MaxPoolGeometry geometry =
+  const simd::PoolGeometry geometry =
       pool_geometry(input, size, strides(), options_.padding);
   if (size.height * size.width > simd::kMaxPoolTaps) {
     throw ShapeError("a window of " + std::to_string(size.height) + " x " +
@@ -25,7 +25,7 @@ simd::MaxPoolGeometry MaxPool2D::geometry(const Shape& input) const {
 }
 
 Shape MaxPool2D::output_shape(const Shape& input) const {
-  const simd::MaxPoolGeometry shape = geometry(input);
+  const simd::PoolGeometry shape = geometry(input);
   return {shape.oh, shape.ow, shape.channels};
 }
 

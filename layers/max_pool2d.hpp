@@ -33,7 +33,7 @@ class MaxPool2D final : public Layer {
   void append_steps(const StepContext& context, Steps& steps) const override;
 
   /// Throws ShapeError also for a window of more than 2^16 elements.
-  simd::MaxPoolGeometry geometry(const Shape& input) const;
+  simd::PoolGeometry geometry(const Shape& input) const;
 
  private:
   Window2D window(const Shape& input) const;

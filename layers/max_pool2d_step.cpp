@@ -3,7 +3,7 @@
 namespace tilewise {
 
 MaxPool2DStep::MaxPool2DStep(const simd::KernelTable& kernels,
-                             const simd::MaxPoolGeometry& geometry, std::int64_t max_batch)
+                             const simd::PoolGeometry& geometry, std::int64_t max_batch)
     : Step(geometry.ih * geometry.iw * geometry.channels,
            geometry.oh * geometry.ow * geometry.channels),
       kernels_(kernels),

@@ -7,10 +7,10 @@ namespace tilewise {
 /// Max-pooling and, if it took one over, ReLU.
 class MaxPool2DStep final : public Step {
  public:
-  MaxPool2DStep(const simd::KernelTable& kernels, const simd::MaxPoolGeometry& geometry,
+  MaxPool2DStep(const simd::KernelTable& kernels, const simd::PoolGeometry& geometry,
                 std::int64_t max_batch);
 
-  const simd::MaxPoolGeometry& geometry() const { return geometry_; }
+  const simd::PoolGeometry& geometry() const { return geometry_; }
   bool relu() const { return relu_; }
   /// Applies ReLU to its own, smaller output: max and ReLU commute, and so do their gradients.
   void take_over_relu() { relu_ = true; }
@@ -32,7 +32,7 @@ class MaxPool2DStep final : public Step {
 
  private:
   const simd::KernelTable& kernels_;
-  simd::MaxPoolGeometry geometry_;
+  simd::PoolGeometry geometry_;
   bool relu_ = false;
   AlignedBuffer<simd::PoolPlace> argmax_;
 };

@@ -2,7 +2,7 @@
 
 namespace tilewise {
 
-simd::MaxPoolGeometry pool_geometry(const Shape& input, Extent2D pool_size, Extent2D strides,
+simd::PoolGeometry pool_geometry(const Shape& input, Extent2D pool_size, Extent2D strides,
                                     Padding padding) {
   const auto [rows, columns] = slide_window(input, pool_size, strides, 1, padding);
   return {.ih = input[0],
@@ -18,7 +18,7 @@ simd::MaxPoolGeometry pool_geometry(const Shape& input, Extent2D pool_size, Exte
           .pad_left = columns.pad_before};
 }
 
-simd::MaxPoolGeometry corner_of(simd::MaxPoolGeometry geometry, const StepContext& context) {
+simd::PoolGeometry corner_of(simd::PoolGeometry geometry, const StepContext& context) {
   geometry.ih = context.src[0];
   geometry.iw = context.src[1];
   geometry.oh = context.dst[0];

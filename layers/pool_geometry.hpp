@@ -7,10 +7,10 @@
 namespace tilewise {
 
 /// The pooling of an image of shape `input`, in the kernels' terms. Throws as slide_window() does.
-simd::MaxPoolGeometry pool_geometry(const Shape& input, Extent2D pool_size, Extent2D strides,
+simd::PoolGeometry pool_geometry(const Shape& input, Extent2D pool_size, Extent2D strides,
                                     Padding padding);
 
 /// The part of it that reads context.src and makes context.dst.
-simd::MaxPoolGeometry corner_of(simd::MaxPoolGeometry geometry, const StepContext& context);
+simd::PoolGeometry corner_of(simd::PoolGeometry geometry, const StepContext& context);
 
 }  // namespace tilewise

@@ -25,13 +25,13 @@ class ConvForward {
   std::string kernel() const;           ///< in a few words: "tile 6x2", "winograd 6x2"
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
-  double multiply_adds() const;         ///< that are executed for an image
+  double multiply_adds() const;         ///< of an image, padding counted; by Winograd's filtering those that are left
 
   /// Packs the filters (kh, kw, ic, oc) as images() and batch() want them.
   void pack(const float* wei, float* packed) const;
 
   /// dst = max(floor, convolution + bias) for `images` images, one after the other in memory, perhaps
-  /// none. A floor of 0 is ReLU, of -infinity nothing.
+  /// none. A floor of 0 is ReLU, of -infinity nothing. bias is oc floats, zeros where there is none.
   void images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
               float floor, float* dst, Workspace scratch) const;
 

@@ -7,8 +7,8 @@ namespace tilewise::simd {
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 ConvPoolForward::ConvPoolForward(const KernelTable& kernels, const ConvShape& conv,
-                                 const MaxPoolGeometry& pool, ConvAlgorithm algorithm)
-    : kernels_(kernels), conv_(conv.checked()), pool_(pool) {
+                                 const PoolGeometry& pool, ConvAlgorithm algorithm)
+    : kernels_(kernels), conv_(conv.checked()), pool_(checked_pool_of(conv, pool)) {
   if (ConvPoolShort::possible(conv, pool)) {
     short_.emplace(kernels, conv, pool);
   } else {

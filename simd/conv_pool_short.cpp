@@ -26,17 +26,17 @@ TileShape four_rows(const KernelTable& kernels, std::int64_t channels) {
 }
 
 /// Rows of the convolution's output that `rows` rows of windows stand on.
-std::int64_t rows_below(const MaxPoolGeometry& g, std::int64_t rows) {
+std::int64_t rows_below(const PoolGeometry& g, std::int64_t rows) {
   return (rows - 1) * g.stride_h + g.kh;
 }
 
 }  // namespace
 
 ConvPoolShort::ConvPoolShort(const KernelTable& kernels, const ConvShape& conv,
-                             const MaxPoolGeometry& pool)
+                             const PoolGeometry& pool)
     : kernels_(kernels_for_columns(kernels, conv.oc, kLeastVectors)),
       conv_(conv.checked()),
-      pool_(pool),
+      pool_(checked_pool_of(conv, pool)),
       tile_(four_rows(kernels_, conv.oc)),
       bands_(pool.oh, std::max<std::int64_t>(
                           1, kBandFloats / (pool.stride_h * conv.stride_h * conv.stored_w() * conv.ic))) {
@@ -52,7 +52,7 @@ ConvPoolShort::ConvPoolShort(const KernelTable& kernels, const ConvShape& conv,
   }
 }
 
-bool ConvPoolShort::possible(const ConvShape& conv, const MaxPoolGeometry& pool) {
+bool ConvPoolShort::possible(const ConvShape& conv, const PoolGeometry& pool) {
   conv.check();
   return conv.kh * conv.kw * conv.ic <= kMostTaps && pool.kh == 2 && pool.kw == 2 &&
          pool.pad_top == 0 && pool.pad_left == 0 && rows_below(pool, pool.oh) <= conv.oh() &&

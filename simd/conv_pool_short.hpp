@@ -15,13 +15,13 @@ namespace tilewise::simd {
 /// whose output is large and whose sums are short: what ends a tile counts for more than the sums.
 class ConvPoolShort {
  public:
-  /// `pool` takes the convolution's output, (oh, ow, oc). Throws ShapeError when `conv` is not a
-  /// convolution, ArgumentError when it is not possible().
-  ConvPoolShort(const KernelTable& kernels, const ConvShape& conv, const MaxPoolGeometry& pool);
+  /// `pool` takes the convolution's output, (oh, ow, oc). Throws ShapeError as checked_pool_of() does, ArgumentError
+  /// when it is not possible().
+  ConvPoolShort(const KernelTable& kernels, const ConvShape& conv, const PoolGeometry& pool);
 
   /// Whether taps are few, and all windows 2x2 and within the convolution's output. Throws ShapeError when
   /// `conv` is not a convolution.
-  static bool possible(const ConvShape& conv, const MaxPoolGeometry& pool);
+  static bool possible(const ConvShape& conv, const PoolGeometry& pool);
 
   const TileShape& tile() const { return tile_; }
   std::int64_t packed_floats() const;   ///< of the packed filters
@@ -47,7 +47,7 @@ class ConvPoolShort {
 
   const KernelTable& kernels_;
   ConvShape conv_;
-  MaxPoolGeometry pool_;
+  PoolGeometry pool_;
   TileShape tile_;
   std::vector<std::int64_t> taps_;  ///< offsets in the image
   EvenSplit bands_;                 ///< rows of windows whose padding is added together

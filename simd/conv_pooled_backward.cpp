@@ -14,10 +14,10 @@ constexpr std::int64_t kListedTerms = 8192;
 }  // namespace
 
 ConvPooledBackward::ConvPooledBackward(const KernelTable& kernels, const ConvShape& conv,
-                                       const MaxPoolGeometry& pool)
+                                       const PoolGeometry& pool)
     : kernels_(kernels),
       conv_(conv.checked()),
-      pool_(pool),
+      pool_(checked_pool_of(conv, pool)),
       row_(conv.kw * conv.ic),
       pieces_(vectors_of(kernels, row_), kMaxSparseVectors),
       bands_(windows(), std::max<std::int64_t>(1, kListedTerms / conv.oc)) {
@@ -46,7 +46,7 @@ bool ConvPooledBackward::possible(const KernelTable& kernels, const ConvShape& c
 }
 
 bool ConvPooledBackward::pays(const KernelTable& kernels, const ConvShape& conv,
-                              const MaxPoolGeometry& pool) {
+                              const PoolGeometry& pool) {
   return possible(kernels, conv) && 3 * pool.oh * pool.ow <= conv.oh() * conv.ow();
 }
 

@@ -23,14 +23,14 @@ namespace tilewise::simd {
 /// stays in registers meanwhile. After Z. Gong et al., "SparseTrain", PACT 2020 (arXiv:1911.10175).
 class ConvPooledBackward {
  public:
-  /// `pool` takes the convolution's output, (oh, ow, oc). Throws ShapeError when `conv` is not a
-  /// convolution, ArgumentError when it is not possible().
-  ConvPooledBackward(const KernelTable& kernels, const ConvShape& conv, const MaxPoolGeometry& pool);
+  /// `pool` takes the convolution's output, (oh, ow, oc). Throws ShapeError as checked_pool_of() does, ArgumentError
+  /// when it is not possible().
+  ConvPooledBackward(const KernelTable& kernels, const ConvShape& conv, const PoolGeometry& pool);
 
   /// Whether a filter row is a run of at least a vector, and image and filters are below 2^31 floats.
   static bool possible(const KernelTable& kernels, const ConvShape& conv);
   /// Whether it should be faster than ConvBackwardWeights and ConvBackwardData.
-  static bool pays(const KernelTable& kernels, const ConvShape& conv, const MaxPoolGeometry& pool);
+  static bool pays(const KernelTable& kernels, const ConvShape& conv, const PoolGeometry& pool);
 
   std::int64_t packed_floats() const { return conv_.wei_size(); }
   std::int64_t scratch_floats() const;  ///< of the workspace of weights() and of data()
@@ -63,7 +63,7 @@ class ConvPooledBackward {
 
   const KernelTable& kernels_;
   ConvShape conv_;
-  MaxPoolGeometry pool_;
+  PoolGeometry pool_;
   std::int64_t row_;    ///< floats of a filter row, kw * ic
   EvenSplit pieces_;    ///< its vectors
   EvenSplit bands_;     ///< windows of an image whose terms are listed together

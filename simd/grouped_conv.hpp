@@ -40,7 +40,7 @@ class GroupedConv {
   void pack_forward(const float* wei, float* packed, Workspace scratch) const;
   void pack_backward(const float* wei, float* packed, Workspace scratch) const;
 
-  /// dst = max(floor, convolution + bias). A floor of 0 is ReLU, of -infinity nothing.
+  /// dst = max(floor, convolution + bias). A floor of 0 is ReLU, of -infinity nothing. bias is not null.
   void forward(const float* src, const float* packed_wei, const float* bias, float floor, float* dst,
                Workspace scratch) const;
   /// d_src, overwritten.

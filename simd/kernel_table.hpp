@@ -4,22 +4,10 @@
 
 #include "tilewise/simd/isa.hpp"
 #include "tilewise/simd/microkernel.hpp"
+#include "tilewise/simd/pool_geometry.hpp"
 #include "tilewise/simd/winograd.hpp"
 
 namespace tilewise::simd {
-
-/// One image of a max- or average-pooling: window kh x kw, first row and column of window (oh, ow) at
-/// (oh * stride_h - pad_top, ow * stride_w - pad_left). What lies outside the image is not looked at.
-struct MaxPoolGeometry {
-  std::int64_t ih = 0, iw = 0, oh = 0, ow = 0, channels = 0;
-  std::int64_t kh = 1, kw = 1, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0;
-};
-
-/// The place kh * KW + kw of a max-pooling window's largest element. Two bytes: pooling moves memory, and four would be
-/// a third of what it writes.
-using PoolPlace = std::uint16_t;
-/// The most elements that a window of max-pooling may have.
-inline constexpr std::int64_t kMaxPoolTaps = 1 << 16;
 
 /// Where the random bits of a dropout come from: the key and the upper three words of the counter
 /// of Philox-4x32-10 (core/random.hpp). Of each 64 elements the first 32 take words 0 and 1 of sixteen
@@ -296,7 +284,7 @@ inline constexpr int kPeakChains = 12;
   /* dst = the window's maximum, argmax = its place kh * KW + kw in the window. The first of equal   \
      values wins. A NaN counts as largest, and of several the last. */                             \
   KERNEL(max_pool_forward, void,                                                                   \
-         (const MaxPoolGeometry& geometry, const float* src, float* dst, PoolPlace* argmax))   \
+         (const PoolGeometry& geometry, const float* src, float* dst, PoolPlace* argmax))   \
   /* value(q) = bias + sum over taps, in order, of src * wei for the pixels q of each window;       \
      argmax and dst as max_pool_forward has them, then dst = max(floor, dst) */                    \
   KERNEL(conv_pool, void, (const ConvPoolArgs& args))                                              \
@@ -329,14 +317,14 @@ inline constexpr int kPeakChains = 12;
   KERNEL(winograd_filters, void, (std::int64_t n, float* planes))                                  \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
-         (const MaxPoolGeometry& geometry, const float* d_dst, const PoolPlace* argmax,        \
+         (const PoolGeometry& geometry, const float* d_dst, const PoolPlace* argmax,        \
           float* d_src))                                                                           \
   /* dst = the mean of the window's elements, summed in order; padding is not counted */           \
   KERNEL(average_pool_forward, void,                                                               \
-         (const MaxPoolGeometry& geometry, const float* src, float* dst))                          \
+         (const PoolGeometry& geometry, const float* src, float* dst))                          \
   /* d_src = sum of d_dst / elements over the windows that an element is in */                     \
   KERNEL(average_pool_backward, void,                                                              \
-         (const MaxPoolGeometry& geometry, const float* d_dst, float* d_src))                      \
+         (const PoolGeometry& geometry, const float* d_dst, float* d_src))                      \
   /* dst[i] = dropped(first + i) ? -0 : scale * src[i], which is never -0; see DropoutArgs */      \
   KERNEL(dropout, void,                                                                            \
          (const DropoutArgs& args, std::int64_t first, std::int64_t n, const float* src,           \

@@ -227,7 +227,7 @@ class MaxPool final : public Primitive {
  public:
   MaxPool(const Case& c, int threads) : Primitive(c, threads) {
     const auto& p = std::get<MaxPoolProblem>(c.shape.problem);
-    const simd::MaxPoolGeometry& g = p.geometry;
+    const simd::PoolGeometry& g = p.geometry;
     const Dims src_dims{p.batch, g.channels, g.ih, g.iw}, dst_dims{p.batch, g.channels, g.oh, g.ow};
     const Dims strides{g.stride_h, g.stride_w}, kernel{g.kh, g.kw};
     const Dims begin{g.pad_top, g.pad_left};

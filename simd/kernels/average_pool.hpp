@@ -29,8 +29,8 @@ template <class Arch, int NV>
 }
 
 template <class Arch, bool two_by_two>
-[[gnu::flatten]] void find_means(const MaxPoolGeometry& shared, const float* src, float* dst) noexcept {
-  const MaxPoolGeometry g = shared;  // its own, so that no store can change it
+[[gnu::flatten]] void find_means(const PoolGeometry& shared, const float* src, float* dst) noexcept {
+  const PoolGeometry g = shared;  // its own, so that no store can change it
   constexpr std::int64_t W = kWidth<Arch>;
   for_each_window<Arch, two_by_two>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
     const float* const corner = src + first_element<Arch>(g, rows, columns);
@@ -48,7 +48,7 @@ template <class Arch, bool two_by_two>
 }
 
 template <class Arch>
-void average_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst) noexcept {
+void average_pool_forward(const PoolGeometry& g, const float* src, float* dst) noexcept {
   all_two_by_two<Arch>(g) ? find_means<Arch, true>(g, src, dst) : find_means<Arch, false>(g, src, dst);
 }
 
@@ -73,8 +73,8 @@ template <class Arch, int NV, bool overlap>
 }
 
 template <class Arch, bool overlap>
-[[gnu::flatten]] void spread_means(const MaxPoolGeometry& shared, const float* d_dst, float* d_src) noexcept {
-  const MaxPoolGeometry g = shared;
+[[gnu::flatten]] void spread_means(const PoolGeometry& shared, const float* d_dst, float* d_src) noexcept {
+  const PoolGeometry g = shared;
   for_each_pool_window<Arch, false>(g, [&](const PoolWindow& window, std::int64_t in, std::int64_t out) {
     for_each_vectors<Arch, 4>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
       spread_mean<Arch, NV, overlap>(window, d_dst + out + c, count, d_src + in + c);
@@ -85,8 +85,8 @@ template <class Arch, bool overlap>
 /// The same of 2x2 windows that do not overlap, vector by vector: more at once would be no faster, and few channels
 /// would wait for the loops.
 template <class Arch>
-[[gnu::flatten]] void spread_fourths(const MaxPoolGeometry& shared, const float* d_dst, float* d_src) noexcept {
-  const MaxPoolGeometry g = shared;
+[[gnu::flatten]] void spread_fourths(const PoolGeometry& shared, const float* d_dst, float* d_src) noexcept {
+  const PoolGeometry g = shared;
   for_each_window<Arch, true>(g, [&](std::int64_t o, WindowRange rows, WindowRange columns) {
     float* const corner = d_src + first_element<Arch>(g, rows, columns);
     for_each_vector<Arch>(g.channels, [&](std::int64_t c, std::int64_t count) {
@@ -100,7 +100,7 @@ template <class Arch>
 }
 
 template <class Arch>
-void average_pool_backward(const MaxPoolGeometry& g, const float* d_dst, float* d_src) noexcept {
+void average_pool_backward(const PoolGeometry& g, const float* d_dst, float* d_src) noexcept {
   if (!windows_cover<Arch>(g)) clear_image<Arch>(g, d_src);
   if (windows_overlap<Arch>(g)) {
     spread_means<Arch, true>(g, d_dst, d_src);

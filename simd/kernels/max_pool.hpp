@@ -55,9 +55,9 @@ template <class Arch, int NV, bool two_by_two, bool mind_nan>
 /// Returns whether there may be a NaN in what was read; only if `mind_nan` is the result right then. Comparing
 /// every value with itself costs a third of the time; a sum of all is NaN if one of them is. `most`: vectors at once.
 template <class Arch, bool two_by_two, bool mind_nan, int most>
-[[gnu::flatten]] bool find_maxima(const MaxPoolGeometry& shared, const float* src, float* dst,
+[[gnu::flatten]] bool find_maxima(const PoolGeometry& shared, const float* src, float* dst,
                                   PoolPlace* argmax) noexcept {
-  const MaxPoolGeometry g = shared;  // its own, so that no store can change it
+  const PoolGeometry g = shared;  // its own, so that no store can change it
   Vec<Arch> sum(0.0F);
   for_each_pool_window<Arch, two_by_two>(g, [&](const PoolWindow& window, std::int64_t in, std::int64_t out) {
     for_each_vectors<Arch, most>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
@@ -68,7 +68,7 @@ template <class Arch, bool two_by_two, bool mind_nan, int most>
 }
 
 template <class Arch, bool two_by_two>
-void find_maxima_of(const MaxPoolGeometry& g, const float* src, float* dst, PoolPlace* argmax) noexcept {
+void find_maxima_of(const PoolGeometry& g, const float* src, float* dst, PoolPlace* argmax) noexcept {
   // Where there is one whole vector loops over several cost a window a quarter of its time.
   const bool one = kWidth<Arch> <= g.channels && g.channels < 2 * kWidth<Arch>;
   const bool may_have_nan = one ? find_maxima<Arch, two_by_two, false, 1>(g, src, dst, argmax)
@@ -77,7 +77,7 @@ void find_maxima_of(const MaxPoolGeometry& g, const float* src, float* dst, Pool
 }
 
 template <class Arch>
-void max_pool_forward(const MaxPoolGeometry& g, const float* src, float* dst, PoolPlace* argmax) noexcept {
+void max_pool_forward(const PoolGeometry& g, const float* src, float* dst, PoolPlace* argmax) noexcept {
   all_two_by_two<Arch>(g) ? find_maxima_of<Arch, true>(g, src, dst, argmax)
                           : find_maxima_of<Arch, false>(g, src, dst, argmax);
 }
@@ -108,9 +108,9 @@ template <class Arch, int NV, bool two_by_two>
 }
 
 template <class Arch, bool two_by_two>
-[[gnu::flatten]] void scatter_windows(const MaxPoolGeometry& shared, const float* d_dst,
+[[gnu::flatten]] void scatter_windows(const PoolGeometry& shared, const float* d_dst,
                                       const PoolPlace* argmax, float* d_src) noexcept {
-  const MaxPoolGeometry g = shared;
+  const PoolGeometry g = shared;
   for_each_pool_window<Arch, two_by_two>(g, [&](const PoolWindow& window, std::int64_t in, std::int64_t out) {
     for_each_vectors<Arch, 4>(g.channels, [&]<int NV>(std::int64_t c, std::int64_t count) {
       scatter_gradient<Arch, NV, two_by_two>(window, d_dst + out + c, argmax + out + c, count, d_src + in + c);
@@ -121,9 +121,9 @@ template <class Arch, bool two_by_two>
 /// For 2x2 windows that do not overlap, row by row of d_src: windows are read twice, but where two rows are in one
 /// page, memory takes twice as long to write both at once.
 template <class Arch>
-[[gnu::flatten]] void scatter_rows(const MaxPoolGeometry& shared, const float* d_dst, const PoolPlace* argmax,
+[[gnu::flatten]] void scatter_rows(const PoolGeometry& shared, const float* d_dst, const PoolPlace* argmax,
                                    float* d_src) noexcept {
-  const MaxPoolGeometry g = shared;
+  const PoolGeometry g = shared;
   for (std::int64_t ih = 0; ih < 2 * g.oh; ++ih) {
     const PoolWindow row{1, 2, 0, g.channels, ih % 2 * 2, 2, 0, 0};
     for (std::int64_t ow = 0; ow < g.ow; ++ow) {
@@ -137,7 +137,7 @@ template <class Arch>
 }
 
 template <class Arch>
-void max_pool_backward(const MaxPoolGeometry& g, const float* d_dst, const PoolPlace* argmax,
+void max_pool_backward(const PoolGeometry& g, const float* d_dst, const PoolPlace* argmax,
                        float* d_src) noexcept {
   constexpr std::int64_t kPageFloats = 1024;
   if (!windows_cover<Arch>(g)) clear_image<Arch>(g, d_src);

@@ -25,14 +25,14 @@ WindowRange window_range(std::int64_t o, std::int64_t stride, std::int64_t pad, 
 /// Whether all windows are 2x2 and within the image: the common case, for which loops over a window are
 /// compiled apart, and unrolled.
 template <class Arch>
-bool all_two_by_two(const MaxPoolGeometry& g) {
+bool all_two_by_two(const PoolGeometry& g) {
   return g.kh == 2 && g.kw == 2 && g.pad_top == 0 && g.pad_left == 0 &&
          (g.oh - 1) * g.stride_h + 2 <= g.ih && (g.ow - 1) * g.stride_w + 2 <= g.iw;
 }
 
 /// Calls body(o, rows, columns) for each window; o is its place in the output.
 template <class Arch, bool two_by_two, class Body>
-inline void for_each_window(const MaxPoolGeometry& g, Body body) {
+inline void for_each_window(const PoolGeometry& g, Body body) {
   for (std::int64_t oh = 0; oh < g.oh; ++oh) {
     if constexpr (two_by_two) {
       const WindowRange rows{oh * g.stride_h, 0, 2};
@@ -50,26 +50,26 @@ inline void for_each_window(const MaxPoolGeometry& g, Body body) {
 
 /// Where the first element of a window that lies in the image is, of channel 0.
 template <class Arch>
-inline std::int64_t first_element(const MaxPoolGeometry& g, const WindowRange& rows,
+inline std::int64_t first_element(const PoolGeometry& g, const WindowRange& rows,
                                   const WindowRange& columns) {
   return ((rows.origin + rows.first) * g.iw + columns.origin + columns.first) * g.channels;
 }
 
 /// Whether an element may be in several windows.
 template <class Arch>
-bool windows_overlap(const MaxPoolGeometry& g) {
+bool windows_overlap(const PoolGeometry& g) {
   return g.stride_h < g.kh || g.stride_w < g.kw;
 }
 
 /// Whether every element is in a window.
 template <class Arch>
-bool windows_cover(const MaxPoolGeometry& g) {
+bool windows_cover(const PoolGeometry& g) {
   return g.stride_h <= g.kh && g.stride_w <= g.kw && (g.oh - 1) * g.stride_h - g.pad_top + g.kh >= g.ih &&
          (g.ow - 1) * g.stride_w - g.pad_left + g.kw >= g.iw;
 }
 
 template <class Arch>
-void clear_image(const MaxPoolGeometry& g, float* d_src) {
+void clear_image(const PoolGeometry& g, float* d_src) {
   std::memset(d_src, 0, static_cast<std::size_t>(g.ih * g.iw * g.channels) * sizeof(float));
 }
 
@@ -102,7 +102,7 @@ template <bool two_by_two, int first, class Body>
 
 /// Calls body(window, its first element in the image, its place in the output) for each window.
 template <class Arch, bool two_by_two, class Body>
-[[gnu::always_inline]] inline void for_each_pool_window(const MaxPoolGeometry& g, Body body) {
+[[gnu::always_inline]] inline void for_each_pool_window(const PoolGeometry& g, Body body) {
   std::int64_t out = 0;
   for_each_window<Arch, two_by_two>(g, [&](std::int64_t, WindowRange rows, WindowRange columns) {
     body(PoolWindow{rows.last - rows.first, columns.last - columns.first, g.iw * g.channels, g.channels,

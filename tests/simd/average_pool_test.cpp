@@ -30,7 +30,7 @@ using testing::widen;
 TILEWISE_TESTS_KERNEL(average_pool_forward);
 TILEWISE_TESTS_KERNEL(average_pool_backward);
 
-std::vector<float> forward(const MaxPoolGeometry& g, const std::vector<float>& values) {
+std::vector<float> forward(const PoolGeometry& g, const std::vector<float>& values) {
   const GuardedArray<float> src(values);
   GuardedArray<float> dst(dst_size(g));
   default_kernels().average_pool_forward(g, src.data(), dst.data());
@@ -38,7 +38,7 @@ std::vector<float> forward(const MaxPoolGeometry& g, const std::vector<float>& v
   return {dst.span().begin(), dst.span().end()};
 }
 
-std::vector<float> backward(const MaxPoolGeometry& g, const std::vector<float>& gradient) {
+std::vector<float> backward(const PoolGeometry& g, const std::vector<float>& gradient) {
   const GuardedArray<float> d_dst(gradient);
   GuardedArray<float> d_src(src_size(g));
   default_kernels().average_pool_backward(g, d_dst.data(), d_src.data());
@@ -48,7 +48,7 @@ std::vector<float> backward(const MaxPoolGeometry& g, const std::vector<float>& 
 
 // A sum of at most kh kw terms, and a division.
 TEST(AveragePoolForward, matches_the_reference) {
-  for_each_geometry([](const MaxPoolGeometry& g) {
+  for_each_geometry([](const PoolGeometry& g) {
     const std::vector<float> src = random_values(src_size(g), 1);
     std::vector<double> expected(static_cast<std::size_t>(dst_size(g))), scale(expected.size());
     reference::average_pool_forward(g, widen(src).data(), expected.data());
@@ -60,7 +60,7 @@ TEST(AveragePoolForward, matches_the_reference) {
 
 // Many channels: several vectors at once, and what is left of them.
 TEST(AveragePoolForward, of_many_channels) {
-  MaxPoolGeometry g{.ih = 7, .iw = 7, .oh = 1, .ow = 1, .kh = 7, .kw = 7, .stride_h = 7,
+  PoolGeometry g{.ih = 7, .iw = 7, .oh = 1, .ow = 1, .kh = 7, .kw = 7, .stride_h = 7,
                     .stride_w = 7};
   for (g.channels = 60; g.channels <= 200; g.channels += 7) {
     const std::vector<float> src = random_values(src_size(g), 1);
@@ -73,7 +73,7 @@ TEST(AveragePoolForward, of_many_channels) {
 
 // What TensorFlow and Keras give for padding "same": of the second window of a row two elements count.
 TEST(AveragePoolForward, does_not_count_padding) {
-  const MaxPoolGeometry g{.ih = 3, .iw = 3, .oh = 2, .ow = 2, .channels = 1, .kh = 2, .kw = 2,
+  const PoolGeometry g{.ih = 3, .iw = 3, .oh = 2, .ow = 2, .channels = 1, .kh = 2, .kw = 2,
                           .stride_h = 2, .stride_w = 2};
   EXPECT_TRUE(all_equal(forward(g, {1, 2, 3,  //
                                     4, 5, 6,  //
@@ -86,14 +86,14 @@ TEST(AveragePoolForward, does_not_count_padding) {
 
 // The mean of equal values is that value: small integers have exact sums, and are divided exactly.
 TEST(AveragePoolForward, of_equal_values) {
-  for_each_geometry([](const MaxPoolGeometry& g) {
+  for_each_geometry([](const PoolGeometry& g) {
     ASSERT_TRUE(all_equal(forward(g, std::vector<float>(static_cast<std::size_t>(src_size(g)), 3)),
                           std::vector<float>(static_cast<std::size_t>(dst_size(g)), 3)));
   });
 }
 
 TEST(AveragePoolForward, passes_nan_on_to_its_windows_alone) {
-  for_each_geometry([](const MaxPoolGeometry& g) {
+  for_each_geometry([](const PoolGeometry& g) {
     std::vector<float> src = random_values(src_size(g), 1);
     src[src.size() / 2] = std::numeric_limits<float>::quiet_NaN();
     std::vector<double> expected(static_cast<std::size_t>(dst_size(g)));
@@ -107,7 +107,7 @@ TEST(AveragePoolForward, passes_nan_on_to_its_windows_alone) {
 
 // Of each window a division, and a sum over the windows that an element is in, at most kh kw.
 TEST(AveragePoolBackward, matches_the_reference) {
-  for_each_geometry([](const MaxPoolGeometry& g) {
+  for_each_geometry([](const PoolGeometry& g) {
     const std::vector<float> d_dst = random_values(dst_size(g), 2);
     std::vector<double> expected(static_cast<std::size_t>(src_size(g))), scale(expected.size());
     reference::average_pool_backward(g, widen(d_dst).data(), expected.data());

@@ -40,7 +40,7 @@ struct Data {
   std::vector<float> src, wei, bias;
 };
 
-Pooled run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data, bool relu) {
+Pooled run(const ConvShape& s, const PoolGeometry& pool, const Data& data, bool relu) {
   const ConvPoolForward conv(default_kernels(), s, pool);
   const GuardedArray<float> src(data.src), bias(data.bias);
   GuardedArray<float> packed(conv.packed_floats()), scratch(conv.scratch_floats());
@@ -55,7 +55,7 @@ Pooled run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data, bo
 }
 
 /// Convolution and pooling as kernels of their own.
-Pooled one_after_the_other(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data) {
+Pooled one_after_the_other(const ConvShape& s, const PoolGeometry& pool, const Data& data) {
   constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
   const ConvForward conv(default_kernels(), s);
   AlignedBuffer<float> packed(conv.packed_floats());
@@ -71,8 +71,8 @@ Pooled one_after_the_other(const ConvShape& s, const MaxPoolGeometry& pool, cons
 }
 
 /// 2x2 with strides of 2, 1 x 3 and one that leaves the last row and column out; and a 3x2.
-std::vector<MaxPoolGeometry> poolings(const ConvShape& s) {
-  std::vector<MaxPoolGeometry> result;
+std::vector<PoolGeometry> poolings(const ConvShape& s) {
+  std::vector<PoolGeometry> result;
   const auto add = [&](std::int64_t kh, std::int64_t kw, std::int64_t stride_h, std::int64_t stride_w) {
     if (s.oh() < kh || s.ow() < kw) return;
     result.push_back({.ih = s.oh(), .iw = s.ow(), .oh = (s.oh() - kh) / stride_h + 1,
@@ -87,7 +87,7 @@ std::vector<MaxPoolGeometry> poolings(const ConvShape& s) {
 
 TEST(ConvPoolForward, has_the_bits_of_convolution_then_pooling) {
   for (const ConvShape& s : testing::awkward_convolutions()) {
-    for (const MaxPoolGeometry& pool : poolings(s)) {
+    for (const PoolGeometry& pool : poolings(s)) {
       SCOPED_TRACE(s.to_string() + ", window " + std::to_string(pool.kh) + " x " +
                    std::to_string(pool.kw) + ", strides " + std::to_string(pool.stride_h) + ", " +
                    std::to_string(pool.stride_w));
@@ -108,7 +108,7 @@ TEST(ConvPoolForward, has_the_bits_of_convolution_then_pooling) {
 
 TEST(ConvPoolForward, of_equal_values_takes_the_first_and_of_nans_the_last) {
   const ConvShape s{.ic = 1, .ih = 4, .iw = 4, .oc = 9, .kh = 3, .kw = 3};
-  const MaxPoolGeometry pool = poolings(s)[0];
+  const PoolGeometry pool = poolings(s)[0];
   Data data(s, Pattern::integers);
   data.src.assign(data.src.size(), 1);
   EXPECT_EQ(run(s, pool, data, false).argmax, std::vector<PoolPlace>(9, 0));

@@ -28,14 +28,14 @@ using testing::widen;
 
 TILEWISE_TESTS_KERNEL(conv_pool_weights);
 
-MaxPoolGeometry two_by_two(const ConvShape& s, std::int64_t stride_h, std::int64_t stride_w) {
+PoolGeometry two_by_two(const ConvShape& s, std::int64_t stride_h, std::int64_t stride_w) {
   return {.ih = s.oh(), .iw = s.ow(), .oh = (s.oh() - 2) / stride_h + 1,
           .ow = (s.ow() - 2) / stride_w + 1, .channels = s.oc, .kh = 2, .kw = 2,
           .stride_h = stride_h, .stride_w = stride_w};
 }
 
 struct Data {
-  Data(const ConvShape& s, const MaxPoolGeometry& pool, Pattern pattern)
+  Data(const ConvShape& s, const PoolGeometry& pool, Pattern pattern)
       : src(random_values(s.src_size(), 1, pattern)),
         d_pooled(random_values(pool.oh * pool.ow * s.oc, 2, pattern)),
         d_wei(random_values(s.wei_size(), 3, pattern)) {
@@ -48,7 +48,7 @@ struct Data {
   std::vector<PoolPlace> argmax;
 };
 
-std::vector<float> run(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data) {
+std::vector<float> run(const ConvShape& s, const PoolGeometry& pool, const Data& data) {
   const ConvPoolShort conv(default_kernels(), s, pool);
   const GuardedArray<float> src(data.src), d_pooled(data.d_pooled);
   const GuardedArray<PoolPlace> argmax(data.argmax);
@@ -60,7 +60,7 @@ std::vector<float> run(const ConvShape& s, const MaxPoolGeometry& pool, const Da
   return {d_wei.span().begin(), d_wei.span().end()};
 }
 
-std::vector<double> expected(const ConvShape& s, const MaxPoolGeometry& pool, const Data& data,
+std::vector<double> expected(const ConvShape& s, const PoolGeometry& pool, const Data& data,
                              std::vector<double> (*convert)(std::span<const float>)) {
   std::vector<double> d_dst(static_cast<std::size_t>(s.dst_size()));
   std::vector<double> d_wei = convert(data.d_wei);
@@ -92,7 +92,7 @@ TEST(ConvPoolShort, wants_few_taps_and_two_by_two_windows) {
   const ConvShape many{.ic = 32, .ih = 6, .iw = 6, .oc = 2, .kh = 3, .kw = 3};
   EXPECT_THROW(ConvPoolShort(default_kernels(), many, two_by_two(many, 2, 2)), ArgumentError);
   const ConvShape few{.ic = 1, .ih = 6, .iw = 6, .oc = 2, .kh = 3, .kw = 3};
-  MaxPoolGeometry pool = two_by_two(few, 2, 2);
+  PoolGeometry pool = two_by_two(few, 2, 2);
   EXPECT_TRUE(ConvPoolShort::possible(few, pool));
   pool.kw = 3;
   EXPECT_FALSE(ConvPoolShort::possible(few, pool));

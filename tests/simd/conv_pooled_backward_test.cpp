@@ -93,10 +93,10 @@ TEST(ListPicked, lists_gradients_of_one_place_that_are_not_zero) {
 }
 
 /// Poolings of a convolution's output: 2x2, overlapping with padding, and the whole image.
-std::vector<MaxPoolGeometry> poolings(const ConvShape& s) {
-  const MaxPoolGeometry image{.ih = s.oh(), .iw = s.ow(), .channels = s.oc};
-  std::vector<MaxPoolGeometry> result;
-  MaxPoolGeometry g = image;
+std::vector<PoolGeometry> poolings(const ConvShape& s) {
+  const PoolGeometry image{.ih = s.oh(), .iw = s.ow(), .channels = s.oc};
+  std::vector<PoolGeometry> result;
+  PoolGeometry g = image;
   if (s.oh() >= 2 && s.ow() >= 2) {
     g.oh = s.oh() / 2;
     g.ow = s.ow() / 2;
@@ -124,7 +124,7 @@ std::vector<MaxPoolGeometry> poolings(const ConvShape& s) {
 }
 
 struct Data {
-  Data(const ConvShape& conv, const MaxPoolGeometry& pool, Pattern pattern)
+  Data(const ConvShape& conv, const PoolGeometry& pool, Pattern pattern)
       : src(random_values(conv.src_size(), 1, pattern)),
         wei(random_values(conv.wei_size(), 2, pattern)),
         d_wei(random_values(conv.wei_size(), 3, pattern)),
@@ -148,7 +148,7 @@ struct Gradients {
   std::vector<float> d_wei, d_src;
 };
 
-Gradients run(const ConvShape& shape, const MaxPoolGeometry& pool, const Data& data) {
+Gradients run(const ConvShape& shape, const PoolGeometry& pool, const Data& data) {
   const ConvPooledBackward conv(default_kernels(), shape, pool);
   const GuardedArray<float> src(data.src), d_pooled(data.d_pooled);
   const GuardedArray<PoolPlace> argmax(data.argmax);
@@ -166,7 +166,7 @@ Gradients run(const ConvShape& shape, const MaxPoolGeometry& pool, const Data& d
 }
 
 struct Expected {
-  Expected(const ConvShape& shape, const MaxPoolGeometry& pool, const Data& data,
+  Expected(const ConvShape& shape, const PoolGeometry& pool, const Data& data,
            std::vector<double> (*convert)(std::span<const float>))
       : d_wei(convert(data.d_wei)), d_src(data.src.size()) {
     std::vector<double> d_dst(static_cast<std::size_t>(shape.dst_size()));
@@ -181,7 +181,7 @@ TEST(ConvPooledBackward, matches_the_reference) {
   int compared = 0;
   for (const ConvShape& shape : testing::awkward_convolutions()) {
     if (!ConvPooledBackward::possible(default_kernels(), shape)) continue;
-    for (const MaxPoolGeometry& pool : poolings(shape)) {
+    for (const PoolGeometry& pool : poolings(shape)) {
       SCOPED_TRACE(shape.to_string() + ", window " + std::to_string(pool.kh) + " x " +
                    std::to_string(pool.kw));
       ++compared;
@@ -208,7 +208,7 @@ TEST(ConvPooledBackward, matches_the_reference) {
 
 TEST(ConvPooledBackward, keeps_not_a_number) {
   const ConvShape shape{.ic = 16, .ih = 4, .iw = 4, .oc = 1, .kh = 3, .kw = 3};
-  const MaxPoolGeometry pool{.ih = 2, .iw = 2, .oh = 1, .ow = 1, .channels = 1, .kh = 2, .kw = 2,
+  const PoolGeometry pool{.ih = 2, .iw = 2, .oh = 1, .ow = 1, .channels = 1, .kh = 2, .kw = 2,
                              .stride_h = 2, .stride_w = 2};
   Data data(shape, pool, Pattern::integers);
   data.d_pooled = {std::numeric_limits<float>::quiet_NaN()};
@@ -216,7 +216,7 @@ TEST(ConvPooledBackward, keeps_not_a_number) {
 }
 
 TEST(ConvPooledBackward, wants_filter_rows_of_a_vector) {
-  const MaxPoolGeometry pool{.ih = 4, .iw = 4, .oh = 2, .ow = 2, .channels = 2, .kh = 2, .kw = 2,
+  const PoolGeometry pool{.ih = 4, .iw = 4, .oh = 2, .ow = 2, .channels = 2, .kh = 2, .kw = 2,
                              .stride_h = 2, .stride_w = 2};
   const ConvShape narrow{.ic = 1, .ih = 6, .iw = 6, .oc = 2, .kh = 3, .kw = 3};
   EXPECT_THROW(ConvPooledBackward(default_kernels(), narrow, pool), ArgumentError);

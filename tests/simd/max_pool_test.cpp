@@ -36,7 +36,7 @@ struct Pooled {
   std::vector<PoolPlace> argmax;
 };
 
-Pooled forward(const MaxPoolGeometry& g, const std::vector<float>& values) {
+Pooled forward(const PoolGeometry& g, const std::vector<float>& values) {
   const GuardedArray<float> src(values);
   GuardedArray<float> dst(dst_size(g));
   GuardedArray<PoolPlace> argmax(dst_size(g));
@@ -45,14 +45,14 @@ Pooled forward(const MaxPoolGeometry& g, const std::vector<float>& values) {
   return {{dst.span().begin(), dst.span().end()}, {argmax.span().begin(), argmax.span().end()}};
 }
 
-Pooled expected_forward(const MaxPoolGeometry& g, const std::vector<float>& src) {
+Pooled expected_forward(const PoolGeometry& g, const std::vector<float>& src) {
   Pooled pooled{std::vector<float>(static_cast<std::size_t>(dst_size(g))),
                 std::vector<PoolPlace>(static_cast<std::size_t>(dst_size(g)))};
   reference::max_pool_forward(g, src.data(), pooled.dst.data(), pooled.argmax.data());
   return pooled;
 }
 
-std::vector<float> backward(const MaxPoolGeometry& g, const std::vector<float>& gradient,
+std::vector<float> backward(const PoolGeometry& g, const std::vector<float>& gradient,
                             const std::vector<PoolPlace>& places) {
   const GuardedArray<float> d_dst(gradient);
   const GuardedArray<PoolPlace> argmax(places);
@@ -62,7 +62,7 @@ std::vector<float> backward(const MaxPoolGeometry& g, const std::vector<float>& 
   return {d_src.span().begin(), d_src.span().end()};
 }
 
-void check_forward(const MaxPoolGeometry& g, const std::vector<float>& src) {
+void check_forward(const PoolGeometry& g, const std::vector<float>& src) {
   const Pooled pooled = forward(g, src);
   const Pooled expected = expected_forward(g, src);
   ASSERT_TRUE(all_equal(pooled.dst, expected.dst));
@@ -70,21 +70,21 @@ void check_forward(const MaxPoolGeometry& g, const std::vector<float>& src) {
 }
 
 TEST(MaxPoolForward, matches_the_reference) {
-  for_each_geometry([](const MaxPoolGeometry& g) {
+  for_each_geometry([](const PoolGeometry& g) {
     check_forward(g, random_values(src_size(g), 1));
   });
 }
 
 // Seven different values: nearly every window has ties.
 TEST(MaxPoolForward, takes_the_first_of_equals) {
-  for_each_geometry([](const MaxPoolGeometry& g) {
+  for_each_geometry([](const PoolGeometry& g) {
     check_forward(g, random_values(src_size(g), 2, Pattern::integers));
     check_forward(g, std::vector<float>(static_cast<std::size_t>(src_size(g)), -1.0F));
   });
 }
 
 TEST(MaxPoolForward, knows_nan_and_infinity) {
-  for_each_geometry([](const MaxPoolGeometry& g) {
+  for_each_geometry([](const PoolGeometry& g) {
     std::vector<float> src = random_values(src_size(g), 3);
     for (std::size_t i = 0; i < src.size(); ++i) {
       if (i % 7 == 0) src[i] = kNaN;
@@ -98,7 +98,7 @@ TEST(MaxPoolForward, knows_nan_and_infinity) {
 }
 
 TEST(MaxPoolForward, example) {
-  const MaxPoolGeometry g{.ih = 2, .iw = 4, .oh = 1, .ow = 2, .channels = 1, .kh = 2, .kw = 2,
+  const PoolGeometry g{.ih = 2, .iw = 4, .oh = 1, .ow = 2, .channels = 1, .kh = 2, .kw = 2,
                           .stride_h = 2, .stride_w = 2};
   const Pooled pooled = forward(g, {1, 5, 2, 2,  //
                                     3, 5, 7, 7});
@@ -108,7 +108,7 @@ TEST(MaxPoolForward, example) {
 
 // As many taps as there may be.
 TEST(MaxPoolForward, large_windows) {
-  const MaxPoolGeometry g{.ih = 256, .iw = 256, .oh = 1, .ow = 1, .channels = 3, .kh = 256,
+  const PoolGeometry g{.ih = 256, .iw = 256, .oh = 1, .ow = 1, .channels = 3, .kh = 256,
                           .kw = 256, .stride_h = 256, .stride_w = 256};
   std::vector<float> src(static_cast<std::size_t>(src_size(g)), 0.0F);
   src[0] = 1;
@@ -125,7 +125,7 @@ TEST(MaxPoolForward, large_windows) {
 
 // Small integers, so that the order in which overlapping windows add does not matter.
 TEST(MaxPoolBackward, matches_the_reference) {
-  for_each_geometry([](const MaxPoolGeometry& g) {
+  for_each_geometry([](const PoolGeometry& g) {
     const Pooled pooled = expected_forward(g, random_values(src_size(g), 1, Pattern::integers));
     const std::vector<float> d_dst = random_values(dst_size(g), 2, Pattern::integers);
     std::vector<float> expected(static_cast<std::size_t>(src_size(g)));
@@ -135,7 +135,7 @@ TEST(MaxPoolBackward, matches_the_reference) {
 }
 
 TEST(MaxPoolBackward, keeps_nan_where_it_belongs) {
-  const MaxPoolGeometry g{.ih = 2, .iw = 2, .oh = 1, .ow = 1, .channels = 1, .kh = 2, .kw = 2,
+  const PoolGeometry g{.ih = 2, .iw = 2, .oh = 1, .ow = 1, .channels = 1, .kh = 2, .kw = 2,
                           .stride_h = 2, .stride_w = 2};
   EXPECT_TRUE(all_equal(backward(g, {kNaN}, {2}), std::vector<float>{0, 0, kNaN, 0}));
 }

@@ -10,11 +10,11 @@
 
 namespace tilewise::testing {
 
-inline std::int64_t src_size(const simd::MaxPoolGeometry& g) { return g.ih * g.iw * g.channels; }
-inline std::int64_t dst_size(const simd::MaxPoolGeometry& g) { return g.oh * g.ow * g.channels; }
+inline std::int64_t src_size(const simd::PoolGeometry& g) { return g.ih * g.iw * g.channels; }
+inline std::int64_t dst_size(const simd::PoolGeometry& g) { return g.oh * g.ow * g.channels; }
 
 /// Windows that fit and do not, overlap, leave gaps, and reach over every edge of the image.
-inline std::vector<simd::MaxPoolGeometry> pool_geometries() {
+inline std::vector<simd::PoolGeometry> pool_geometries() {
   return {
       // 2x2 over even and odd images: the last row and column are in no window, or in half a one
       {.ih = 4, .iw = 6, .oh = 2, .ow = 3, .kh = 2, .kw = 2, .stride_h = 2, .stride_w = 2},
@@ -44,7 +44,7 @@ inline std::vector<simd::MaxPoolGeometry> pool_geometries() {
   };
 }
 
-inline std::string describe(const simd::MaxPoolGeometry& g) {
+inline std::string describe(const simd::PoolGeometry& g) {
   return "ih" + std::to_string(g.ih) + "iw" + std::to_string(g.iw) + "oh" + std::to_string(g.oh) +
          "ow" + std::to_string(g.ow) + "kh" + std::to_string(g.kh) + "kw" + std::to_string(g.kw) +
          "sh" + std::to_string(g.stride_h) + "sw" + std::to_string(g.stride_w) + "pt" +
@@ -55,7 +55,7 @@ inline std::string describe(const simd::MaxPoolGeometry& g) {
 /// Calls body(geometry) for each geometry and number of channels.
 template <class Body>
 void for_each_geometry(Body body) {
-  for (simd::MaxPoolGeometry g : pool_geometries()) {
+  for (simd::PoolGeometry g : pool_geometries()) {
     std::vector<std::int64_t> channels = {48, 64, 101};  // four vectors at once, two and one
     for (std::int64_t c = 1; c <= 33; ++c) channels.push_back(c);
     for (const std::int64_t c : channels) {

@@ -129,7 +129,7 @@ TEST(Reference, losses) {
 }
 
 TEST(Reference, max_pool_gradient) {
-  const simd::MaxPoolGeometry g{.ih = 5, .iw = 6, .oh = 3, .ow = 3, .channels = 2, .kh = 3,
+  const simd::PoolGeometry g{.ih = 5, .iw = 6, .oh = 3, .ow = 3, .channels = 2, .kh = 3,
                                 .kw = 3, .stride_h = 2, .stride_w = 2, .pad_top = 1,
                                 .pad_left = 1};
   const auto x = random_values<double>(g.ih * g.iw * g.channels, 1);
@@ -163,7 +163,7 @@ TEST(Reference, relu_gradient) {
 
 // Averages are linear in src, so their gradient is the adjoint.
 TEST(Reference, average_pool_gradient_is_adjoint) {
-  for (simd::MaxPoolGeometry g : testing::pool_geometries()) {
+  for (simd::PoolGeometry g : testing::pool_geometries()) {
     g.channels = 2;
     const auto src = random_values<double>(testing::src_size(g), 1);
     const auto d_dst = random_values<double>(testing::dst_size(g), 2);

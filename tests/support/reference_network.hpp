@@ -140,7 +140,7 @@ class Network {
                      values.data(), kernel.data(), out.data());
         values = activate(dense->options().activation, out, units, last && stop_at_logits);
       } else if (const auto* pool = dynamic_cast<const MaxPool2D*>(layer)) {
-        const simd::MaxPoolGeometry g = pool->geometry(layers[i].input);
+        const simd::PoolGeometry g = pool->geometry(layers[i].input);
         Values out(static_cast<std::size_t>(g.oh * g.ow * g.channels));
         std::vector<simd::PoolPlace> argmax(out.size());
         max_pool_forward(g, values.data(), out.data(), argmax.data());
@@ -275,7 +275,7 @@ class Network {
     return pointwise_of(parse_activation(layer.name_stem()));
   }
 
-  static Values average_pool(const simd::MaxPoolGeometry& g, const Values& values) {
+  static Values average_pool(const simd::PoolGeometry& g, const Values& values) {
     Values out(static_cast<std::size_t>(g.oh * g.ow * g.channels));
     average_pool_forward(g, values.data(), out.data());
     return out;

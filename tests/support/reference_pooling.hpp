@@ -12,7 +12,7 @@ namespace tilewise::reference {
 
 /// The first of equal values wins. A NaN counts as largest, and of several the last.
 template <class T>
-void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,
+void max_pool_forward(const simd::PoolGeometry& g, const T* src, T* dst,
                       simd::PoolPlace* argmax) {
   for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
     const std::int64_t channel = o % g.channels;
@@ -35,7 +35,7 @@ void max_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst,
 }
 
 template <class T>
-void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const simd::PoolPlace* argmax,
+void max_pool_backward(const simd::PoolGeometry& g, const T* d_dst, const simd::PoolPlace* argmax,
                        T* d_src) {
   std::fill_n(d_src, g.ih * g.iw * g.channels, T(0));
   for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
@@ -49,7 +49,7 @@ void max_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, const sim
 /// Calls body(src, dst, elements) for each pair of an element and a window that it is in; elements: how many
 /// the window has.
 template <class Body>
-void for_each_pooled(const simd::MaxPoolGeometry& g, Body body) {
+void for_each_pooled(const simd::PoolGeometry& g, Body body) {
   for (std::int64_t o = 0; o < g.oh * g.ow * g.channels; ++o) {
     const std::int64_t channel = o % g.channels;
     const std::int64_t top = o / g.channels / g.ow * g.stride_h - g.pad_top;
@@ -65,7 +65,7 @@ void for_each_pooled(const simd::MaxPoolGeometry& g, Body body) {
 }
 
 template <class T>
-void average_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst) {
+void average_pool_forward(const simd::PoolGeometry& g, const T* src, T* dst) {
   std::fill_n(dst, g.oh * g.ow * g.channels, T(0));
   for_each_pooled(g, [=](std::int64_t s, std::int64_t d, std::int64_t elements) {
     dst[d] += src[s] / static_cast<T>(elements);
@@ -73,7 +73,7 @@ void average_pool_forward(const simd::MaxPoolGeometry& g, const T* src, T* dst) 
 }
 
 template <class T>
-void average_pool_backward(const simd::MaxPoolGeometry& g, const T* d_dst, T* d_src) {
+void average_pool_backward(const simd::PoolGeometry& g, const T* d_dst, T* d_src) {
   std::fill_n(d_src, g.ih * g.iw * g.channels, T(0));
   for_each_pooled(g, [=](std::int64_t s, std::int64_t d, std::int64_t elements) {
     d_src[s] += d_dst[d] / static_cast<T>(elements);
