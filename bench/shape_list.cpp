@@ -138,6 +138,7 @@ Problem parse_max_pool(const std::string& text) {
       std::max(g.pad_left, pad_right) >= g.kw) {
     throw ArgumentError("expected channels, an image as large as the window, and less padding than that");
   }
+  if (g.kh > simd::kMaxPoolTaps / g.kw) throw ArgumentError("expected a window of at most 2^16 elements");
   g.oh = (h - g.kh) / g.stride_h + 1;
   g.ow = (w - g.kw) / g.stride_w + 1;
   checked_product(checked_product(result.batch, g.channels), checked_product(h, w));
@@ -158,13 +159,17 @@ Problem parse_batch(const std::string& text) {
 }
 
 Problem parse_images(const std::string& text) {
+  constexpr std::int64_t kMostWarpPixels = 1 << 15;  // along a side: see simd::WarpArgs
   WarpProblem result;
   parse_fields(text, {{"n", {&result.batch}},
                       {"h", {&result.height}},
                       {"w", {&result.width}},
                       {"c", {&result.channels}}});
-  checked_product(checked_product(result.batch, result.channels),
-                  checked_product(result.height, result.width));
+  if (std::max(result.height, result.width) >= kMostWarpPixels) {
+    throw ArgumentError("expected fewer than 2^15 rows and columns");
+  }
+  checked_product(result.batch, result.frame_size());
+  if (result.frame_size() > INT32_MAX) throw ArgumentError("expected an image of fewer than 2^31 values");
   return result;
 }
 

@@ -25,6 +25,10 @@ cat >shapes.txt <<'SHAPES'
 
 gemm NT 5x7x3   # another comment
   conv   n2ic3ih6iw5oc4kh3kw2s2pt1pr1
+conv n1ic1ih6iw7oc32kh3kw3
+conv n8ic32ih14iw14oc32kh3kw3
+pooled_conv n2ic1ih6iw6oc5kh3kw3
+pooled_conv n2ic32ih6iw6oc5kh3kw3
 depthwise n2ic3ih6iw5kh3kw2s2pt1pr1
 max_pool n2c3ih5iw5kh2kw2
 vector 33
@@ -33,14 +37,21 @@ batch 2x9
 images n2h5w7c3
 SHAPES
 one_thread='bias_gradient|copy_matrix|transpose|add_windows|sum_squares|all_finite'
-one_thread+='|depthwise_[a-z_]+|column_deviations|batch_norm_sums'
+one_thread+='|depthwise_[a-z_]+|pooled_conv_[a-z_]+|column_deviations|batch_norm_sums'
 fast=(--benchmark_min_time=0.0001 --threads '1,2')
 
-# Every kind of case is run, under its documented name, at every number of threads.
+# Every kind of case is run, under its documented name, at every number of threads; of convolutions each way.
 expect 0 gemm/tilewise/NT/5x7x3/threads:1 --shapes shapes.txt "${fast[@]}" --benchmark_out=out.json
 for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   conv_backward_data/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
   conv_backward_weights/tilewise/n2ic3ih6iw5oc4kh3kw2s2pt1pr1 \
+  conv_forward/tilewise/n1ic1ih6iw7oc32kh3kw3 conv_backward_weights/tilewise/n1ic1ih6iw7oc32kh3kw3 \
+  conv_forward/tilewise/n8ic32ih14iw14oc32kh3kw3 conv_forward/tilewise_direct/n8ic32ih14iw14oc32kh3kw3 \
+  conv_backward_data/tilewise_direct/n8ic32ih14iw14oc32kh3kw3 \
+  conv_backward_weights/tilewise_direct/n8ic32ih14iw14oc32kh3kw3 \
+  pooled_conv_forward/tilewise/n2ic1ih6iw6oc5kh3kw3 pooled_conv_backward_weights/tilewise/n2ic1ih6iw6oc5kh3kw3 \
+  pooled_conv_forward/tilewise/n2ic32ih6iw6oc5kh3kw3 pooled_conv_backward_weights/tilewise/n2ic32ih6iw6oc5kh3kw3 \
+  pooled_conv_backward_data/tilewise/n2ic32ih6iw6oc5kh3kw3 \
   depthwise_forward/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 depthwise_backward_data/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 \
   depthwise_backward_weights/tilewise/n2ic3ih6iw5kh3kw2s2pt1pr1 \
   max_pool_forward/tilewise/n2c3ih5iw5kh2kw2 max_pool_backward/tilewise/n2c3ih5iw5kh2kw2 \
@@ -50,8 +61,8 @@ for name in gemm/tilewise/NT/5x7x3 conv_forward/tilewise/n2ic3ih6iw5oc4kh3kw2s2p
   gelu_tanh_backward/tilewise/33 \
   add/tilewise/33 relu_forward/tilewise/33 relu_backward/tilewise/33 dropout/tilewise/33 \
   add_scaled/tilewise/33 scale_and_clip/tilewise/33 sum_squares/tilewise/33 all_finite/tilewise/33 \
-  adam_update/tilewise/33 sgd_update/tilewise/33 rmsprop_update/tilewise/33 moving_average/tilewise/33 softmax/tilewise/3x10 \
-  softmax_backward/tilewise/3x10 softmax_cross_entropy/tilewise/3x10 mean_squared_error/tilewise/3x10 \
+  adam_update/tilewise/33 sgd_update/tilewise/33 rmsprop_update/tilewise/33 moving_average/tilewise/33 \
+  softmax/tilewise/3x10 softmax_backward/tilewise/3x10 softmax_cross_entropy/tilewise/3x10 mean_squared_error/tilewise/3x10 \
   bias_gradient/tilewise/3x10 copy_matrix/tilewise/3x10 \
   transpose/tilewise/3x10 add_windows/tilewise/3x10 column_deviations/tilewise/3x10 \
   batch_norm_sums/tilewise/3x10 scale_shift/tilewise/3x10 batch_norm_backward/tilewise/3x10 \
@@ -74,7 +85,7 @@ expect 0 gemm/tilewise/NT/5x7x3/threads:1_median --shapes shapes.txt --threads 1
   --benchmark_min_time=0.0001 --benchmark_filter=gemm/tilewise --benchmark_repetitions=3 --benchmark_out=out.json
 [[ $(grep -c '"run_type": "iteration"' out.json) -eq 3 ]] || fail "out.json does not have 3 repetitions"
 expect 0 add/tilewise/33/threads:1 --shapes shapes.txt --threads 1 --benchmark_list_tests
-[[ $(grep -c /tilewise/ out) -eq $(wc -l <out) ]] || fail "a list of names has more than names: $(cat out)"
+[[ $(grep -cE "/tilewise(_direct)?/" out) -eq $(wc -l <out) ]] || fail "a list of names has more than names: $(cat out)"
 # Several lists after one --shapes, and several numbers of threads after one --threads.
 echo 'vector 5' >more.txt
 several=(--benchmark_list_tests --benchmark_filter='add/')
@@ -95,7 +106,7 @@ expect 1 "/dev/full: writing failed" --shapes shapes.txt --benchmark_filter=add/
 expect 1 "nowhere/out.json: cannot be written" --shapes shapes.txt --benchmark_out=nowhere/out.json
 for line in "gemm" "gemm NN" "gemm TT 1x2x3" "gemm NN 1x2" "gemm NN 0x2x3" "gemm NN 1x2x99999999999" \
   "conv n1ic0" "conv n1ic1ih2iw2oc1kh3kw3" "conv q3" "conv n" "max_pool n1c3ih2iw2kh3kw3" "vector -5" \
-  "matrix 3" "batch 3x" "soup 5"; do
+  "max_pool n1c1ih300iw300kh300kw300" "images n1h40000w1c1" "images n1h9000w9000c300" "matrix 3" "batch 3x" "soup 5"; do
   printf '\n%s\n' "$line" >bad.txt
   expect 1 "bad.txt, line 2: '$line'" --shapes bad.txt
 done
