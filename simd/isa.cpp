@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tilewise/core/error.hpp"
@@ -40,7 +41,13 @@ struct Implementation {
          __builtin_cpu_supports("avx512vl");
 }
 /// Zen 4 multiplies, adds and loads 512 bits in two steps of 256. Its family's other cores lack AVX-512.
-[[maybe_unused]] bool halves_avx512() { return __builtin_cpu_is("amd") && __builtin_cpu_is("amdfam19h"); }
+[[maybe_unused]] bool halves_avx512() {
+  const char* const forced = std::getenv("TILEWISE_AVX512_HALVES");
+  if (forced == nullptr || *forced == '\0') return __builtin_cpu_is("amd") && __builtin_cpu_is("amdfam19h");
+  const std::string_view text(forced);
+  if (text == "0" || text == "1") return text == "1";
+  throw ArgumentError("TILEWISE_AVX512_HALVES='" + std::string(text) + "': expected 0 or 1");
+}
 #endif
 [[maybe_unused]] bool always() { return true; }
 

@@ -396,9 +396,11 @@ const KernelTable& kernel_table(Isa isa);
 /// The kernels of default_isa(), looked up once.
 const KernelTable& default_kernels();
 
-/// The kernels to compute matrices of `columns` columns with: `kernels`, or, on a CPU that takes each of their vectors in
-/// two halves (AMD's Zen 4 those of AVX-512), those of half their width, if the columns are up to three vectors, of the
-/// last at most a half, or if they are fewer vectors than `least`, which a kernel wants.
+/// The kernels to compute matrices of `columns` columns with: `kernels`, or, on a CPU that takes each of their vectors
+/// in two halves, those of half their width, if the columns are up to three vectors, of the last at most a half, or if
+/// they are fewer vectors than `least`, which a kernel wants. Such a CPU is AMD's Zen 4 with AVX-512; the environment's
+/// TILEWISE_AVX512_HALVES, 0 or 1, says so of another, to test or time its way here. Throws ArgumentError if it is
+/// neither.
 const KernelTable& kernels_for_columns(const KernelTable& kernels, std::int64_t columns, int least = 1);
 
 }  // namespace tilewise::simd
