@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
 
 namespace tilewise::simd {
 namespace {
@@ -18,11 +17,14 @@ double rate(const KernelTable& kernels, Executor& executor, std::int64_t chunks,
     static_cast<void>(sink);
   });
   const std::chrono::duration<double> elapsed = Clock::now() - start;
-  const auto operations = static_cast<double>(2 * kPeakChains * kernels.vector_floats * iterations);
-  return static_cast<double>(chunks) * operations / elapsed.count();
+  return static_cast<double>(chunks) * fma_peak_operations(kernels, iterations) / elapsed.count();
 }
 
 }  // namespace
+
+double fma_peak_operations(const KernelTable& kernels, std::int64_t iterations) {
+  return 2 * static_cast<double>(kPeakChains * kernels.vector_floats) * static_cast<double>(iterations);
+}
 
 double measure_fma_peak(const KernelTable& kernels, Executor& executor, double seconds) {
   // Chunks of a fraction of a millisecond, many a thread, so that a thread that is held up for a
@@ -32,7 +34,7 @@ double measure_fma_peak(const KernelTable& kernels, Executor& executor, double s
   constexpr std::int64_t kIterations = 20'000;
   constexpr double kSettled = 0.05;
   const std::int64_t threads = executor.threads();
-  const auto operations = static_cast<double>(2 * kPeakChains * kernels.vector_floats * kIterations);
+  const double operations = fma_peak_operations(kernels, kIterations);
   const auto chunks = [=](double speed, double time) {
     return std::max(4 * threads, static_cast<std::int64_t>(speed * time / operations));
   };

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -79,15 +80,31 @@ TEST(ConvBackwardWeights, matches_the_reference) {
   }
 }
 
+// Vectors may reach from one image's d_dst into the next one's, but not past the last.
 TEST(ConvBackwardWeights, adds_up_over_images) {
-  const ConvShape shape{.ic = 3, .ih = 6, .iw = 7, .oc = 10, .kh = 3, .kw = 3};
-  Data data(shape, Pattern::integers);
-  std::vector<double> sum = widen(data.d_wei);
-  for (int image = 0; image < 3; ++image) {
-    sum = expected(shape, widen(data.src), widen(data.d_dst), sum);
-    data.d_wei = run(shape, data);
+  constexpr std::int64_t kImages = 3;
+  for (const ConvShape& shape : testing::awkward_convolutions()) {
+    SCOPED_TRACE(shape.to_string());
+    const std::vector<float> src_values = random_values(kImages * shape.src_size(), 1, Pattern::integers);
+    const std::vector<float> d_dst_values = random_values(kImages * shape.dst_size(), 2, Pattern::integers);
+    const std::vector<float> before = random_values(shape.wei_size(), 3, Pattern::integers);
+    std::vector<double> sum = widen(before);
+    for (std::int64_t i = 0; i < kImages; ++i) {
+      const auto image = [&](const std::vector<float>& values) {
+        const std::size_t size = values.size() / kImages;
+        return widen(std::span(values).subspan(static_cast<std::size_t>(i) * size, size));
+      };
+      sum = expected(shape, image(src_values), image(d_dst_values), sum);
+    }
+    for (const ConvAlgorithm algorithm : {ConvAlgorithm::direct, ConvAlgorithm::automatic}) {
+      const ConvBackwardWeights conv(default_kernels(), shape, algorithm);
+      const GuardedArray<float> src(src_values), d_dst(d_dst_values);
+      GuardedArray<float> scratch(conv.scratch_floats()), d_wei(before);
+      conv.images(kImages, src.data(), d_dst.data(), d_wei.data(), Workspace(scratch.data(), conv.scratch_floats()));
+      EXPECT_TRUE(src.intact() && d_dst.intact() && scratch.intact() && d_wei.intact());
+      ASSERT_TRUE(all_equal({d_wei.span().begin(), d_wei.span().end()}, sum));
+    }
   }
-  EXPECT_TRUE(all_equal(data.d_wei, sum));
 }
 
 TEST(ConvBackwardWeights, of_ones_counts_the_pixels_that_meet_a_tap) {

@@ -28,6 +28,12 @@ TEST(FmaPeak, really_iterates) {
   }
 }
 
+// Every lane of twelve chains is multiplied and added to.
+TEST(FmaPeak, counts_a_multiply_add_as_two_operations) {
+  const auto lanes = static_cast<double>(default_kernels().vector_floats);
+  EXPECT_EQ(fma_peak_operations(default_kernels(), 1000), 12 * lanes * 2 * 1000);
+}
+
 // No machine is slower than a million multiply-adds a second, or faster than 10^18.
 TEST(FmaPeak, measurement_is_plausible) {
   for (const int threads : {1, 3}) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/guarded_array.hpp"
@@ -170,6 +171,52 @@ TEST(MultiplyBlock, covers_all_three_axes) {
     multiply_block(default_kernels(), 2, axes, a.data(), c.data(), args, nothing);
     EXPECT_EQ(c, expected);
   } while (std::next_permutation(order.begin(), order.end()));
+}
+
+/// The floats that tiles fetch one after the other, `tiles` of them in calls of up to `per_call`.
+std::vector<std::pair<std::int64_t, std::int64_t>> fetched(std::int64_t floats, std::int64_t tiles,
+                                                           std::int64_t per_call) {
+  const std::vector<float> memory(200'000);
+  const float* const first = memory.data();
+  Ahead ahead(first, floats, tiles);
+  std::vector<std::pair<std::int64_t, std::int64_t>> pieces;
+  for (std::int64_t done = 0; done < tiles; done += per_call) {
+    TileArgs args;
+    const std::int64_t count = std::min(per_call, tiles - done);
+    ahead.set(count, args);
+    const std::int64_t from = args.ahead - first;
+    if (args.ahead_lines > 0) pieces.emplace_back(from, from + count * args.ahead_lines * 16);
+  }
+  return pieces;
+}
+
+// What is fetched hangs together, is all of it up to 128 KB, and goes beyond by less than each tile's last line.
+TEST(Ahead, spreads_memory_over_tiles) {
+  constexpr std::int64_t kMost = 32 * 1024;
+  for (const std::int64_t floats : {16, 160, 5000, 32 * 1024, 100'000}) {
+    for (const std::int64_t tiles : {1, 7, 64}) {
+      for (const std::int64_t per_call : {1, 5}) {
+        SCOPED_TRACE(::testing::Message() << floats << " floats, " << tiles << " tiles, " << per_call << " a call");
+        const auto pieces = fetched(floats, tiles, per_call);
+        ASSERT_FALSE(pieces.empty());
+        std::int64_t end = 0;
+        for (const auto& [from, to] : pieces) {
+          EXPECT_EQ(from, end);
+          end = to;
+        }
+        const std::int64_t wanted = std::min(floats, kMost) / 16 * 16;
+        EXPECT_GE(end, wanted);
+        EXPECT_LT(end, wanted + 16 * (tiles + per_call));
+      }
+    }
+  }
+}
+
+TEST(Ahead, of_nothing_fetches_nothing) {
+  EXPECT_TRUE(fetched(0, 7, 2).empty());
+  TileArgs args{.ahead_lines = 3};
+  Ahead().set(4, args);
+  EXPECT_EQ(args.ahead_lines, 0);
 }
 
 }  // namespace
