@@ -42,7 +42,7 @@ void relu_backward(std::int64_t n, const float* dst, const float* d_dst, float* 
 
 /// d_bias += R rows of d_dst: column by column, but in pieces so short that rows are read from end to end.
 template <class Arch, int R>
-[[gnu::always_inline]] inline void add_rows(std::int64_t channels, const float* d_dst, float* d_bias) {
+[[gnu::always_inline]] inline void sum_rows(std::int64_t channels, const float* d_dst, float* d_bias) {
   for_each_vector<Arch>(channels, [=](std::int64_t c, std::int64_t count) {
     Vec<Arch> sum = load_some<Arch>(d_bias + c, count);
     TILEWISE_UNROLL for (int r = 0; r < R; ++r) sum += load_some<Arch>(d_dst + r * channels + c, count);
@@ -81,9 +81,9 @@ template <class Arch>
   }
   constexpr int kRows = 8;
   for (; rows >= kRows; rows -= kRows, d_dst += kRows * channels) {
-    add_rows<Arch, kRows>(channels, d_dst, d_bias);
+    sum_rows<Arch, kRows>(channels, d_dst, d_bias);
   }
-  for (; rows > 0; --rows, d_dst += channels) add_rows<Arch, 1>(channels, d_dst, d_bias);
+  for (; rows > 0; --rows, d_dst += channels) sum_rows<Arch, 1>(channels, d_dst, d_bias);
 }
 
 }  // namespace tilewise::simd

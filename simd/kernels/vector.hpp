@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
 
 #include <xsimd/xsimd.hpp>
 
@@ -52,71 +51,55 @@ inline Vec<Arch> load(const float* p) {
   return Vec<Arch>::load_unaligned(p);
 }
 
-/// The first `count` values at p, 0 < count < width, the other lanes `fill`; reads nothing past them.
-/// T is float or a 32-bit integer.
-template <class Arch, class T>
-inline xsimd::batch<T, Arch> load_partial(const T* p, std::int64_t count, T fill = T(0)) {
+/// The first `count` floats at p, 0 < count < width, the other lanes `fill`; reads nothing past them.
+template <class Arch>
+inline Vec<Arch> load_partial(const float* p, std::int64_t count, float fill = 0) {
   // xsimd 8.1 has no masked loads; lane by lane on AVX2 and wider is slower than the rest of many kernels.
 #if defined(__AVX512F__)
-  const auto mask = static_cast<__mmask16>((1U << count) - 1);
-  if constexpr (std::is_same_v<T, float>) {
-    return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), mask, p);
-  } else {
-    return _mm512_mask_loadu_epi32(_mm512_set1_epi32(fill), mask, p);
-  }
+  return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), static_cast<__mmask16>((1U << count) - 1), p);
 #elif defined(__AVX2__)
   const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
                                           _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-  if constexpr (std::is_same_v<T, float>) {
-    return _mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, mask),
-                            _mm256_castsi256_ps(mask));
-  } else {
-    return _mm256_blendv_epi8(_mm256_set1_epi32(fill), _mm256_maskload_epi32(p, mask), mask);
-  }
+  return _mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
 #else
-  alignas(64) T lanes[kWidth<Arch>];
+  alignas(64) float lanes[kWidth<Arch>];
   for (std::int64_t i = 0; i < kWidth<Arch>; ++i) lanes[i] = i < count ? p[i] : fill;
-  return xsimd::batch<T, Arch>::load_aligned(lanes);
+  return Vec<Arch>::load_aligned(lanes);
 #endif
 }
 
 /// Stores the first `count` lanes, 0 < count < width.
-template <class Arch, class T>
-inline void store_partial(T* p, std::int64_t count, const xsimd::batch<T, Arch>& v) {
+template <class Arch>
+inline void store_partial(float* p, std::int64_t count, const Vec<Arch>& v) {
 #if defined(__AVX512F__)
-  const auto mask = static_cast<__mmask16>((1U << count) - 1);
-  if constexpr (std::is_same_v<T, float>) {
-    _mm512_mask_storeu_ps(p, mask, v);
-  } else {
-    _mm512_mask_storeu_epi32(p, mask, v);
-  }
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << count) - 1), v);
 #elif defined(__SSE2__)
   // In pieces of four, two and one lanes: masked stores of AVX2 are slow on AMD's cores, and a detour through
   // memory waits for a wide store to be read in parts.
 #if defined(__AVX2__)
-  const auto lanes = __builtin_bit_cast(__m256, v.data);
+  const __m256 lanes = v;
   __m128 left = _mm256_castps256_ps128(lanes);
   if ((count & 4) != 0) {
-    std::memcpy(p, &left, 4 * sizeof(T));
+    _mm_storeu_ps(p, left);
     p += 4;
     left = _mm256_extractf128_ps(lanes, 1);
   }
 #else
-  auto left = __builtin_bit_cast(__m128, v.data);
+  __m128 left = v;
 #endif
   if ((count & 2) != 0) {
-    std::memcpy(p, &left, 2 * sizeof(T));
+    std::memcpy(p, &left, 2 * sizeof(float));
     p += 2;
     left = _mm_movehl_ps(left, left);
   }
-  if ((count & 1) != 0) std::memcpy(p, &left, sizeof(T));
+  if ((count & 1) != 0) std::memcpy(p, &left, sizeof(float));
 #else
-  alignas(64) T lanes[kWidth<Arch>];
+  alignas(64) float lanes[kWidth<Arch>];
   v.store_aligned(lanes);
-  const T* from = lanes;
+  const float* from = lanes;
   TILEWISE_UNROLL for (std::int64_t piece = kWidth<Arch> / 2; piece > 0; piece /= 2) {
     if ((count & piece) == 0) continue;
-    std::memcpy(p, from, static_cast<std::size_t>(piece) * sizeof(T));
+    std::memcpy(p, from, static_cast<std::size_t>(piece) * sizeof(float));
     p += piece;
     from += piece;
   }
@@ -256,13 +239,12 @@ inline void for_each_vector(std::int64_t n, Body body) {
 }
 
 /// Loads or stores `count` lanes; a full vector when count == width.
-template <class Arch, class T>
-inline xsimd::batch<T, Arch> load_some(const T* p, std::int64_t count, T fill = T(0)) {
-  return count == kWidth<Arch> ? xsimd::batch<T, Arch>::load_unaligned(p)
-                               : load_partial<Arch>(p, count, fill);
+template <class Arch>
+inline Vec<Arch> load_some(const float* p, std::int64_t count, float fill = 0) {
+  return count == kWidth<Arch> ? load<Arch>(p) : load_partial<Arch>(p, count, fill);
 }
-template <class Arch, class T>
-inline void store_some(T* p, std::int64_t count, const xsimd::batch<T, Arch>& v) {
+template <class Arch>
+inline void store_some(float* p, std::int64_t count, const Vec<Arch>& v) {
   if (count == kWidth<Arch>) {
     v.store_unaligned(p);
   } else {
