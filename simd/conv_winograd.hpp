@@ -17,8 +17,8 @@ namespace tilewise::simd {
 /// (ic x oc), and these are transformed back.
 ///
 /// Its multiply-adds are 4/9 of the direct way's; transforming takes additions for every channel, so that it
-/// pays where there are many. docs/performance.md has what it gains, and how exact it is. Packed filters take 16/9 of
-/// the filters' memory, and each thread's scratch is for a block of tiles, however few there are.
+/// pays where there are many. docs/tuning.md has what it gains, docs/performance.md how exact it is. Packed filters
+/// take 16/9 of the filters' memory, and each thread's scratch is for a block of tiles, however few there are.
 class ConvWinograd {
  public:
   /// Whether it computes what `shape` describes.
