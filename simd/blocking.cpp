@@ -121,9 +121,9 @@ constexpr std::int64_t kWays = 8;
 /// Floats of half of an L1 of 32 KB.
 constexpr std::int64_t kHalfOfL1 = 4096;
 
-/// The tile of short sums by wide vectors, if any: of 16 sums, for Zen 4 takes two cycles to store one, and of more the
-/// next tile would wait. As wide as C if that is a panel, whose rows of B lie side by side; of two vectors where B is
-/// transposed, which is packed.
+/// The tile of short sums by wide vectors, if any: of 16 sums. Zen 4 stores one vector of AVX-512 in two cycles, so
+/// that the stores of a taller tile would delay the next. As wide as C if that is a panel, whose rows of B lie side by
+/// side; of two vectors where B is transposed, which is packed.
 std::optional<TileShape> low_tile(const KernelTable& kernels, Transpose transpose_b, std::int64_t n, std::int64_t k) {
   constexpr std::int64_t kFewSums = 16;
   const std::int64_t vectors = vectors_of(kernels, n);
@@ -138,7 +138,8 @@ std::optional<TileShape> low_tile(const KernelTable& kernels, Transpose transpos
 TileShape choose_gemm_tile(const KernelTable& kernels, const GemmShape& shape, std::int64_t m, std::int64_t n,
                            std::int64_t k) {
   if (const std::optional<TileShape> low = low_tile(kernels, shape.transpose_b, n, k)) return *low;
-  // A large C, or one that is a panel, by wide vectors: the tile of most reads A, from L2, half as often as the tallest.
+  // A large C, or one that is a panel, by wide vectors: the tile of most vectors reads A, from L2, half as often as the
+  // tallest.
   const TileShape widest = widest_tile(kernels);
   if (has_wide_vectors(kernels) && (m >= kManyRows ? n >= widest.columns : n == widest.columns)) return widest;
   // Others as the model has it, if there is a choice.

@@ -49,8 +49,8 @@ bool clears_unseen_columns(const TapAxis& columns, const TileShape& tile);
 std::int64_t backward_weights_pixels(const ConvShape& shape, bool packed);
 PixelBands backward_weights_bands(const ConvShape& shape, bool packed);
 
-/// Partial sums that a batch's gradient of the filters is cut into, at most: work for as many threads. They are added up
-/// at the end. Each is as large as the filters, by Winograd's filtering 16/9 of that.
+/// Partial sums that a batch's gradient of the filters is cut into, at most: work for as many threads. They are added
+/// up at the end. Each is as large as the filters, by Winograd's filtering 16/9 of that.
 inline constexpr std::int64_t kMostPartialSums = 16;
 
 /// Bands of all images times panels of output channels, cut into tasks: runs of bands, and of panels

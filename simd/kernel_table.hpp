@@ -201,9 +201,8 @@ inline constexpr int kPeakChains = 12;
 // The one list of vector kernels besides the micro-kernel. The table's fields, its initialisers and
 // the completeness checks of tests and benchmarks are all made from it.
 //
-// All arrays are of float and dense unless said otherwise; kernels may be called with n = 0 unless it says
-// more of n; sources
-// and destinations are the same array or do not overlap.
+// All arrays are of float and dense unless said otherwise; kernels may be called with n = 0 unless it says more of n;
+// sources and destinations are the same array or do not overlap.
 #define TILEWISE_KERNELS(KERNEL)                                                                   \
   /* dst[r * dst_stride + c] = src[r * src_stride + c] for c < columns, 0 for columns <= c < padded */\
   KERNEL(copy_matrix, void,                                                                        \

@@ -25,8 +25,8 @@ enum class BRows : std::uint8_t {
 ///   acc(m, n) = sum over pair, k of A_pair(m, k) * B_pair(k, n)
 ///   C(m, n)   = epilogue(acc(m, n))        for m < MR, n < columns
 ///
-/// and so for `tiles` tiles, each MR rows below the last, of A as of C, with the same B: a call costs as much as dozens of
-/// multiply-adds.
+/// and so for `tiles` tiles, each MR rows below the last, of A as of C, with the same B: a call costs as much as dozens
+/// of multiply-adds.
 ///
 /// A_pair starts at a + a_offsets[pair]; A(m, k) = a[m * a_row_stride + k * a_k_stride], one of the
 /// strides being 1, serves plain, transposed and packed matrices and the pixels of an image alike.

@@ -32,10 +32,11 @@ class Ahead {
   std::int64_t lines_a_tile_ = 0;
 };
 
-/// Runs the micro-kernel down one panel of columns, in tiles of rows: C(0..m, 0..args.columns), with A,
-/// B, C and the epilogue as `args` has them for the panel's first row, and afterwards again; but only the
-/// first tile fetches or packs, and B is then near, or what it has packed (microkernel.hpp says of what that can be).
-/// Not by value: copied in large pieces, what has just been written in small ones would be waited for.
+/// Runs the micro-kernel down one panel of columns, in tiles of rows: C(0..m, 0..args.columns). `args` has A, B, C and
+/// the epilogue for the panel's first row. If rows of B are to be fetched or packed (args.b_rows), only the first tile
+/// does so; the others find them near, or read what it has packed (TileArgs::packed_b says what can be). Afterwards A
+/// and C are as before, and B is as the last tiles have read it. `args` is not handed over by value: a copy, made in
+/// large pieces, would wait for members that have just been written in small ones.
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args, Ahead& ahead);
 void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs& args);
 

@@ -10,15 +10,19 @@ struct RowRun {
   std::int64_t first, count, step;
 };
 
-/// Calls body<vectors>(rows, c, width) for stripes of so many whole vectors of columns, then body<1>(rows, c, count)
-/// for the single vectors that are left: what belongs to a column stays in registers while the rows pass by.
+/// Cuts the rows into runs, and calls for each body<vectors>(run, c, width) for stripes of so many whole vectors of
+/// columns, then body<1>(run, c, count) for the single vectors that are left: what belongs to a column stays in
+/// registers while the rows of a run pass by.
 ///
-/// Those are all rows where a row is one stripe, or half of one and so on, or two if there are many registers. Short
-/// rows are taken a kilobyte or two at a time, for memory is to be read from end to end; of longer ones `most` that are
-/// a page apart: so each is read, where as many in one page would take up to three times as long.
+/// Where a row is one stripe of NV vectors, or half of one and so on, or two if there are 32 registers, one run has all
+/// rows; so it has where a row is no longer than a vector. Otherwise memory is to be read from end to end:
+///   - Of short rows a run has 2 KB, or 1 KB if `most` is 1.
+///   - Of longer ones it has `most`, about a page apart; the rows between are those of the runs that follow. So each
+///     row is fetched ahead, for the prefetcher follows one stream a page: as many rows in one page would take up to
+///     three times as long. Rows of nearly a page or more are taken as they follow each other.
 template <class Arch, int NV, int most, class Body>
 [[gnu::always_inline]] inline void for_each_stripe(std::int64_t rows, std::int64_t columns, Body body) {
-  constexpr std::int64_t W = kWidth<Arch>, kPage = 960;
+  constexpr std::int64_t W = kWidth<Arch>, kPage = 960;  // nearly a page, of 1024 floats: far enough apart
   constexpr std::int64_t kShortColumns = most == 1 ? 128 : 64, kShortRun = most == 1 ? 256 : 512;  // floats
   constexpr int kWidest = kMostSums<Arch> == 16 ? 2 * NV : NV;
   const auto all_rows = [&]<int N>() { body.template operator()<N>(RowRun{0, rows, 1}, 0, W); };

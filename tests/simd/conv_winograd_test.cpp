@@ -255,7 +255,6 @@ TEST(ConvWinograd, rejects_what_it_cannot_do) {
   EXPECT_THROW(ConvWinograd(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}), ShapeError);
 }
 
-// Of many channels and pixels, by far; not of few, whose transforms cost more than they save.
 // Of one vector of output channels only where the transforms of the input's leave no half of one empty.
 TEST(ConvWinograd, takes_half_vectors_with_the_channels_of_either_side) {
   const KernelTable& kernels = default_kernels();
@@ -268,6 +267,7 @@ TEST(ConvWinograd, takes_half_vectors_with_the_channels_of_either_side) {
   }
 }
 
+// Of many channels and pixels, by far; not of few, whose transforms cost more than they save.
 TEST(ConvWinograd, pays_where_channels_are_many) {
   const auto shape = [](std::int64_t ic, std::int64_t size, std::int64_t oc) {
     return ConvShape{.ic = ic, .ih = size, .iw = size, .oc = oc, .kh = 3, .kw = 3};

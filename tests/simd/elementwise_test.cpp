@@ -142,7 +142,7 @@ TEST(BiasGradient, adds_rows_in_order) {
   }
   // Rows of so many vectors that all their sums are in registers.
   for (const std::int64_t vectors : {1, 2, 4, 8, 16}) check(29, vectors * default_kernels().vector_floats);
-  // Several blocks of rows, the last one shorter; of one row each.
+  // More rows than are added at once, and some left over; many short ones; a few long ones.
   check(30, 1000);
   check(2500, 10);
   check(3, 25'000);
