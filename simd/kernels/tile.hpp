@@ -12,8 +12,9 @@ struct Tile {
 
   /// Taller tiles take so long that the processor sees far enough ahead.
   static constexpr bool kFetches = MR <= 8;
-  /// Rows of B to fetch before they are wanted: 384 / (MR * NV), which take 192 cycles at two multiply-adds a cycle,
-  /// but no more than 768 / (NV * W), which are 48 cache lines. The latter are fewer where W > 2 * MR.
+  /// Rows of B to fetch before they are wanted: some 200 cycles, but no more than a few dozen lines.
+  /// 384 / (MR * NV) rows take 192 cycles at two multiply-adds a cycle; 768 / (NV * W) are 48 lines, and fewer rows
+  /// where W > 2 * MR.
   static constexpr int kAhead = W > 2 * MR ? 768 / (NV * W) : 384 / (MR * NV);
 
   /// One accumulator per row and vector. Every loop over MR or NV is unrolled whole, so that this
