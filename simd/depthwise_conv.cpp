@@ -1,6 +1,7 @@
 #include "tilewise/simd/depthwise_conv.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 #include <string>
 
@@ -9,38 +10,15 @@
 namespace tilewise::simd {
 namespace {
 
-/// One axis of a convolution.
-struct Axis {
-  std::int64_t input, output, taps, stride, pad, dilation;
-};
-
-/// A tap and the place that it reads to make one result.
-struct Reading {
-  std::int64_t tap, from;
-};
-
-/// What each place of the output is made from, or backward each place of the input's gradient.
-std::vector<std::vector<Reading>> readings(const Axis& axis, bool backward) {
-  std::vector<std::vector<Reading>> result(static_cast<std::size_t>(backward ? axis.input : axis.output));
-  for (std::int64_t out = 0; out < axis.output; ++out) {
-    for (std::int64_t tap = 0; tap < axis.taps; ++tap) {
-      const std::int64_t in = out * axis.stride + tap * axis.dilation - axis.pad;
-      if (in < 0 || in >= axis.input) continue;
-      if (backward) {
-        result[static_cast<std::size_t>(in)].push_back({tap, out});
-      } else {
-        result[static_cast<std::size_t>(out)].push_back({tap, in});
-      }
-    }
+/// The taps of output i of a run: what is read lies `input_floats` a place apart, the filter's taps `tap_floats`.
+std::vector<DepthwiseTap> taps_of(const TapAxis& axis, const TapRun& run, std::int64_t i, std::int64_t input_floats,
+                                  std::int64_t tap_floats) {
+  std::vector<DepthwiseTap> taps;
+  for (std::int64_t t = 0; t < run.taps; ++t) {
+    taps.push_back({(run.first_input + i * axis.input_step + t * axis.tap_step) * input_floats,
+                    axis.taps[static_cast<std::size_t>(run.first_tap + t)] * tap_floats});
   }
-  return result;
-}
-
-/// Whether `next` is read with the same taps, each `step` places further on.
-bool continues(const std::vector<Reading>& last, const std::vector<Reading>& next, std::int64_t step) {
-  return std::ranges::equal(last, next, [step](const Reading& a, const Reading& b) {
-    return a.tap == b.tap && a.from + step == b.from;
-  });
+  return taps;
 }
 
 }  // namespace
@@ -51,44 +29,24 @@ DepthwiseConv::DepthwiseConv(const KernelTable& kernels, const ConvShape& shape,
     throw ShapeError("depthwise convolution " + shape.to_string() + ": expected " +
                      std::to_string(multiplier) + " output channels for each channel");
   }
-  forward_ = make_pass(false);
-  backward_ = make_pass(true);
+  forward_ = make_pass(forward_rows(shape_), forward_columns(shape_), shape_.iw, shape_.ow());
+  backward_ = make_pass(backward_data_rows(shape_), backward_data_columns(shape_), shape_.ow(), shape_.iw);
 }
 
-// Forward, results are pixels of dst and what is read are those of src; backward the other way round. Both
-// have oc channels.
-DepthwiseConv::Pass DepthwiseConv::make_pass(bool backward) const {
-  const ConvShape& s = shape_;
-  const Axis rows{s.ih, s.oh(), s.kh, s.stride_h, s.pad_top, s.dilation_h};
-  const Axis columns{s.iw, s.ow(), s.kw, s.stride_w, s.pad_left, s.dilation_w};
-  const std::int64_t read_row = (backward ? s.ow() : s.iw) * s.oc;
-  Pass pass{};
-  pass.dst_row = (backward ? s.iw : s.ow()) * s.oc;
-  // From one pixel of a run to the next: with a stride, every so manieth pixel has the same taps.
-  const std::int64_t step = backward ? s.stride_w : 1, read_step = backward ? 1 : s.stride_w;
-  pass.src_step = read_step * s.oc;
-  pass.dst_step = step * s.oc;
-
-  for (const auto& row : readings(rows, backward)) {
-    Run run{static_cast<std::int64_t>(pass.rows.size()), 1, {}};
-    for (const Reading& reading : row) {
-      run.taps.push_back({reading.from * read_row, reading.tap * s.kw * s.oc});
+// What is read and what is written both have oc channels.
+DepthwiseConv::Pass DepthwiseConv::make_pass(const TapAxis& rows, const TapAxis& columns, std::int64_t read_width,
+                                             std::int64_t written_width) const {
+  const std::int64_t oc = shape_.oc;
+  Pass pass{.rows = {}, .columns = {}, .src_step = columns.input_step * oc, .dst_step = columns.output_step * oc,
+            .dst_row = written_width * oc};
+  for (const TapRun& run : rows.runs) {
+    for (std::int64_t i = 0; i < run.outputs; ++i) {
+      pass.rows.push_back(
+          {run.first + i * rows.output_step, 1, taps_of(rows, run, i, read_width * oc, shape_.kw * oc)});
     }
-    pass.rows.push_back(std::move(run));
   }
-  const auto made = readings(columns, backward);
-  const auto width = static_cast<std::int64_t>(made.size());
-  for (std::int64_t phase = 0; phase < std::min(step, width); ++phase) {
-    for (std::int64_t at = phase; at < width; at += step) {
-      const auto& now = made[static_cast<std::size_t>(at)];
-      if (at != phase && continues(made[static_cast<std::size_t>(at - step)], now, read_step)) {
-        ++pass.columns.back().count;
-        continue;
-      }
-      Run run{at, 1, {}};
-      for (const Reading& reading : now) run.taps.push_back({reading.from * s.oc, reading.tap * s.oc});
-      pass.columns.push_back(std::move(run));
-    }
+  for (const TapRun& run : columns.runs) {
+    pass.columns.push_back({run.first, run.outputs, taps_of(columns, run, 0, oc, oc)});
   }
   return pass;
 }

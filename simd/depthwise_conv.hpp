@@ -6,6 +6,7 @@
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
+#include "tilewise/simd/tap_runs.hpp"
 
 namespace tilewise::simd {
 
@@ -54,7 +55,9 @@ class DepthwiseConv {
     std::vector<Run> columns;
     std::int64_t src_step, dst_step, dst_row;
   };
-  Pass make_pass(bool backward) const;
+  /// Of runs along both axes; widths are pixels of a row of what is read, and of what is written.
+  Pass make_pass(const TapAxis& rows, const TapAxis& columns, std::int64_t read_width,
+                 std::int64_t written_width) const;
   template <class Body>
   void for_each_run(const Pass& pass, Body body) const;
   const float* spread(const float* src, Workspace& scratch) const;
