@@ -45,6 +45,8 @@ DepthwiseConv::Pass DepthwiseConv::make_pass(const TapAxis& rows, const TapAxis&
           {run.first + i * rows.output_step, 1, taps_of(rows, run, i, read_width * oc, shape_.kw * oc)});
     }
   }
+  // From top to bottom, not phase by phase of a stride: what is read for one row is read for the next ones, too.
+  std::ranges::sort(pass.rows, {}, &Run::first);
   for (const TapRun& run : columns.runs) {
     pass.columns.push_back({run.first, run.outputs, taps_of(columns, run, 0, oc, oc)});
   }
