@@ -13,12 +13,19 @@ struct Range {
   std::int64_t count() const { return std::max<std::int64_t>(0, end - first); }
 };
 
-/// Transposing the pixels costs about as much as multiplying them by one vector, with a stride once for every filter
-/// column. It pays where in place they would be far apart, or read again for every filter column of a stride of 1.
-bool wants_channels_first(const ConvShape& s) {
+/// Whether pixels next to each other in the sum are so far apart that the processor does not see what comes.
+bool are_far(const ConvShape& s) {
   constexpr std::int64_t kFarFloats = 256;
+  return s.stride_w * s.ic >= kFarFloats;
+}
+
+/// Transposing the pixels costs about as much as multiplying them by one vector, with a stride once for every filter
+/// column. It pays where in place they would be far apart, or read again for every filter column of a stride of 1. Wide
+/// vectors fetch the pixels of a 1x1 filter in place, which is faster.
+bool wants_channels_first(const KernelTable& kernels, const ConvShape& s) {
+  if (s.kh * s.kw == 1 && has_wide_vectors(kernels)) return false;
   const bool repays = s.ic >= 16 && s.oc * s.kh * s.kw >= 512;
-  return repays && (s.stride_w * s.ic >= kFarFloats || (s.stride_w == 1 && s.kw > 1));
+  return repays && (are_far(s) || (s.stride_w == 1 && s.kw > 1));
 }
 
 /// Few terms make tiles of few sums, and d_dst is read for each of them. With fewer taps than that all together are too
@@ -71,7 +78,7 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
       winograd_(choose_winograd(kernels, shape_, algorithm)),
       short_(is_short(shape_)),
       kernels_(kernels_for_columns(kernels, shape.oc, short_ ? kShortVectors : 1)),
-      channels_first_(!short_ && wants_channels_first(shape_)),
+      channels_first_(!short_ && wants_channels_first(kernels_, shape_)),
       taps_(!channels_first_ && shape_.dilation_w == 1 ? shape_.kw : 1),
       // How many pixels a sum has depends on packing, and that on the tile: of the fewer that it may be.
       tile_(choose_conv_tile(kernels_, taps_ * shape_.ic, shape_.oc, backward_weights_pixels(shape_, true))),
@@ -217,6 +224,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
                 .a_k_stride = channels_first_ ? 1 : s.stride_w * s.ic,
                 .ldb = segment.packs ? tile_.columns : s.oc,
                 .ldc = s.oc,
+                .fetches_a = !channels_first_ && are_far(s),
                 .epilogue = epilogue};
   const std::int64_t pixel = channels_first_ ? 1 : s.ic;  // from one to the next in what is laid out
   for (std::int64_t layout = 0; layout < layouts_; ++layout) {

@@ -12,6 +12,8 @@ struct Tile {
 
   /// Taller tiles take so long that the processor sees far enough ahead.
   static constexpr bool kFetches = MR <= 8;
+  /// Steps of k that are long enough for another instruction: by vectors of a whole line.
+  static constexpr bool kFetchesColumns = W == 16;
   /// Rows of B to fetch before they are wanted: some 200 cycles, but no more than a few dozen lines.
   /// 384 / (MR * NV) rows take 192 cycles at two multiply-adds a cycle; 768 / (NV * W) are 48 lines, and fewer rows
   /// where W > 2 * MR.
@@ -28,7 +30,7 @@ struct Tile {
   }
 
   /// acc += A * B for one pair. One of A's strides is 1: unit_k says which. packed: ldb is the width of
-  /// the tile, so that the rows of B are at constant distances. fetches_a: the next tile's rows of A are fetched.
+  /// the tile, so that the rows of B are at constant distances. fetches_a: what the next tiles read of A is fetched.
   template <bool unit_k, bool packed, BRows b_rows, bool fetches_a>
   [[gnu::always_inline]] inline void accumulate(const TileArgs& args, const float* a,
                                                 const float* b) {
@@ -67,7 +69,10 @@ struct Tile {
           TILEWISE_UNROLL for (int v = 0; v < NV; ++v) add_product<Arch>(value, row[v], acc[m][v]);
         }
       }
-      if constexpr (!unit_k) a += args.a_k_stride;
+      if constexpr (!unit_k) {
+        if constexpr (fetches_a) __builtin_prefetch(a + 16, 0, 2);
+        a += args.a_k_stride;
+      }
     };
     // Several steps a round: beside a busy sibling thread the core starts too few instructions a cycle
     // for the loop's own to be free. Without constant distances between them more than two rows of B take
@@ -81,7 +86,7 @@ struct Tile {
     }
     for (; k < terms; k += kSteps, b += kSteps * ldb) {
       // Lines of two rows a round, so that in the 16 steps of a line all eight rows have had their turn.
-      if constexpr (fetches_a) {
+      if constexpr (unit_k && fetches_a) {
         const float* const line = next_a + k / kSteps % 4 * 2 * a_row_stride + k;
         __builtin_prefetch(line, 0, 2);
         __builtin_prefetch(line + a_row_stride, 0, 2);
@@ -179,8 +184,8 @@ struct Tile {
   template <bool unit_k>
   static void run_rows(const TileArgs& args) {
     if (args.b_rows == BRows::packing) return run_tiles<unit_k, false, BRows::packing>(args);
-    if constexpr (kFetches && unit_k) {
-      if (args.fetches_a && args.ldb == NV * W) return run_tiles<true, true, BRows::near, true>(args);
+    if constexpr (unit_k ? kFetches : kFetchesColumns) {
+      if (args.fetches_a && args.ldb == NV * W) return run_tiles<unit_k, true, BRows::near, true>(args);
     }
     // Rows as wide as the tile lie one behind the other, which the processor sees for itself.
     if (args.ldb == NV * W) return run_tiles<unit_k, true>(args);

@@ -126,6 +126,16 @@ TEST(ConvBackwardWeights, packs_d_dst_of_several_panels_alone) {
   EXPECT_EQ(scratch_floats(kPanels) - scratch_floats(default_kernels().vector_floats), kPixels * kPanels);
 }
 
+TEST(ConvBackwardWeights, lays_out_far_pixels_of_1x1_filters_unless_vectors_are_wide) {
+  const auto scratch_floats = [](std::int64_t ic) {
+    const ConvShape shape{.ic = ic, .ih = 8, .iw = 8, .oc = 512};
+    return ConvBackwardWeights(default_kernels(), shape, ConvAlgorithm::direct).scratch_floats();
+  };
+  const std::int64_t pixels = scratch_floats(256) - scratch_floats(255);
+  EXPECT_EQ(pixels >= 256 * 8 * 8, !has_wide_vectors(default_kernels()));
+  EXPECT_EQ(pixels == 0, has_wide_vectors(default_kernels()));
+}
+
 TEST(ConvBackwardWeights, takes_the_widest_tile_for_32_channels_if_vectors_are_wide) {
   const ConvShape shape{.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3};
   const ConvBackwardWeights conv(default_kernels(), shape, ConvAlgorithm::direct);

@@ -242,8 +242,8 @@ TEST(Microkernel, fetches_and_packs_rows_of_b) {
   });
 }
 
-// Nor do rows of A that are fetched for the next tile change them, be they there or not.
-TEST(Microkernel, fetches_the_next_rows_of_a) {
+// Nor does what is fetched of A for the next tiles change them, be it there or not.
+TEST(Microkernel, fetches_the_next_rows_or_columns_of_a) {
   for_each_tile([&](std::int64_t rows, std::int64_t vectors) {
     for (const Layout& layout : layouts(rows)) {
       SCOPED_TRACE("k = " + std::to_string(layout.k));
