@@ -2,16 +2,16 @@
 
 #include <algorithm>
 
-#include "tilewise/simd/conv_padding.hpp"
+#include "tilewise/simd/conv_sampling.hpp"
 #include "tilewise/simd/panels.hpp"
 
 namespace tilewise::simd {
 namespace {
 
-struct Range {
-  std::int64_t first, end;
-  std::int64_t count() const { return std::max<std::int64_t>(0, end - first); }
-};
+/// Rows of few pixels are short sums, which cost wide vectors less than copying.
+bool wants_row_copied(const KernelTable& kernels, const ConvShape& s) {
+  return !has_wide_vectors(kernels) && wants_samples(kernels, s);
+}
 
 /// Whether pixels next to each other in the sum are so far apart that the processor does not see what comes.
 bool are_far(const ConvShape& s) {
@@ -58,23 +58,12 @@ std::int64_t channel_block(std::int64_t channels, std::int64_t tile_rows, std::i
   return EvenSplit(ceil_div(channels, tile_rows), most).size(0) * tile_rows;
 }
 
-/// Of outputs [first, end) along an axis those that look at the image, `input` long, where o * stride + offset
-/// is: not at its padding.
-Range inside(Range outputs, std::int64_t stride, std::int64_t offset, std::int64_t input) {
-  return {offset < 0 ? std::max(outputs.first, ceil_div(-offset, stride)) : outputs.first,
-          offset < input ? std::min(outputs.end, (input - 1 - offset) / stride + 1) : outputs.first};
-}
-
-/// Of a band's columns those that filter column kw sees.
-Range columns_inside(const ConvShape& s, const PixelBand& band, std::int64_t kw) {
-  return inside({band.first_column, band.end_column}, s.stride_w, kw * s.dilation_w - s.pad_left, s.iw);
-}
-
 }  // namespace
 
 ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape,
                                          ConvAlgorithm algorithm)
-    : shape_(shape.joined()),
+    : source_(shape.checked()),
+      shape_(wants_row_copied(kernels, source_) ? of_samples(source_) : source_.joined()),
       winograd_(choose_winograd(kernels, shape_, algorithm)),
       short_(is_short(shape_)),
       kernels_(kernels_for_columns(kernels, shape.oc, short_ ? kShortVectors : 1)),
@@ -83,25 +72,12 @@ ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvS
       // How many pixels a sum has depends on packing, and that on the tile: of the fewer that it may be.
       tile_(choose_conv_tile(kernels_, taps_ * shape_.ic, shape_.oc, backward_weights_pixels(shape_, true))),
       packs_d_dst_(wants_packed_d_dst(kernels_, shape_, tile_)),
-      bands_(backward_weights_bands(shape_, may_pack())) {
-  const ConvShape& s = shape_;
-  const std::int64_t rows = bands_.rows.size(0), columns = bands_.columns.size(0);
-  max_group_ = bands_.pieces() == 1
-                   ? std::max<std::int64_t>(1, backward_weights_pixels(s, may_pack()) / (rows * columns))
-                   : 1;
-  src_rows_ = rows_seen(s, rows);
-  if (channels_first_) {
-    layouts_ = s.stride_w == 1 ? 1 : s.kw;
-    src_row_ = s.stride_w == 1 ? columns + (s.kw - 1) * s.dilation_w : columns;
-  } else {
-    layouts_ = 1;
-    src_row_ = s.stored_w() * s.ic;
-  }
-  channel_block_ = channel_block(taps_ * s.ic, tile_.rows, channels_first_ ? plane_floats(max_group_) : 0);
-}
-
-std::int64_t ConvBackwardWeights::plane_floats(std::int64_t group) const {
-  return round_up(group * src_rows_ * src_row_, 16) + 16;
+      bands_(backward_weights_bands(shape_, may_pack())),
+      pixels_(kernels_, source_, shape_, channels_first_, bands_) {
+  const std::int64_t group = backward_weights_pixels(shape_, may_pack()) / (shape_.oh() * shape_.ow());
+  max_group_ = bands_.pieces() == 1 ? std::max<std::int64_t>(1, group) : 1;
+  const std::int64_t plane = channels_first_ ? pixels_.plane_floats(max_group_) : 0;
+  channel_block_ = channel_block(taps_ * shape_.ic, tile_.rows, plane);
 }
 
 bool ConvBackwardWeights::packs(std::int64_t images_behind) const {
@@ -128,60 +104,14 @@ std::int64_t ConvBackwardWeights::scratch_floats() const {
 }
 
 std::int64_t ConvBackwardWeights::group_scratch_floats(std::int64_t group) const {
-  const std::int64_t rows = bands_.rows.size(0);
-  const std::int64_t planes = channels_first_ ? round_up_to_line(shape_.ic * plane_floats(group)) : 0;
-  const std::int64_t padded = channels_first_ ? 0 : group * padded_rows_floats(shape_, rows);
   const std::int64_t panels = may_pack() ? round_up_to_line(group * image_panels_floats()) : 0;
-  const std::int64_t offsets = short_ ? 0 : 2 * workspace_floats_of<std::int64_t>(group * rows);
-  return planes + padded + panels + offsets;
+  const std::int64_t offsets = short_ ? 0 : 2 * workspace_floats_of<std::int64_t>(group * bands_.rows.size(0));
+  return pixels_.scratch_floats(group) + panels + offsets;
 }
 
-ConvBackwardWeights::Source ConvBackwardWeights::lay_out(const float* src, const Segment& segment,
-                                                         std::int64_t layout,
-                                                         Workspace& scratch) const {
-  const ConvShape& s = shape_;
-  const PixelBand band = bands_[segment.band];
-  src += segment.first_image * s.src_size();
-  Source source{nullptr, band.first_row * s.stride_h - s.pad_top,
-                band.first_column * s.stride_w - s.pad_left, src_rows_ * src_row_};
-  if (!channels_first_) {
-    source.pixels = padded_rows(s, src, band.first_row, band.rows(), scratch) +
-                    band.first_column * s.stride_w * s.ic;
-    source.image_floats = s.padded() ? padded_rows_floats(s, band.rows()) : s.src_size();
-    for (std::int64_t i = 1; i < segment.images; ++i) {  // behind the first, for pieces of scratch are adjacent
-      padded_rows(s, src + i * s.src_size(), band.first_row, band.rows(), scratch);
-    }
-    return source;
-  }
-  const std::int64_t end_row = std::min(s.ih, source.first_row + rows_seen(s, band.rows()));
-  std::int64_t width;
-  if (layouts_ > 1) {
-    const Range columns = columns_inside(s, band, layout);
-    source.first_column = columns.first * s.stride_w + layout * s.dilation_w - s.pad_left;
-    width = columns.count();
-  } else {
-    const std::int64_t reach = band.columns() + (s.kw - 1) * s.dilation_w;
-    const std::int64_t end_column = std::min(s.iw, source.first_column + reach);
-    source.first_column = std::max<std::int64_t>(0, source.first_column);
-    width = end_column - source.first_column;
-  }
-  source.first_row = std::max<std::int64_t>(0, source.first_row);
-  const std::int64_t plane = plane_floats(segment.images);
-  float* const planes = scratch.take(s.ic * plane);
-  source.pixels = planes;
-  for (std::int64_t i = 0; i < segment.images && width > 0; ++i) {
-    for (std::int64_t row = source.first_row; row < end_row; ++row) {
-      kernels_.transpose(width, s.ic,
-                         src + i * s.src_size() + (row * s.iw + source.first_column) * s.ic,
-                         s.stride_w * s.ic, planes + (i * src_rows_ + row - source.first_row) * src_row_,
-                         plane, 0);
-    }
-  }
-  return source;
-}
-
-std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_t kh, const Source& source,
-                                             std::int64_t* src_offsets, std::int64_t* d_dst_offsets) const {
+std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_t kh,
+                                             const WeightsPixels::Source& source, std::int64_t* src_offsets,
+                                             std::int64_t* d_dst_offsets) const {
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
   const std::int64_t image = segment.packs ? image_panels_floats() : s.dst_size();
@@ -192,7 +122,8 @@ std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_
   std::int64_t pairs = 0;
   for (std::int64_t i = 0; i < segment.images; ++i) {
     for (std::int64_t row = rows.first; row < rows.end; ++row, ++pairs) {
-      src_offsets[pairs] = i * source.image_floats + (row * s.stride_h + offset - source.first_row) * src_row_;
+      const std::int64_t src_row = row * s.stride_h + offset - source.first_row;
+      src_offsets[pairs] = i * source.image_floats + src_row * pixels_.row_floats();
       d_dst_offsets[pairs] = i * image + (row - band.first_row) * row_floats;
     }
   }
@@ -206,6 +137,7 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
   const std::int64_t pixels = band.rows() * band.columns();
+  src += segment.first_image * source_.src_size();
   auto* const src_offsets = scratch.take_array<std::int64_t>(segment.images * band.rows());
   auto* const d_dst_offsets = scratch.take_array<std::int64_t>(segment.images * band.rows());
   d_dst += segment.first_image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc +
@@ -220,19 +152,19 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
   }
   TileArgs args{.a_offsets = src_offsets,
                 .b_offsets = d_dst_offsets,
-                .a_row_stride = channels_first_ ? plane_floats(segment.images) : 1,
+                .a_row_stride = channels_first_ ? pixels_.plane_floats(segment.images) : 1,
                 .a_k_stride = channels_first_ ? 1 : s.stride_w * s.ic,
                 .ldb = segment.packs ? tile_.columns : s.oc,
                 .ldc = s.oc,
                 .fetches_a = !channels_first_ && are_far(s),
                 .epilogue = epilogue};
   const std::int64_t pixel = channels_first_ ? 1 : s.ic;  // from one to the next in what is laid out
-  for (std::int64_t layout = 0; layout < layouts_; ++layout) {
+  for (std::int64_t layout = 0; layout < pixels_.layouts(); ++layout) {
     Workspace rest = scratch;
-    const Source source = lay_out(src, segment, layout, rest);
+    const WeightsPixels::Source source = pixels_.lay_out(src, segment.images, band, layout, rest);
     // With several layouts each serves one filter column, whose pixels come first.
-    const std::int64_t first_kw = layouts_ == 1 ? 0 : layout;
-    const std::int64_t end_kw = layouts_ == 1 ? s.kw : layout + 1;
+    const std::int64_t first_kw = pixels_.layouts() == 1 ? 0 : layout;
+    const std::int64_t end_kw = pixels_.layouts() == 1 ? s.kw : layout + 1;
     for (std::int64_t ic = 0; ic < taps_ * s.ic; ic += channel_block_) {
       const EvenSplit tiles(std::min(channel_block_, taps_ * s.ic - ic), tile_.rows);
       for (std::int64_t oc = first_oc; oc < end_oc; oc += tile_.columns) {
@@ -267,11 +199,12 @@ void ConvBackwardWeights::accumulate_short(const float* src, const float* d_dst,
                                            Workspace scratch) const {
   const ConvShape& s = shape_;
   const PixelBand band = bands_[segment.band];
+  src += segment.first_image * source_.src_size();
   const ConvShortArgs shared{.run = {static_cast<int>(s.kw * s.ic), static_cast<int>(s.stride_w * s.ic)},
                              .filter_rows = s.kh,
-                             .filter_row_step = s.dilation_h * src_row_,
+                             .filter_row_step = s.dilation_h * pixels_.row_floats(),
                              .rows = band.rows(),
-                             .src_row_step = s.stride_h * src_row_,
+                             .src_row_step = s.stride_h * pixels_.row_floats(),
                              .dst_row_step = s.ow() * s.oc,
                              .pixels = band.columns(),
                              .dst_step = s.oc,
@@ -281,7 +214,7 @@ void ConvBackwardWeights::accumulate_short(const float* src, const float* d_dst,
       std::fill(d_wei + tap * s.oc + first_oc, d_wei + tap * s.oc + end_oc, 0.0F);
     }
   }
-  const Source source = lay_out(src, segment, 0, scratch);
+  const WeightsPixels::Source source = pixels_.lay_out(src, segment.images, band, 0, scratch);
   d_dst += segment.first_image * s.dst_size() + (band.first_row * s.ow() + band.first_column) * s.oc + first_oc;
   for (std::int64_t i = 0; i < segment.images; ++i) {
     ConvShortArgs args = shared;
@@ -305,7 +238,7 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   // written; where there is one, threads divide the output channels. Smaller groups of images, then fewer
   // sums, where two threads' scratch would not fit beside them in what the operands take.
   const std::int64_t wei = shape_.wei_size();
-  const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size());
+  const std::int64_t pixels = images * (source_.src_size() + shape_.dst_size());
   std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostPartialSums);
   // Groups enough for eight threads, but of 256 pixels or more: each reads and writes a sum.
   constexpr std::int64_t kShares = 8, kLeastPixels = 256;

@@ -9,6 +9,7 @@
 #include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/conv_weights_pixels.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 #include "tilewise/simd/winograd_weights.hpp"
 
@@ -65,8 +66,6 @@ class ConvBackwardWeights {
 
   /// Of a thread that sums over segments of so many images.
   std::int64_t group_scratch_floats(std::int64_t group) const;
-  /// Floats of one channel of so many images, if channels first: off a power of two.
-  std::int64_t plane_floats(std::int64_t group) const;
 
   /// d_wei(.., first_oc to end_oc) (epilogue) the segment's gradient.
   void accumulate(const float* src, const float* d_dst, const Segment& segment, std::int64_t first_oc,
@@ -82,19 +81,12 @@ class ConvBackwardWeights {
   /// Floats of an image's packed d_dst.
   std::int64_t image_panels_floats() const;
 
-  /// Pixels as the micro-kernel reads them, where in the image the first of them is, and from one image to the next.
-  struct Source {
-    const float* pixels;
-    std::int64_t first_row, first_column, image_floats;
-  };
-  /// Of the segment; without padding if channels first, with it otherwise.
-  Source lay_out(const float* src, const Segment& segment, std::int64_t layout,
-                 Workspace& scratch) const;
   /// The rows of pixels and of d_dst that filter row kh multiplies, as offsets; returns how many.
-  std::int64_t list_pairs(const Segment& segment, std::int64_t kh, const Source& source, std::int64_t* src_offsets,
-                          std::int64_t* d_dst_offsets) const;
+  std::int64_t list_pairs(const Segment& segment, std::int64_t kh, const WeightsPixels::Source& source,
+                          std::int64_t* src_offsets, std::int64_t* d_dst_offsets) const;
 
-  ConvShape shape_;
+  ConvShape source_;  ///< as given
+  ConvShape shape_;   ///< what is computed: source_, or the same of what it samples
   std::optional<WinogradWeights> winograd_;
   // Of the direct way.
   bool short_;               ///< whether by conv_short_weights
@@ -104,11 +96,9 @@ class ConvBackwardWeights {
   TileShape tile_;
   bool packs_d_dst_;         ///< everywhere, or only where it has to be
   PixelBands bands_;
+  WeightsPixels pixels_;
   std::int64_t max_group_;   ///< images of a segment, at most
-  std::int64_t src_rows_;    ///< rows of the image that a band sees, at most
-  std::int64_t src_row_;     ///< floats from one of them to the next; per channel, if channels first
   std::int64_t channel_block_;  ///< channels (times taps) that go through all panels of d_dst together
-  std::int64_t layouts_;     ///< of the pixels: channels first and with a stride, one a filter column
 };
 
 }  // namespace tilewise::simd

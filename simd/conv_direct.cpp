@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tilewise/simd/conv_padding.hpp"
+#include "tilewise/simd/conv_sampling.hpp"
 
 namespace tilewise::simd {
 namespace {
@@ -40,6 +41,20 @@ ConvShape with_padding(ConvShape s) {
   return s;
 }
 
+/// Floats that a band of a group of images sees, copied side by side.
+std::int64_t sampled_floats(const ConvShape& s) {
+  return round_up_to_line(forward_group(s) * forward_bands(s).columns.size(0) * s.ic);
+}
+
+/// Whether bands are copied that have rows of few pixels, for which tiles are low; and find room in L2, and those of two
+/// threads in what the operands of one image take.
+bool wants_short_rows_copied(const KernelTable& kernels, const ConvShape& s) {
+  constexpr std::int64_t kFewPixels = 28, kMostFloats = 128 * 1024;
+  if (s.ow() >= kFewPixels || !wants_samples(kernels, s)) return false;
+  const std::int64_t floats = sampled_floats(of_samples(s));
+  return floats <= kMostFloats && 2 * floats <= s.src_size() + s.dst_size() + s.wei_size();
+}
+
 /// Whether conv_short does it: every window lies inside, its filter rows are among those that the kernel knows, and no
 /// vector of a panel is empty.
 bool is_short(const KernelTable& kernels, const ConvShape& s) {
@@ -73,16 +88,18 @@ ConvDirect::ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvP
 
 void ConvDirect::plan_forward(const KernelTable& kernels) {
   pads_ = wants_padding(source_);
+  samples_ = wants_short_rows_copied(kernels, source_);
   if (pads_) shape_ = with_padding(source_);
+  if (samples_) shape_ = of_samples(source_);
   const KernelTable& short_kernels = kernels_for_columns(kernels, shape_.oc, kShortVectors);
   short_ = is_short(short_kernels, shape_);
   kernels_ = short_ ? &short_kernels : &kernels_for_columns(kernels, shape_.oc);
   in_ = {source_.ih, source_.iw, source_.ic};
-  out_ = {source_.oh(), source_.ow(), source_.oc};
+  out_ = {shape_.oh(), shape_.ow(), shape_.oc};
   width_ = shape_.iw;
   rows_ = forward_rows(shape_);
   columns_ = forward_columns(shape_);
-  bands_ = pads_ ? padded_bands(source_) : forward_bands(source_);
+  bands_ = pads_ ? padded_bands(source_) : forward_bands(shape_);
   max_group_ = pads_ || bands_.pieces() > 1 ? 1 : forward_group(shape_);
 }
 
@@ -120,6 +137,7 @@ std::int64_t ConvDirect::packed_floats() const {
 }
 
 std::int64_t ConvDirect::scratch_floats() const {
+  if (samples_) return sampled_floats(shape_);
   return pads_ ? padded_rows_floats(source_, bands_.rows.size(0)) : 0;
 }
 
@@ -179,13 +197,19 @@ void ConvDirect::clear_unseen(float* dst, const PixelBand& band, std::int64_t fi
   }
 }
 
+const float* ConvDirect::read_by(const float* src, std::int64_t images, const PixelBand& band,
+                                 Workspace& scratch) const {
+  if (samples_) return copy_samples(*kernels_, source_, src, images, band.first_column, band.end_column, scratch);
+  return pads_ ? padded_rows(source_, src, band.first_row, band.rows(), scratch) : src;
+}
+
 void ConvDirect::band(const Operands& operands, std::int64_t images, const PixelBand& band,
                       std::int64_t first_channel, std::int64_t end_channel, Workspace scratch) const {
-  // What the band reads from its first row on, or all of the image.
-  const float* const pixels =
-      pads_ ? padded_rows(source_, operands.src, band.first_row, band.rows(), scratch) : operands.src;
+  // What the band reads from its first row or pixel on, or all of the image.
+  const float* const pixels = read_by(operands.src, images, band, scratch);
   if (short_) return short_band(operands, pixels, images, band, first_channel, end_channel);
-  const std::int64_t top = pads_ ? band.first_row * shape_.stride_h : 0;
+  const std::int64_t top = pads_ ? band.first_row * shape_.stride_h : 0, left = samples_ ? band.first_column : 0;
+  const std::int64_t in_image = samples_ ? band.columns() * in_.channels : in_.size();
   const std::int64_t panels = ceil_div(end_channel - first_channel, tile_.columns);
   Ahead ahead = next_band(operands.src, images, band,
                           images * band.rows() * ceil_div(band.columns(), tile_.rows) * panels);
@@ -216,14 +240,14 @@ void ConvDirect::band(const Operands& operands, std::int64_t images, const Pixel
         const float* const src =
             args.pairs == 0
                 ? pixels
-                : pixels + ((rows.first_input - top) * width_ + columns.first_input) * in_.channels;
+                : pixels + ((rows.first_input - top) * width_ + columns.first_input - left) * in_.channels;
         float* const dst = operands.dst + (rows.first * out_.w + columns.first) * out_.channels + channel;
         const std::int64_t in_row = width_ * in_.channels, out_row = out_.w * out_.channels;
         multiply_block(
             *kernels_, tile_.rows,
             {{{columns.outputs, columns_.input_step * in_.channels, columns_.output_step * out_.channels},
               {rows.outputs, rows_.input_step * in_row, rows_.output_step * out_row},
-              {images, in_.size(), out_.size()}}},
+              {images, in_image, out_.size()}}},
             src, dst, args, ahead);
       }
     }

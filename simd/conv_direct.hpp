@@ -22,7 +22,8 @@ enum class ConvPass : std::uint8_t { forward, backward_data };
 /// Every row of output pixels is a product: (ow x K) pixels times (K x oc) filters, where an NHWC
 /// image and an HWIO filter make the (kw, ic) of each filter row one contiguous run of K. Pixels at the
 /// edges, which see fewer taps, are products of their own, shorter by what would be padding. With few input channels
-/// bands of the image are copied with zeros for padding instead; filter rows of few terms have a kernel of their own
+/// bands of the image are copied with zeros for padding instead; of 1x1 filters with a stride, where it pays, just the
+/// pixels that they see; filter rows of few terms have a kernel of their own
 /// (conv_short in kernel_table.hpp). Which way is taken shows at the edges where a weight
 /// is not finite: times a zero of padding it makes NaN, left out it does nothing.
 ///
@@ -75,6 +76,8 @@ class ConvDirect {
   Columns make_columns(const TapRun& run) const;
   /// Groups of small images, or single ones, that are worked on together.
   EvenSplit groups(std::int64_t images) const;
+  /// What a band of output pixels of some images reads: src itself, or copies of what pads_ and samples_ say.
+  const float* read_by(const float* src, std::int64_t images, const PixelBand& band, Workspace& scratch) const;
   /// One band of output pixels of some images, channels [first_channel, end_channel).
   void band(const Operands& operands, std::int64_t images, const PixelBand& band,
             std::int64_t first_channel, std::int64_t end_channel, Workspace scratch) const;
@@ -91,8 +94,9 @@ class ConvDirect {
   const KernelTable* kernels_ = nullptr;
   ConvPass pass_;
   ConvShape source_;        ///< as given
-  ConvShape shape_;         ///< what is computed: source_, or the same of padded images
+  ConvShape shape_;         ///< what is computed: source_, or the same of padded images, or of what it samples of them
   bool pads_ = false;       ///< whether bands are copied with their padding
+  bool samples_ = false;    ///< whether what bands see is copied side by side
   bool short_ = false;      ///< whether by conv_short
   Image in_, out_;          ///< as given: src and dst, or d_dst and d_src
   std::int64_t width_ = 0;  ///< of the rows that are read: those of in_, or with their padding

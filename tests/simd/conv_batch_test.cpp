@@ -54,6 +54,9 @@ const BatchCase kCases[] = {
     {23, {.ic = 1, .ih = 6, .iw = 7, .oc = 64, .kh = 3, .kw = 3}},
     {23, {.ic = 1, .ih = 6, .iw = 7, .oc = 6, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
           .pad_right = 1}},
+    // pixels that are copied, of groups of images and in bands
+    {9, {.ic = 20, .ih = 15, .iw = 14, .oc = 130, .stride_h = 2, .stride_w = 2}},
+    {2, {.ic = 260, .ih = 45, .iw = 41, .oc = 130, .stride_h = 2, .stride_w = 2}},
     // backward data of more columns that no window sees than others
     {3, {.ic = 64, .ih = 17, .iw = 17, .oc = 20, .stride_h = 3, .stride_w = 3}},
     // backward weights of one sum and one panel, which threads divide

@@ -20,6 +20,11 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 10, .ih = 4, .iw = 5, .oc = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
        .pad_right = 1},
       {.ic = 2, .ih = 6, .iw = 6, .oc = 7, .dilation_h = 3, .dilation_w = 3},
+      // 1x1 that leave out pixels, of channels enough to copy the others: bands that begin within a row, a cut end
+      {.ic = 20, .ih = 31, .iw = 34, .oc = 130, .stride_h = 2, .stride_w = 2},
+      {.ic = 300, .ih = 10, .iw = 13, .oc = 140, .stride_h = 3, .stride_w = 2},
+      {.ic = 9, .ih = 12, .iw = 11, .oc = 129, .pad_bottom = -2, .pad_right = -1},
+      {.ic = 6, .ih = 9, .iw = 8, .oc = 160, .stride_h = 1, .stride_w = 2},
       // 3x3: the networks of the benchmarks, then same padding and unequal strides
       {.ic = 1, .ih = 28, .iw = 28, .oc = 32, .kh = 3, .kw = 3},
       {.ic = 1, .ih = 11, .iw = 21, .oc = 7, .kh = 3, .kw = 3, .stride_h = 2, .pad_top = 1, .pad_left = 2,

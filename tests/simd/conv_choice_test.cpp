@@ -100,6 +100,33 @@ TEST(ConvBackwardDataChoice, spreads_half_a_vector_though_winograd_would_pay) {
   }
 }
 
+/// Whether a forward pass copies the pixels that a 1x1 filter of so many channels sees, with a stride of 2.
+bool copies_samples(std::int64_t ic, std::int64_t oc, std::int64_t ow) {
+  const ConvShape shape{.ic = ic, .ih = 50, .iw = 2 * ow, .oc = oc, .stride_h = 2, .stride_w = 2};
+  return ConvDirect(default_kernels(), shape).scratch_floats() > 0;
+}
+
+TEST(ConvSamplingChoice, copies_short_rows_of_pixels_for_many_channels) {
+  const std::int64_t enough = 8 * default_kernels().vector_floats;
+  EXPECT_TRUE(copies_samples(32, enough, 14));
+  EXPECT_FALSE(copies_samples(32, enough - 1, 14));
+  EXPECT_TRUE(copies_samples(32, enough, 27));
+  EXPECT_FALSE(copies_samples(32, enough, 28));
+  EXPECT_TRUE(copies_samples(256, 2 * enough, 20));
+  EXPECT_FALSE(copies_samples(8192, 2 * enough, 20));  // too many for L2
+}
+
+// Wide vectors take short sums of pixels in place as well.
+TEST(ConvSamplingChoice, copies_for_gradients_of_filters_unless_vectors_are_wide) {
+  const std::int64_t oc = 8 * default_kernels().vector_floats;
+  const ConvShape strided{.ic = 16, .ih = 16, .iw = 16, .oc = oc, .stride_h = 2, .stride_w = 2};
+  const ConvShape cut{.ic = 16, .ih = 8, .iw = 8, .oc = oc};  // the same without a stride
+  const auto scratch_floats = [](const ConvShape& shape) {
+    return ConvBackwardWeights(default_kernels(), shape, ConvAlgorithm::direct).scratch_floats();
+  };
+  EXPECT_EQ(scratch_floats(strided) >= scratch_floats(cut) + 8 * 8 * 16, !has_wide_vectors(default_kernels()));
+}
+
 // Rows of A are reused by all vectors of a tile, its columns by all rows: which of them matters more depends on how
 // long the product is.
 TEST(ConvTileChoice, is_the_widest_from_some_length_on) {
