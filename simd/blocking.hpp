@@ -30,6 +30,15 @@ struct EvenSplit {
     return {total, most_pieces == 1 ? total : ceil_div(total, most_pieces)};
   }
 
+  /// In just so many pieces, of total at most.
+  static EvenSplit exactly(std::int64_t total, std::int64_t pieces) {
+    EvenSplit split(total, total);
+    split.pieces = pieces;
+    split.base = total / pieces;
+    split.longer = total - pieces * split.base;
+    return split;
+  }
+
   std::int64_t pieces;
   std::int64_t begin(std::int64_t i) const { return i * base + (i < longer ? i : longer); }
   std::int64_t size(std::int64_t i) const { return base + (i < longer ? 1 : 0); }

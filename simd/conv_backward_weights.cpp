@@ -235,11 +235,14 @@ void ConvBackwardWeights::images(std::int64_t images, const float* src, const fl
 
 ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   // Partial sums enough to share the work out, but no larger together than half of what is read and
-  // written; where there is one, threads divide the output channels. Smaller groups of images, then fewer
-  // sums, where two threads' scratch would not fit beside them in what the operands take.
+  // written, nor, if there are more than a few, than a cache; where there is one, threads divide the output channels.
+  // Smaller groups of images, then fewer sums, where two threads' scratch would not fit beside them in what the
+  // operands take.
+  constexpr std::int64_t kFewSums = 4, kSumsFloats = 320 * 1024;
   const std::int64_t wei = shape_.wei_size();
   const std::int64_t pixels = images * (source_.src_size() + shape_.dst_size());
-  std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, kMostPartialSums);
+  const std::int64_t most = std::clamp(kSumsFloats / wei, kFewSums, kMostPartialSums);
+  std::int64_t slots = std::clamp<std::int64_t>(pixels / (2 * wei), 1, most);
   // Groups enough for eight threads, but of 256 pixels or more: each reads and writes a sum.
   constexpr std::int64_t kShares = 8, kLeastPixels = 256;
   const std::int64_t least = ceil_div(kLeastPixels, shape_.oh() * shape_.ow());
@@ -248,7 +251,9 @@ ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
   while (group > 1 && !fits()) --group;
   while (slots > 1 && !fits()) --slots;
   const std::int64_t segments = ceil_div(images, group) * bands_.pieces();
-  return {images, group, segments, std::min(slots, segments)};
+  // As few as have no more segments each, but an even number, for two threads.
+  const std::int64_t fewest = ceil_div(segments, ceil_div(segments, slots));
+  return {images, group, segments, std::min({round_up(fewest, 2), slots, segments})};
 }
 
 ConvBackwardWeights::Segment ConvBackwardWeights::segment(const Cut& cut, std::int64_t i) const {
@@ -273,19 +278,17 @@ void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const f
   }
   const std::int64_t size = round_up_to_line(shape_.wei_size());
   const Cut c = cut(images);
-  const EvenSplit parts(c.segments, ceil_div(c.segments, c.slots));
+  const EvenSplit parts = EvenSplit::exactly(c.segments, c.slots);
   float* const sums = workspace.take((c.slots - 1) * size);
   const std::int64_t scratch = group_scratch_floats(c.group);
   float* const memory = workspace.take(executor.threads() * scratch);
   const auto sum = [&](std::int64_t slot) { return slot == 0 ? d_wei : sums + (slot - 1) * size; };
 
-  // Tasks of the same partial sum each lay out its pixels: few of them.
-  constexpr std::int64_t kTasksPerThread = 2;
   // Of few panels, half ones: sums do not depend on the cutting.
   const bool few = parts.pieces * ceil_div(shape_.oc, tile_.columns) < executor.threads();
   const std::int64_t columns = few && tile_.vectors == kMaxTileVectors ? tile_.columns / 2 : tile_.columns;
   const ConvTasks tasks(executor.threads(), 1, parts.pieces, ceil_div(shape_.oc, columns),
-                        shape_.multiply_adds() * static_cast<double>(images), kTasksPerThread);
+                        shape_.multiply_adds() * static_cast<double>(images), BandTasks::prepare);
   executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {
     const ConvTasks::Task task = tasks[i];
     for (std::int64_t slot = task.first_band; slot < task.end_band; ++slot) {

@@ -98,15 +98,20 @@ PixelBands backward_weights_bands(const ConvShape& s, bool packed) {
 }
 
 ConvTasks::ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::int64_t panels,
-                     double multiply_adds, std::int64_t per_thread)
+                     double multiply_adds, BandTasks band_tasks)
     : nanoseconds_(kMultiplyAddNanoseconds * multiply_adds * static_cast<double>(images)),
       bands_(images * bands, images * bands),
       panels_(panels, panels) {
   if (threads == 1) return;
   // Runs of bands while there are enough of them, for then a thread's pixels stay in its cache.
-  const std::int64_t tasks = task_count(multiply_adds * static_cast<double>(images), threads, per_thread);
-  bands_ = EvenSplit(images * bands, ceil_div(images * bands, tasks));
-  panels_ = EvenSplit(panels, ceil_div(panels, ceil_div(tasks, bands_.pieces)));
+  // Several a thread, for balance; of panels fewer, where each prepares its bands anew.
+  constexpr std::int64_t kTasks = 8, kPreparingTasks = 2;
+  const auto tasks = [&](std::int64_t per_thread) {
+    return task_count(multiply_adds * static_cast<double>(images), threads, per_thread);
+  };
+  bands_ = EvenSplit(images * bands, ceil_div(images * bands, tasks(kTasks)));
+  const std::int64_t wanted = tasks(band_tasks == BandTasks::prepare ? kPreparingTasks : kTasks);
+  panels_ = EvenSplit(panels, ceil_div(panels, ceil_div(wanted, bands_.pieces)));
 }
 
 ConvTasks::Task ConvTasks::operator[](std::int64_t i) const {

@@ -53,15 +53,17 @@ PixelBands backward_weights_bands(const ConvShape& shape, bool packed);
 /// up at the end. Each is as large as the filters, by Winograd's filtering 16/9 of that.
 inline constexpr std::int64_t kMostPartialSums = 16;
 
+/// What tasks do with a band before they multiply: nothing, or something that each task of its panels does again.
+enum class BandTasks : std::uint8_t { multiply, prepare };
+
 /// Bands of all images times panels of output channels, cut into tasks: runs of bands, and of panels
 /// where there are few bands. What an element is and how it is summed does not depend on the cutting,
 /// so that it may go by the number of threads.
 class ConvTasks {
  public:
-  /// `multiply_adds`: of one image. `per_thread`: tasks, where there is work for as many; a few, for
-  /// balance, unless each has to prepare much.
+  /// `multiply_adds`: of one image.
   ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::int64_t panels,
-            double multiply_adds, std::int64_t per_thread = 8);
+            double multiply_adds, BandTasks band_tasks = BandTasks::multiply);
 
   struct Task {
     std::int64_t first_band, end_band;  ///< counted over all images

@@ -311,7 +311,8 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
   }
   const ConvTasks tasks(executor.threads(), split.pieces, bands.pieces(), panels,
                         shape_.multiply_adds() * static_cast<double>(images) /
-                            static_cast<double>(split.pieces));
+                            static_cast<double>(split.pieces),
+                        samples_ ? BandTasks::prepare : BandTasks::multiply);
   const std::int64_t scratch = scratch_floats();
   float* const memory = workspace.take(executor.threads() * scratch);
   executor.parallel_for(tasks.count(), tasks.nanoseconds(), [&](std::int64_t i, int worker) {

@@ -66,6 +66,18 @@ TEST(EvenSplit, into_pieces) {
   }
 }
 
+TEST(EvenSplit, in_just_so_many_pieces) {
+  for (std::int64_t total = 1; total <= 40; ++total) {
+    for (std::int64_t pieces = 1; pieces <= total; ++pieces) {
+      const EvenSplit split = EvenSplit::exactly(total, pieces);
+      EXPECT_EQ(split.pieces, pieces);
+      EXPECT_EQ(split.begin(pieces), total);
+      EXPECT_EQ(split.size(0), (total + pieces - 1) / pieces);
+      EXPECT_EQ(split.size(pieces - 1), total / pieces);
+    }
+  }
+}
+
 TEST(Rounding, goes_up) {
   EXPECT_EQ(ceil_div(-1, 4), 0);
   EXPECT_EQ(ceil_div(0, 4), 0);

@@ -38,7 +38,8 @@ TEST(ConvTasks, share_everything_out_once) {
       for (const std::int64_t bands : {1, 5}) {
         for (const std::int64_t panels : {1, 4, 32}) {
           for (const double work : {1e3, 1e6, 1e9}) {
-            const ConvTasks tasks(threads, images, bands, panels, work);
+            const ConvTasks tasks(threads, images, bands, panels, work,
+                                  bands == 1 ? BandTasks::multiply : BandTasks::prepare);
             std::vector<int> owners(static_cast<std::size_t>(images * bands * panels));
             for (std::int64_t i = 0; i < tasks.count(); ++i) {
               const ConvTasks::Task task = tasks[i];
@@ -60,6 +61,14 @@ TEST(ConvTasks, divide_channels_where_there_is_one_image) {
   EXPECT_GE(ConvTasks(4, 1, 1, 32, 1e8).count(), 4);
   EXPECT_EQ(ConvTasks(1, 1, 1, 32, 1e8).count(), 1);  // nobody to share with
   EXPECT_EQ(ConvTasks(4, 1, 1, 32, 1e4).count(), 1);  // not worth sharing
+}
+
+// Single bands, for balance, and panels only where bands are too few for that.
+TEST(ConvTasks, prepare_bands_as_seldom_as_threads_allow) {
+  EXPECT_EQ(ConvTasks(2, 1, 13, 4, 1e9, BandTasks::prepare).count(), 13);
+  EXPECT_EQ(ConvTasks(2, 1, 13, 4, 1e9, BandTasks::multiply).count(), 26);
+  EXPECT_EQ(ConvTasks(2, 1, 4, 4, 1e9, BandTasks::prepare).count(), 4);
+  EXPECT_EQ(ConvTasks(2, 1, 3, 4, 1e9, BandTasks::prepare).count(), 6);
 }
 
 TEST(PaddedBands, see_no_more_than_32_KB_unless_they_are_single_rows) {

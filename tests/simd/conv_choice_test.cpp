@@ -233,6 +233,17 @@ TEST(ConvBackwardWeightsBatch, cuts_small_images_into_eight_groups) {
   EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 32), 7 * shape.wei_size());
 }
 
+// Together they are to stay in cache, if they are more than a few.
+TEST(ConvBackwardWeightsBatch, sums_up_few_parts_of_large_filters) {
+  const auto sums = [](std::int64_t oc) {
+    const ConvShape shape{.ic = 512, .ih = 28, .iw = 28, .oc = oc};
+    return 1 + partial_sums_floats(shape, ConvAlgorithm::direct, 16) / shape.wei_size();
+  };
+  EXPECT_EQ(sums(32), 16);
+  EXPECT_EQ(sums(128), 5);
+  EXPECT_EQ(sums(256), 4);
+}
+
 TEST(ConvBackwardWeightsBatch, has_one_sum_where_filters_are_larger_than_images) {
   const ConvShape shape = square(64, 4, 64, 3);
   EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 4), 0);
