@@ -30,21 +30,20 @@ struct EvenSplit {
     return {total, most_pieces == 1 ? total : ceil_div(total, most_pieces)};
   }
 
-  /// In just so many pieces, of total at most.
-  static EvenSplit exactly(std::int64_t total, std::int64_t pieces) {
-    EvenSplit split(total, total);
-    split.pieces = pieces;
-    split.base = total / pieces;
-    split.longer = total - pieces * split.base;
-    return split;
-  }
-
   std::int64_t pieces;
   std::int64_t begin(std::int64_t i) const { return i * base + (i < longer ? i : longer); }
   std::int64_t size(std::int64_t i) const { return base + (i < longer ? 1 : 0); }
 
   std::int64_t base;    ///< size of the shorter pieces
   std::int64_t longer;  ///< how many have one more
+};
+
+/// `total` things in just so many pieces, sizes differing by at most one, longer and shorter ones mixed: half of the
+/// pieces, one after the other, are half of the things, for threads to share.
+struct MixedSplit {
+  std::int64_t total, pieces;
+  std::int64_t begin(std::int64_t i) const { return i * total / pieces; }
+  std::int64_t size(std::int64_t i) const { return begin(i + 1) - begin(i); }
 };
 
 /// A tile of the micro-kernel: at most `rows` rows of `vectors` vectors, `columns` floats wide.

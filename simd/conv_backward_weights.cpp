@@ -278,7 +278,7 @@ void ConvBackwardWeights::batch(Executor& executor, std::int64_t images, const f
   }
   const std::int64_t size = round_up_to_line(shape_.wei_size());
   const Cut c = cut(images);
-  const EvenSplit parts = EvenSplit::exactly(c.segments, c.slots);
+  const MixedSplit parts{c.segments, c.slots};
   float* const sums = workspace.take((c.slots - 1) * size);
   const std::int64_t scratch = group_scratch_floats(c.group);
   float* const memory = workspace.take(executor.threads() * scratch);

@@ -8,13 +8,15 @@ namespace {
 // A band is long enough for what its filters cost to load, and short enough for its pixels to stay in
 // cache from one panel of filters to the next. Each float of a panel is loaded once for every pixel of
 // the band: half a vector a cycle for 8 pixels, a sixteenth for 64.
-//   filters in L2 (256 KB):  64 pixels
+//   filters in L2 (256 KB):  64 pixels, of few channels up to 512, as many as are 32 KB, for to turn to a panel takes
+//                            some 200 cycles
 //   filters beyond:          256 pixels
 constexpr double kFiltersInL2 = 256 * 1024;
 
 std::int64_t band_pixels(const ConvShape& s) {
   const double bytes = 4.0 * static_cast<double>(s.wei_size());
-  return bytes <= kFiltersInL2 ? 64 : 256;
+  constexpr std::int64_t kFloats = 8 * 1024;
+  return bytes <= kFiltersInL2 ? std::clamp<std::int64_t>(kFloats / s.ic, kLeastBandPixels, 512) : 256;
 }
 
 /// Bands of the output. A row that needs padding is copied whole, so it is not cut.
@@ -100,7 +102,7 @@ PixelBands backward_weights_bands(const ConvShape& s, bool packed) {
 ConvTasks::ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::int64_t panels,
                      double multiply_adds, BandTasks band_tasks)
     : nanoseconds_(kMultiplyAddNanoseconds * multiply_adds * static_cast<double>(images)),
-      bands_(images * bands, images * bands),
+      bands_{.total = images * bands, .pieces = 1},
       panels_(panels, panels) {
   if (threads == 1) return;
   // Runs of bands while there are enough of them, for then a thread's pixels stay in its cache.
@@ -109,7 +111,7 @@ ConvTasks::ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::
   const auto tasks = [&](std::int64_t per_thread) {
     return task_count(multiply_adds * static_cast<double>(images), threads, per_thread);
   };
-  bands_ = EvenSplit(images * bands, ceil_div(images * bands, tasks(kTasks)));
+  bands_.pieces = std::clamp<std::int64_t>(bands_.total, 1, tasks(kTasks));
   const std::int64_t wanted = tasks(band_tasks == BandTasks::prepare ? kPreparingTasks : kTasks);
   panels_ = EvenSplit(panels, ceil_div(panels, ceil_div(wanted, bands_.pieces)));
 }

@@ -31,6 +31,8 @@ TileShape choose_conv_tile(const KernelTable& kernels, std::int64_t m, std::int6
 /// Bands of h x w pixels, about `pixels` each where there are as many.
 PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels);
 
+/// Pixels of a forward pass's band, at least, where its image has as many.
+inline constexpr std::int64_t kLeastBandPixels = 64;
 /// Bands of a forward pass (of its output), and images of a single band that it should work on together.
 PixelBands forward_bands(const ConvShape& shape);
 std::int64_t forward_group(const ConvShape& shape);
@@ -75,7 +77,8 @@ class ConvTasks {
 
  private:
   double nanoseconds_;
-  EvenSplit bands_, panels_;
+  MixedSplit bands_;
+  EvenSplit panels_;
 };
 
 }  // namespace tilewise::simd

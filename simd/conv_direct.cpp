@@ -46,7 +46,7 @@ std::int64_t sampled_floats(const ConvShape& s) {
   return round_up_to_line(forward_group(s) * forward_bands(s).columns.size(0) * s.ic);
 }
 
-/// Whether bands are copied that have rows of few pixels, for which tiles are low; and find room in L2, and those of two
+/// Whether bands are copied that have rows of few pixels, for which tiles are low; and find room in L2, those of two
 /// threads in what the operands of one image take.
 bool wants_short_rows_copied(const KernelTable& kernels, const ConvShape& s) {
   constexpr std::int64_t kFewPixels = 28, kMostFloats = 128 * 1024;
@@ -296,6 +296,17 @@ void ConvDirect::images(std::int64_t images, const float* src, const float* pack
   }
 }
 
+PixelBands ConvDirect::shared_bands(int threads, std::int64_t groups, std::int64_t panels) const {
+  constexpr std::int64_t kMany = 4;
+  PixelBands bands = bands_;
+  const std::int64_t pieces = groups * bands.pieces() * panels, wanted = kMany * threads;
+  if (bands.columns.pieces > 1 || pieces % threads == 0 || pieces >= wanted) return bands;
+  std::int64_t rows = std::max(ceil_div(out_.h * groups * panels, wanted), ceil_div(kLeastBandPixels, out_.w));
+  if (pieces < threads) rows = std::min(rows, ceil_div(out_.h, threads));
+  bands.rows = EvenSplit(out_.h, std::min(bands.rows.size(0), rows));
+  return bands;
+}
+
 void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
                        const float* bias, float floor, float* dst, Workspace workspace) const {
   if (images == 0) return;
@@ -304,11 +315,7 @@ void ConvDirect::batch(Executor& executor, std::int64_t images, const float* src
   const bool whole_bands = pads_ && split.pieces * out_.h >= executor.threads();
   const std::int64_t columns = whole_bands ? out_.channels : tile_.columns;
   const std::int64_t panels = ceil_div(out_.channels, columns);
-  PixelBands bands = bands_;
-  if (bands.columns.pieces == 1 && split.pieces * bands.pieces() * panels < executor.threads()) {
-    // A single small image: at least a band for each thread.
-    bands.rows = EvenSplit(out_.h, std::min(bands.rows.size(0), ceil_div(out_.h, executor.threads())));
-  }
+  const PixelBands bands = shared_bands(executor.threads(), split.pieces, panels);
   const ConvTasks tasks(executor.threads(), split.pieces, bands.pieces(), panels,
                         shape_.multiply_adds() * static_cast<double>(images) /
                             static_cast<double>(split.pieces),

@@ -74,6 +74,9 @@ class ConvDirect {
   void plan_forward(const KernelTable& kernels);
   void plan_backward_data(const KernelTable& kernels);
   Columns make_columns(const TapRun& run) const;
+  /// Bands that so many threads can share: shorter ones, where they are few and do not come out even, or of a single
+  /// small image at least a band for each thread.
+  PixelBands shared_bands(int threads, std::int64_t groups, std::int64_t panels) const;
   /// Groups of small images, or single ones, that are worked on together.
   EvenSplit groups(std::int64_t images) const;
   /// What a band of output pixels of some images reads: src itself, or copies of what pads_ and samples_ say.

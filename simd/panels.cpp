@@ -80,12 +80,13 @@ void multiply_panel(const KernelTable& kernels, const EvenSplit& tiles, TileArgs
 void multiply_block(const KernelTable& kernels, std::int64_t tile_rows,
                     const std::array<BlockAxis, 3>& axes, const float* a, float* c, TileArgs& args,
                     Ahead& ahead) {
-  const auto waste = [&](const BlockAxis& axis) {  // tiles, up to a factor common to all axes
-    return static_cast<double>(ceil_div(axis.rows, tile_rows)) / static_cast<double>(axis.rows);
+  // Tiles along an axis are ceil_div(rows, tile_rows) / rows, up to a factor common to all axes.
+  const auto are_fewer = [&](const BlockAxis& x, const BlockAxis& y) {
+    return ceil_div(x.rows, tile_rows) * y.rows < ceil_div(y.rows, tile_rows) * x.rows;
   };
   std::size_t along = 0;
   for (std::size_t i = 1; i < axes.size(); ++i) {
-    if (waste(axes[i]) < waste(axes[along])) along = i;
+    if (axes[i].rows > 1 && are_fewer(axes[i], axes[along])) along = i;
   }
   const BlockAxis& tiled = axes[along];
   const BlockAxis& inner = axes[along == 0 ? 1 : 0];

@@ -66,14 +66,19 @@ TEST(EvenSplit, into_pieces) {
   }
 }
 
-TEST(EvenSplit, in_just_so_many_pieces) {
-  for (std::int64_t total = 1; total <= 40; ++total) {
-    for (std::int64_t pieces = 1; pieces <= total; ++pieces) {
-      const EvenSplit split = EvenSplit::exactly(total, pieces);
-      EXPECT_EQ(split.pieces, pieces);
-      EXPECT_EQ(split.begin(pieces), total);
-      EXPECT_EQ(split.size(0), (total + pieces - 1) / pieces);
-      EXPECT_EQ(split.size(pieces - 1), total / pieces);
+TEST(MixedSplit, halves_things_with_pieces) {
+  for (std::int64_t total = 0; total <= 40; ++total) {
+    for (std::int64_t pieces = 1; pieces <= total + 1; ++pieces) {
+      const MixedSplit split{total, pieces};
+      std::int64_t next = 0;
+      for (std::int64_t i = 0; i < pieces; ++i) {
+        EXPECT_EQ(split.begin(i), next);
+        EXPECT_GE(split.size(i), total / pieces);
+        EXPECT_LE(split.size(i), (total + pieces - 1) / pieces);
+        next += split.size(i);
+      }
+      EXPECT_EQ(next, total);
+      if (pieces % 2 == 0) EXPECT_EQ(split.begin(pieces / 2), total / 2);
     }
   }
 }

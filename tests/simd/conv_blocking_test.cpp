@@ -57,6 +57,19 @@ TEST(ConvTasks, share_everything_out_once) {
   }
 }
 
+// Of few channels, whose pixels take little room, longer ones.
+TEST(ForwardBands, are_as_long_as_pixels_stay_in_l1) {
+  const auto pixels = [](std::int64_t ic, std::int64_t oc) {
+    return forward_bands({.ic = ic, .ih = 1, .iw = 8192, .oc = oc}).columns.size(0);
+  };
+  EXPECT_EQ(pixels(8, 64), 512);
+  EXPECT_EQ(pixels(16, 64), 512);
+  EXPECT_EQ(pixels(32, 64), 256);
+  EXPECT_EQ(pixels(128, 64), 64);
+  EXPECT_EQ(pixels(1024, 64), 64);
+  EXPECT_EQ(pixels(1024, 65), 256);  // filters that do not stay in L2
+}
+
 TEST(ConvTasks, divide_channels_where_there_is_one_image) {
   EXPECT_GE(ConvTasks(4, 1, 1, 32, 1e8).count(), 4);
   EXPECT_EQ(ConvTasks(1, 1, 1, 32, 1e8).count(), 1);  // nobody to share with
