@@ -78,7 +78,9 @@ TEST(MixedSplit, halves_things_with_pieces) {
         next += split.size(i);
       }
       EXPECT_EQ(next, total);
-      if (pieces % 2 == 0) EXPECT_EQ(split.begin(pieces / 2), total / 2);
+      if (pieces % 2 == 0) {
+        EXPECT_EQ(split.begin(pieces / 2), total / 2);
+      }
     }
   }
 }
