@@ -110,9 +110,8 @@ Executor::~Executor() = default;
 class Executor::Loop {
  public:
   explicit Loop(Executor& executor) : executor_(executor), observer_(executor.observer_) {
-    if (executor_.in_loop_) throw ArgumentError("Executor: a loop within a loop");
+    if (executor_.in_loop_.exchange(true)) throw ArgumentError("Executor: a loop while another runs");
     if (observer_ != nullptr) observer_->before_loop();
-    executor_.in_loop_ = true;
   }
   ~Loop() {
     executor_.in_loop_ = false;
@@ -131,7 +130,7 @@ void Executor::parallel_for(std::int64_t chunks, double nanoseconds,
   const Loop loop(*this);
   if (observer_ == nullptr) return run(chunks, nanoseconds, body);
   run(chunks, nanoseconds,
-      [&](std::int64_t chunk, int worker) { observer_->run_chunk(chunk, worker, body); });
+      [&, observer = observer_](std::int64_t chunk, int worker) { observer->run_chunk(chunk, worker, body); });
 }
 
 void Executor::run(std::int64_t chunks, double nanoseconds,

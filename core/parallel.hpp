@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -55,8 +56,8 @@ class LoopObserver {
   virtual ~LoopObserver() = default;
 
   /// On the thread that called parallel_for(); after_loop() also when the loop has thrown.
-  virtual void before_loop() = 0;
-  virtual void after_loop() = 0;
+  virtual void before_loop() noexcept = 0;
+  virtual void after_loop() noexcept = 0;
 
   /// On the thread that runs the chunk: calls body(chunk, worker).
   virtual void run_chunk(std::int64_t chunk, int worker,
@@ -88,8 +89,8 @@ class Executor {
   ///
   /// `nanoseconds` estimates what the whole loop takes one thread. If it is not worth sharing
   /// (is_worth_sharing), or with one thread or one chunk, it runs in order on the calling thread as worker
-  /// 0. An exception from `body` stops the loop and is rethrown here. Throws ArgumentError from within another loop
-  /// of the same executor.
+  /// 0. An exception from `body` stops the loop and is rethrown here. Throws ArgumentError while another loop of
+  /// the same executor runs, as from within it.
   void parallel_for(std::int64_t chunks, double nanoseconds,
                     FunctionRef<void(std::int64_t chunk, int worker)> body);
 
@@ -103,7 +104,7 @@ class Executor {
   class Loop;
   struct Arena;
   int threads_;
-  bool in_loop_ = false;
+  std::atomic<bool> in_loop_ = false;
   LoopObserver* observer_ = nullptr;
   std::chrono::steady_clock::time_point last_loop_{};  ///< end of the last that several threads could have shared
   std::unique_ptr<Arena> arena_;

@@ -24,9 +24,9 @@ void ProfileScope::add_piece() {
                       Profiler::Clock::now());
 }
 
-void ProfileScope::before_loop() { add_piece(); }
+void ProfileScope::before_loop() noexcept { add_piece(); }
 
-void ProfileScope::after_loop() { since_ = Profiler::Clock::now(); }
+void ProfileScope::after_loop() noexcept { since_ = Profiler::Clock::now(); }
 
 void ProfileScope::run_chunk(std::int64_t chunk, int worker,
                              FunctionRef<void(std::int64_t, int)> body) {

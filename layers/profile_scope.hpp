@@ -37,8 +37,8 @@ class ProfileScope final : private LoopObserver {
   void end();
   void add_piece();
 
-  void before_loop() override;
-  void after_loop() override;
+  void before_loop() noexcept override;
+  void after_loop() noexcept override;
   void run_chunk(std::int64_t chunk, int worker,
                  FunctionRef<void(std::int64_t, int)> body) override;
 

@@ -8,8 +8,8 @@
 namespace tilewise::simd {
 namespace {
 
-/// Rows of few pixels are short sums, which cost wide vectors less than copying.
-bool wants_row_copied(const KernelTable& kernels, const ConvShape& s) {
+/// Rows of few pixels are short sums. They cost wide vectors less than copying would.
+bool wants_samples_copied(const KernelTable& kernels, const ConvShape& s) {
   return !has_wide_vectors(kernels) && wants_samples(kernels, s);
 }
 
@@ -63,7 +63,7 @@ std::int64_t channel_block(std::int64_t channels, std::int64_t tile_rows, std::i
 ConvBackwardWeights::ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape,
                                          ConvAlgorithm algorithm)
     : source_(shape.checked()),
-      shape_(wants_row_copied(kernels, source_) ? of_samples(source_) : source_.joined()),
+      shape_(wants_samples_copied(kernels, source_) ? of_samples(source_) : source_.joined()),
       winograd_(choose_winograd(kernels, shape_, algorithm)),
       short_(is_short(shape_)),
       kernels_(kernels_for_columns(kernels, shape.oc, short_ ? kShortVectors : 1)),
@@ -117,8 +117,8 @@ std::int64_t ConvBackwardWeights::list_pairs(const Segment& segment, std::int64_
   const std::int64_t image = segment.packs ? image_panels_floats() : s.dst_size();
   const std::int64_t row_floats = segment.packs ? band.columns() * tile_.columns : s.ow() * s.oc;
   const std::int64_t offset = kh * s.dilation_h - s.pad_top;
-  Range rows{band.first_row, band.end_row};
-  if (channels_first_) rows = inside(rows, s.stride_h, offset, s.ih);
+  OutputRange rows{band.first_row, band.end_row};
+  if (channels_first_) rows = outputs_inside(rows, s.stride_h, offset, s.ih);
   std::int64_t pairs = 0;
   for (std::int64_t i = 0; i < segment.images; ++i) {
     for (std::int64_t row = rows.first; row < rows.end; ++row, ++pairs) {
@@ -174,8 +174,8 @@ void ConvBackwardWeights::accumulate(const float* src, const float* d_dst, const
         for (std::int64_t kh = 0; kh < s.kh; ++kh) {
           const std::int64_t pairs = list_pairs(segment, kh, source, src_offsets, d_dst_offsets);
           for (std::int64_t kw = first_kw; kw < end_kw; kw += taps_) {
-            const Range columns = channels_first_ ? columns_inside(s, band, kw)
-                                                  : Range{band.first_column, band.end_column};
+            const OutputRange columns = channels_first_ ? columns_inside(s, band, kw)
+                                                        : OutputRange{band.first_column, band.end_column};
             const std::int64_t column = columns.first * s.stride_w + kw * s.dilation_w - s.pad_left;
             args.pairs = columns.count() > 0 ? pairs : 0;
             args.k = columns.count();
@@ -234,10 +234,10 @@ void ConvBackwardWeights::images(std::int64_t images, const float* src, const fl
 }
 
 ConvBackwardWeights::Cut ConvBackwardWeights::cut(std::int64_t images) const {
-  // Partial sums enough to share the work out, but no larger together than half of what is read and
-  // written, nor, if there are more than a few, than a cache; where there is one, threads divide the output channels.
-  // Smaller groups of images, then fewer sums, where two threads' scratch would not fit beside them in what the
-  // operands take.
+  // Partial sums enough to share the work out, but no larger together than half of what is read and written, nor, if
+  // there are more than a few, than 1.25 MB: measured on Zen 4, whose L2 has 1 MB. Where there is one, threads divide
+  // the output channels. Smaller groups of images, then fewer sums, where two threads' scratch would not fit beside
+  // them in what the operands take.
   constexpr std::int64_t kFewSums = 4, kSumsFloats = 320 * 1024;
   const std::int64_t wei = shape_.wei_size();
   const std::int64_t pixels = images * (source_.src_size() + shape_.dst_size());

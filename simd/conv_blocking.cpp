@@ -51,8 +51,8 @@ PixelBands pixel_bands(std::int64_t h, std::int64_t w, std::int64_t pixels) {
 
 PixelBands forward_bands(const ConvShape& s) { return pixel_bands(s.oh(), s.ow(), band_pixels(s)); }
 
-// As many pixels as a band at most has: filters that do not fit in L2 are read once for all of them, and
-// tiles are as tall as they may be.
+// As many pixels as a band has whose filters do not fit in L2: these are read once for all of them, and tiles are as
+// tall as they may be.
 std::int64_t forward_group(const ConvShape& s) {
   return std::max<std::int64_t>(1, 256 / (s.oh() * s.ow()));
 }

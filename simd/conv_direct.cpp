@@ -92,7 +92,7 @@ void ConvDirect::plan_forward(const KernelTable& kernels) {
   if (pads_) shape_ = with_padding(source_);
   if (samples_) shape_ = of_samples(source_);
   const KernelTable& short_kernels = kernels_for_columns(kernels, shape_.oc, kShortVectors);
-  short_ = is_short(short_kernels, shape_);
+  short_ = !samples_ && is_short(short_kernels, shape_);
   kernels_ = short_ ? &short_kernels : &kernels_for_columns(kernels, shape_.oc);
   in_ = {source_.ih, source_.iw, source_.ic};
   out_ = {shape_.oh(), shape_.ow(), shape_.oc};
@@ -161,10 +161,11 @@ void ConvDirect::pack(const float* wei, float* packed) const {
 }
 
 // The next band follows in memory, and after an image's last the next image's first; a guess, where windows
-// do not reach the end. Where strides leave out pixels it would be several times what is read.
+// do not reach the end. Where pixels are left out it would be several times what is read.
 Ahead ConvDirect::next_band(const float* src, std::int64_t images, const PixelBand& band,
                             std::int64_t tiles) const {
-  if (pass_ == ConvPass::forward && (source_.stride_h > source_.kh || source_.stride_w > source_.kw)) return {};
+  const bool leaves_out = samples_ || source_.stride_h > source_.kh || source_.stride_w > source_.kw;
+  if (pass_ == ConvPass::forward && leaves_out) return {};
   if (images > 1) return {src + images * in_.size(), images * in_.size(), tiles};
   const auto seen = [](const TapAxis& axis, std::int64_t outputs) {
     return outputs * axis.input_step / axis.output_step;

@@ -5,13 +5,13 @@
 
 namespace tilewise::simd {
 
-Range inside(Range outputs, std::int64_t stride, std::int64_t offset, std::int64_t input) {
+OutputRange outputs_inside(OutputRange outputs, std::int64_t stride, std::int64_t offset, std::int64_t input) {
   return {offset < 0 ? std::max(outputs.first, ceil_div(-offset, stride)) : outputs.first,
           offset < input ? std::min(outputs.end, (input - 1 - offset) / stride + 1) : outputs.first};
 }
 
-Range columns_inside(const ConvShape& s, const PixelBand& band, std::int64_t kw) {
-  return inside({band.first_column, band.end_column}, s.stride_w, kw * s.dilation_w - s.pad_left, s.iw);
+OutputRange columns_inside(const ConvShape& s, const PixelBand& band, std::int64_t kw) {
+  return outputs_inside({band.first_column, band.end_column}, s.stride_w, kw * s.dilation_w - s.pad_left, s.iw);
 }
 
 WeightsPixels::WeightsPixels(const KernelTable& kernels, const ConvShape& source, const ConvShape& shape,
@@ -86,7 +86,7 @@ WeightsPixels::Source WeightsPixels::transpose(const float* src, std::int64_t im
   const std::int64_t end_row = std::min(s.ih, source.first_row + rows_seen(s, band.rows()));
   std::int64_t width;
   if (layouts_ > 1) {
-    const Range columns = columns_inside(s, band, layout);
+    const OutputRange columns = columns_inside(s, band, layout);
     source.first_column = columns.first * s.stride_w + layout * s.dilation_w - s.pad_left;
     width = columns.count();
   } else {

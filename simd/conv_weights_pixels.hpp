@@ -10,17 +10,18 @@
 
 namespace tilewise::simd {
 
-struct Range {
+/// Outputs along an axis.
+struct OutputRange {
   std::int64_t first, end;
   std::int64_t count() const { return std::max<std::int64_t>(0, end - first); }
 };
 
 /// Of outputs [first, end) along an axis those that look at the image, `input` long, where o * stride + offset
 /// is: not at its padding.
-Range inside(Range outputs, std::int64_t stride, std::int64_t offset, std::int64_t input);
+OutputRange outputs_inside(OutputRange outputs, std::int64_t stride, std::int64_t offset, std::int64_t input);
 
 /// Of a band's columns those that filter column kw sees.
-Range columns_inside(const ConvShape& shape, const PixelBand& band, std::int64_t kw);
+OutputRange columns_inside(const ConvShape& shape, const PixelBand& band, std::int64_t kw);
 
 /// Pixels of src as the products of backward weights (conv_backward_weights.hpp) read them: where they are, or copied,
 /// with their padding or without what a stride leaves out (conv_sampling.hpp), or transposed.

@@ -49,8 +49,8 @@ struct TileArgs {
   std::int64_t ldc = 0;
   std::int64_t columns = 0;  ///< from (NV - 1) * vector width + 1 to NV * vector width
   BRows b_rows = BRows::near;
-  /// Meanwhile tiles of up to eight rows fetch the next tile's rows of A into L2, or, where its columns are contiguous,
-  /// wide vectors the next lines of these.
+  /// Meanwhile tiles of up to eight rows fetch the next tile's rows of A into L2, or, where its columns are contiguous
+  /// and B is packed, wide vectors the next lines of these.
   bool fetches_a = false;
   const float* ahead = nullptr;  ///< memory that is wanted later, fetched into L2
   std::int64_t ahead_lines = 0;  ///< of 16 floats, with each tile

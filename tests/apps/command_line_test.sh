@@ -34,6 +34,9 @@ expect 2 "1.5" "$tilewise" train --data-dir data --validation-split 1.5
 expect 2 "WEIGHTS is required" "$tilewise" evaluate
 expect 2 "--steps" "$tilewise" profile --steps 0
 expect 2 "TILEWISE_ISA" env TILEWISE_ISA=mmx "$tilewise" info
+if "$tilewise" info | grep -q avx512; then
+  expect 2 "TILEWISE_AVX512_HALVES='2': expected 0 or 1" env TILEWISE_AVX512_HALVES=2 "$tilewise" profile --steps 1
+fi
 expect 2 "TILEWISE_NUM_THREADS" env TILEWISE_NUM_THREADS=many "$tilewise" info
 
 # Threads: argument, then environment.

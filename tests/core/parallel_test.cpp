@@ -248,8 +248,8 @@ TEST(FlushDenormals, treats_denormal_operands_as_zero) {
 
 class CountingObserver final : public LoopObserver {
  public:
-  void before_loop() override { ++before; }
-  void after_loop() override { ++after; }
+  void before_loop() noexcept override { ++before; }
+  void after_loop() noexcept override { ++after; }
   void run_chunk(std::int64_t chunk, int worker,
                  FunctionRef<void(std::int64_t, int)> body) override {
     ++chunks;

@@ -23,8 +23,8 @@ constexpr std::int64_t kImages = 32;
 /// Counts the chunks on whose thread denormals are not taken for zero, in results or in operands.
 class FlushWatch final : public LoopObserver {
  public:
-  void before_loop() override {}
-  void after_loop() override {}
+  void before_loop() noexcept override {}
+  void after_loop() noexcept override {}
   void run_chunk(std::int64_t chunk, int worker, FunctionRef<void(std::int64_t, int)> body) override {
     body(chunk, worker);
     volatile float smallest = std::numeric_limits<float>::min();

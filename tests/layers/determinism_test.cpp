@@ -96,8 +96,8 @@ std::vector<Sequential> all_networks() {
 /// machine may be late: at most 20 ms a chunk, and 20 s in all.
 class WorkerWatch final : public LoopObserver {
  public:
-  void before_loop() override {}
-  void after_loop() override {}
+  void before_loop() noexcept override {}
+  void after_loop() noexcept override {}
   void run_chunk(std::int64_t chunk, int worker, FunctionRef<void(std::int64_t, int)> body) override {
     if (worker > 0) several = true;
     body(chunk, worker);

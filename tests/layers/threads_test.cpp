@@ -43,8 +43,8 @@ class Slow final : public LoopObserver {
  public:
   explicit Slow(std::chrono::milliseconds patience) : patience_(patience) {}
 
-  void before_loop() override { workers_ = 0; }
-  void after_loop() override { shared_ += is_shared() ? 1 : 0; }
+  void before_loop() noexcept override { workers_ = 0; }
+  void after_loop() noexcept override { shared_ += is_shared() ? 1 : 0; }
   void run_chunk(std::int64_t chunk, int worker,
                  FunctionRef<void(std::int64_t, int)> body) override {
     using std::chrono::steady_clock;

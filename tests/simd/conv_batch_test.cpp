@@ -56,7 +56,10 @@ const BatchCase kCases[] = {
           .pad_right = 1}},
     // pixels that are copied, of groups of images and in bands
     {9, {.ic = 20, .ih = 15, .iw = 14, .oc = 130, .stride_h = 2, .stride_w = 2}},
+    {2, {.ic = 130, .ih = 45, .iw = 49, .oc = 130, .stride_h = 2, .stride_w = 2}},
     {2, {.ic = 260, .ih = 45, .iw = 41, .oc = 130, .stride_h = 2, .stride_w = 2}},
+    // and transposed, in bands that begin within a row
+    {2, {.ic = 260, .ih = 45, .iw = 49, .oc = 512, .stride_h = 2, .stride_w = 2}},
     // backward data of more columns that no window sees than others
     {3, {.ic = 64, .ih = 17, .iw = 17, .oc = 20, .stride_h = 3, .stride_w = 3}},
     // backward weights of one sum and one panel, which threads divide

@@ -58,7 +58,7 @@ TEST(ConvTasks, share_everything_out_once) {
 }
 
 // Of few channels, whose pixels take little room, longer ones.
-TEST(ForwardBands, are_as_long_as_pixels_stay_in_l1) {
+TEST(ForwardBands, are_longer_of_few_channels) {
   const auto pixels = [](std::int64_t ic, std::int64_t oc) {
     return forward_bands({.ic = ic, .ih = 1, .iw = 8192, .oc = oc}).columns.size(0);
   };

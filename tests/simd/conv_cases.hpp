@@ -20,7 +20,7 @@ inline std::vector<simd::ConvShape> awkward_convolutions() {
       {.ic = 10, .ih = 4, .iw = 5, .oc = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
        .pad_right = 1},
       {.ic = 2, .ih = 6, .iw = 6, .oc = 7, .dilation_h = 3, .dilation_w = 3},
-      // 1x1 that leave out pixels, of channels enough to copy the others: bands that begin within a row, a cut end
+      // 1x1 that leave out pixels, of channels enough to copy the others; a cut end
       {.ic = 20, .ih = 31, .iw = 34, .oc = 130, .stride_h = 2, .stride_w = 2},
       {.ic = 300, .ih = 10, .iw = 13, .oc = 140, .stride_h = 3, .stride_w = 2},
       {.ic = 9, .ih = 12, .iw = 11, .oc = 129, .pad_bottom = -2, .pad_right = -1},

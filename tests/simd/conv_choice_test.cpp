@@ -160,8 +160,8 @@ TEST(ConvTileChoice, of_filters_gradients_is_the_widest_for_more_than_a_tile_of_
 /// Counts the chunks of an executor's loops.
 class ChunkCounter final : public LoopObserver {
  public:
-  void before_loop() override {}
-  void after_loop() override {}
+  void before_loop() noexcept override {}
+  void after_loop() noexcept override {}
   void run_chunk(std::int64_t chunk, int worker, FunctionRef<void(std::int64_t, int)> body) override {
     {
       const std::lock_guard lock(mutex_);
