@@ -47,9 +47,10 @@ std::optional<ConvWinograd> choose_winograd(const KernelTable& kernels, const Co
   // Its lanes are as idle as a direct convolution's: with half of them idle, or more, spreading is faster.
   const bool spreads = wants_spreading(kernels, shape) &&
                        2 * shape.ic <= kernels_for_columns(kernels, shape.ic).vector_floats;
-  const bool direct = algorithm == ConvAlgorithm::direct || spreads || !turned;
-  if (direct || !ConvWinograd::pays(kernels, *turned)) return std::nullopt;
-  return ConvWinograd(kernels, *turned);
+  if (spreads || !turned) return std::nullopt;
+  const auto size = ConvWinograd::choose(kernels, *turned, algorithm);
+  if (!size) return std::nullopt;
+  return ConvWinograd(kernels, *turned, *size);
 }
 
 std::optional<ConvDirect> choose_direct(const KernelTable& kernels, const ConvShape& shape, bool winograd) {

@@ -37,8 +37,9 @@ bool is_short(const ConvShape& s) {
 
 std::optional<WinogradWeights> choose_winograd(const KernelTable& kernels, const ConvShape& shape,
                                                ConvAlgorithm algorithm) {
-  if (algorithm == ConvAlgorithm::direct || !WinogradWeights::pays(kernels, shape)) return std::nullopt;
-  return WinogradWeights(kernels, shape);
+  const auto size = WinogradWeights::choose(kernels, shape, algorithm);
+  if (!size) return std::nullopt;
+  return WinogradWeights(kernels, shape, *size);
 }
 
 /// A panel of d_dst is used once for every tile of channels of a filter row. Read in place it comes from L2 each time,
@@ -91,7 +92,7 @@ std::int64_t ConvBackwardWeights::image_panels_floats() const {
 }
 
 std::string ConvBackwardWeights::kernel() const {
-  if (winograd_) return "winograd " + winograd_->tile().to_string();
+  if (winograd_) return winograd_->kernel();
   return short_ ? "conv_short_weights" : "tile " + tile_.to_string();
 }
 

@@ -5,8 +5,8 @@ namespace {
 
 std::variant<ConvDirect, ConvWinograd> choose(const KernelTable& kernels, const ConvShape& shape,
                                               ConvAlgorithm algorithm) {
-  if (algorithm == ConvAlgorithm::automatic && ConvWinograd::pays(kernels, shape.checked())) {
-    return ConvWinograd(kernels, shape);
+  if (const auto size = ConvWinograd::choose(kernels, shape.checked(), algorithm)) {
+    return ConvWinograd(kernels, shape, *size);
   }
   return ConvDirect(kernels, shape);
 }

@@ -10,56 +10,76 @@ namespace {
 
 constexpr std::int64_t kNoOffset = 0;
 
-/// Tiles of a block: two of the micro-kernel's tallest. Filters are read from L2 once for every block, and its
-/// transforms stay there; larger blocks are no faster.
-constexpr std::int64_t kBlockTiles = 2 * kMaxTileRows;
+/// Tiles of a block: two of the micro-kernel's tallest, or where there are more positions as many whole ones of two
+/// vectors as are no taller than that. Filters are read from L2 once for every block, and its transforms stay there;
+/// larger blocks are no faster.
+std::int64_t block_tiles(const KernelTable& kernels, WinogradSize size) {
+  if (size == WinogradSize::two) return 2 * kMaxTileRows;
+  return kMaxTileRows / kernels.max_rows[1] * kernels.max_rows[1];
+}
+
+/// Transformed filters of more floats, 2 MB, are not packed: they would take 4 times the memory of the filters, and soon
+/// be too large for any cache. Blocks transform them, for so many input channels at a time.
+constexpr std::int64_t kMostTransformed = 512 * 1024;
+constexpr std::int64_t kFilterChannels = 32;
+
+/// Sums of more input channels are added up in parts, for which they are more exact.
+constexpr std::int64_t kSumChannels = 128;
+
+/// Sums of fewer channels are so exact when done directly that the transforms of 4 x 4 outputs would show: errors would
+/// be up to three times as large.
+constexpr std::int64_t kLeastChannels = 16;
 
 }  // namespace
 
 bool ConvWinograd::possible(const ConvShape& s) { return has_winograd_tiles(s); }
 
-bool ConvWinograd::pays(const KernelTable& kernels, const ConvShape& s) {
-  if (!possible(s)) return false;
-  const WinogradCost cost = winograd_cost(kernels, s);
-  return cost.winograd < cost.direct;
+std::optional<WinogradSize> ConvWinograd::choose(const KernelTable& kernels, const ConvShape& s,
+                                                 ConvAlgorithm algorithm) {
+  const bool is_short = algorithm == ConvAlgorithm::automatic && s.ic < kLeastChannels;
+  return choose_winograd_size(kernels, s, is_short ? ConvAlgorithm::winograd_2x2 : algorithm);
 }
 
-ConvWinograd::ConvWinograd(const KernelTable& kernels, const ConvShape& shape)
+ConvWinograd::ConvWinograd(const KernelTable& kernels, const ConvShape& shape, WinogradSize size)
     : shape_(shape.checked()),
       kernels_(winograd_kernels(kernels, shape)),
-      tiles_(shape),
-      tile_(choose_tile(kernels_, kBlockTiles, shape.oc, shape.ic)),
+      size_(size),
+      tiles_(shape, size),
+      block_tiles_(block_tiles(kernels_, size)),
+      packs_taps_(winograd_positions(size) * shape.ic * shape.oc > kMostTransformed),
+      tile_(choose_tile(kernels_, block_tiles_, shape.oc, shape.ic)),
       src_row_(winograd_tile_floats(shape.ic)) {
   if (!possible(shape)) {
     throw ArgumentError("ConvWinograd: " + shape.to_string() + " is not 3 x 3 with a stride and dilation of 1");
   }
 }
 
-std::int64_t ConvWinograd::src_plane() const { return winograd_plane_floats(kBlockTiles, src_row_); }
-
-std::int64_t ConvWinograd::sums_plane() const {
-  return winograd_plane_floats(kBlockTiles, tile_.columns);
+std::int64_t ConvWinograd::packed_floats() const {
+  return ceil_div(shape_.oc, tile_.columns) * packed_planes() * filters_plane(shape_.ic);
 }
 
-std::int64_t ConvWinograd::packed_floats() const {
-  return kWinogradPositions * simd::packed_floats(tile_, shape_.ic, shape_.oc);
+std::int64_t ConvWinograd::filters_floats() const {
+  return packs_taps_ ? winograd_positions(size_) * filters_plane(std::min(kFilterChannels, shape_.ic)) : 0;
 }
 
 std::int64_t ConvWinograd::scratch_floats() const {
-  return round_up_to_line(kWinogradPositions * src_plane()) +
-         round_up_to_line(kWinogradPositions * sums_plane()) + workspace_floats_of<WinogradTile>(kBlockTiles);
+  return round_up_to_line(winograd_positions(size_) * src_plane()) +
+         round_up_to_line(winograd_positions(size_) * sums_plane()) + round_up_to_line(filters_floats()) +
+         workspace_floats_of<WinogradTile>(block_tiles_);
 }
 
-// packed(panel, position, ic, j), of column panel * tile.columns + j: pack_tap(tap, first, count, to) leaves a tap
+// packed(panel, position or tap, ic, j), of column panel * tile.columns + j: pack_tap(tap, first, count, to) leaves a tap
 // of a panel's filters at to, ic x tile.columns.
 template <class PackTap>
 void ConvWinograd::pack_panels(float* packed, PackTap pack_tap) const {
-  const std::int64_t plane = shape_.ic * tile_.columns;
-  for (std::int64_t oc = 0; oc < shape_.oc; oc += tile_.columns, packed += kWinogradPositions * plane) {
+  const std::int64_t plane = filters_plane(shape_.ic);
+  for (std::int64_t oc = 0; oc < shape_.oc; oc += tile_.columns, packed += packed_planes() * plane) {
+    float* const taps = packed + (packed_planes() - kWinogradTaps) * plane;
     for (std::int64_t tap = 0; tap < kWinogradTaps; ++tap) {
-      pack_tap(tap, oc, std::min(tile_.columns, shape_.oc - oc), packed + (kFirstWinogradTap + tap) * plane);
+      pack_tap(tap, oc, std::min(tile_.columns, shape_.oc - oc), taps + tap * plane);
     }
-    kernels_.winograd_filters(plane, packed);
+    if (packs_taps_) continue;
+    kernels_.winograd_filters({size_, shape_.ic * tile_.columns, taps, plane, packed, plane});
   }
 }
 
@@ -78,13 +98,25 @@ void ConvWinograd::pack_transposed(const float* wei, float* packed) const {
   });
 }
 
+ConvWinograd::Filters ConvWinograd::filters(const float* panel, std::int64_t first, std::int64_t channels,
+                                            float* scratch) const {
+  const float* const packed = panel + first * tile_.columns;
+  const std::int64_t packed_plane = filters_plane(shape_.ic), plane = filters_plane(channels);
+  if (!packs_taps_) return {packed, packed_plane};
+  kernels_.winograd_filters({size_, channels * tile_.columns, packed, packed_plane, scratch, plane});
+  return {scratch, plane};
+}
+
 void ConvWinograd::block(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const {
   const ConvShape& s = shape_;
-  auto* const tiles = scratch.take_array<WinogradTile>(kBlockTiles);
-  float* const transformed = scratch.take(kWinogradPositions * src_plane());
-  float* const sums = scratch.take(kWinogradPositions * sums_plane());
+  const std::int64_t positions = winograd_positions(size_);
+  auto* const tiles = scratch.take_array<WinogradTile>(block_tiles_);
+  float* const transformed = scratch.take(positions * src_plane());
+  float* const sums = scratch.take(positions * sums_plane());
+  float* const some_filters = scratch.take(filters_floats());
   tiles_.list(first, count, tiles);
-  WinogradArgs args{.tiles = tiles,
+  WinogradArgs args{.size = size_,
+                    .tiles = tiles,
                     .count = count,
                     .channels = s.ic,
                     .pixel_stride = s.ic,
@@ -100,22 +132,26 @@ void ConvWinograd::block(const Operands& operands, std::int64_t first, std::int6
   TileArgs product{.a_offsets = &kNoOffset,
                    .b_offsets = &kNoOffset,
                    .pairs = 1,
-                   .k = s.ic,
                    .a_row_stride = src_row_,
                    .a_k_stride = 1,
                    .ldb = tile_.columns,
-                   .ldc = tile_.columns,
-                   .epilogue = Epilogue::store};
-  const EvenSplit rows(count, tile_.rows);
-  const float* filters = operands.packed_wei;
-  for (std::int64_t oc = 0; oc < s.oc; oc += tile_.columns) {
+                   .ldc = tile_.columns};
+  const EvenSplit rows(count, tile_.rows), parts(s.ic, packs_taps_ ? kFilterChannels : kSumChannels);
+  const float* panel = operands.packed_wei;
+  for (std::int64_t oc = 0; oc < s.oc; oc += tile_.columns, panel += packed_planes() * filters_plane(s.ic)) {
     // Whole vectors: what is beyond the last channel is zero and read by nobody.
     product.columns = std::min(tile_.columns, round_up(s.oc - oc, kernels_.vector_floats));
-    for (std::int64_t p = 0; p < kWinogradPositions; ++p, filters += s.ic * tile_.columns) {
-      product.a = transformed + p * src_plane();
-      product.b = filters;
-      product.c = sums + p * sums_plane();
-      multiply_panel(kernels_, rows, product);
+    for (std::int64_t part = 0; part < parts.pieces; ++part) {
+      const std::int64_t ic = parts.begin(part);
+      const Filters filters = this->filters(panel, ic, parts.size(part), some_filters);
+      product.k = parts.size(part);
+      product.epilogue = part == 0 ? Epilogue::store : Epilogue::add;
+      for (std::int64_t p = 0; p < positions; ++p) {
+        product.a = transformed + p * src_plane() + ic;
+        product.b = filters.data + p * filters.plane;
+        product.c = sums + p * sums_plane();
+        multiply_panel(kernels_, rows, product);
+      }
     }
     args.channels = std::min(tile_.columns, s.oc - oc);
     kernels_.winograd_dst(args, sums, operands.bias == nullptr ? nullptr : operands.bias + oc, operands.floor,
@@ -124,7 +160,7 @@ void ConvWinograd::block(const Operands& operands, std::int64_t first, std::int6
 }
 
 void ConvWinograd::blocks(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const {
-  const EvenSplit split(count, kBlockTiles);
+  const EvenSplit split(count, block_tiles_);
   for (std::int64_t i = 0; i < split.pieces; ++i) block(operands, first + split.begin(i), split.size(i), scratch);
 }
 

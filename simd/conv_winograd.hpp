@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 #include "tilewise/simd/winograd_tiles.hpp"
@@ -13,26 +15,28 @@
 namespace tilewise::simd {
 
 /// Convolution with 3 x 3 filters and a stride of 1 by Winograd's filtering (winograd.hpp), prepared for one shape;
-/// immutable. A block of tiles is transformed, each of the sixteen positions is a product (tiles x ic) times
-/// (ic x oc), and these are transformed back.
+/// immutable. A block of tiles is transformed, each of the 16 or 36 positions is a product (tiles x ic) times (ic x oc),
+/// and these are transformed back.
 ///
-/// Its multiply-adds are 4/9 of the direct way's; transforming takes additions for every channel, so that it
-/// pays where there are many. docs/tuning.md has what it gains, docs/performance.md how exact it is. Packed filters
-/// take 16/9 of the filters' memory, and each thread's scratch is for a block of tiles, however few there are.
+/// Its multiply-adds are 4/9 or 1/4 of the direct way's; transforming takes additions for every channel, so that it
+/// pays where there are many. docs/tuning.md has what it gains, docs/performance.md how exact it is. Filters are packed
+/// transformed, 16/9 of their size or 4 times, unless that would be too large for L2: then each block transforms them
+/// anew. Each thread's scratch is for a block of tiles, however few there are.
 class ConvWinograd {
  public:
   /// Whether it computes what `shape` describes.
   static bool possible(const ConvShape& shape);
-  /// Whether it does so faster than the direct way.
-  static bool pays(const KernelTable& kernels, const ConvShape& shape);
+  /// The size of tiles with which it is fastest, of those that `algorithm` allows; none where the direct way is faster.
+  static std::optional<WinogradSize> choose(const KernelTable& kernels, const ConvShape& shape,
+                                            ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
   /// Throws ShapeError when `shape` is not a convolution, ArgumentError where that is not possible().
-  ConvWinograd(const KernelTable& kernels, const ConvShape& shape);
+  ConvWinograd(const KernelTable& kernels, const ConvShape& shape, WinogradSize size);
 
-  std::string kernel() const { return "winograd " + tile_.to_string(); }  ///< "winograd 6x2"
+  std::string kernel() const { return winograd_name(size_, tile_); }
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
-  double multiply_adds() const { return winograd_multiply_adds(shape_); }  ///< of an image
+  double multiply_adds() const { return winograd_multiply_adds(shape_, size_); }  ///< of an image
 
   /// Packs the filters (3, 3, ic, oc).
   void pack(const float* wei, float* packed) const;
@@ -53,9 +57,21 @@ class ConvWinograd {
     float floor;
     float* dst;
   };
+  /// Filters of a panel's columns and some input channels, position p at data + p * plane.
+  struct Filters {
+    const float* data;
+    std::int64_t plane;
+  };
+  /// Positions or taps of the packed filters.
+  std::int64_t packed_planes() const { return packs_taps_ ? kWinogradTaps : winograd_positions(size_); }
   /// Floats from one position's part of a transformed block to the next's.
-  std::int64_t src_plane() const;
-  std::int64_t sums_plane() const;
+  std::int64_t src_plane() const { return winograd_plane_floats(block_tiles_, src_row_); }
+  std::int64_t sums_plane() const { return winograd_plane_floats(block_tiles_, tile_.columns); }
+  std::int64_t filters_plane(std::int64_t channels) const { return winograd_plane_floats(channels, tile_.columns); }
+  /// Floats of the filters that a block transforms at a time.
+  std::int64_t filters_floats() const;
+  /// Of the panel that is packed at `panel`, those of channels [first, first + channels), perhaps in `scratch`.
+  Filters filters(const float* panel, std::int64_t first, std::int64_t channels, float* scratch) const;
   /// Tiles [first, first + count), counted over all images: a block at most.
   void block(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const;
   /// The same for any number of tiles, block by block.
@@ -65,7 +81,10 @@ class ConvWinograd {
 
   ConvShape shape_;
   const KernelTable& kernels_;
+  WinogradSize size_;
   WinogradTiles tiles_;
+  std::int64_t block_tiles_;
+  bool packs_taps_;       ///< as they are, not transformed
   TileShape tile_;        ///< of the products
   std::int64_t src_row_;  ///< floats from one tile's channels to the next's
 };

@@ -310,10 +310,9 @@ inline constexpr int kPeakChains = 12;
          (const WinogradArgs& args, const float* sums, const float* bias, float floor, float* dst)) \
   /* d_wei += G' sums G of each filter; sums are readable for whole vectors */                     \
   KERNEL(winograd_d_filters, void,                                                                 \
-         (const WinogradFilters& args, const float* sums, float* d_wei))                           \
-  /* G wei G' of n filters, position p of filter i at planes[p * n + i]; before, tap t is at        \
-     planes[(kFirstWinogradTap + t) * n + i] */                                                    \
-  KERNEL(winograd_filters, void, (std::int64_t n, float* planes))                                  \
+         (const WinogradSums& args, const float* sums, float* d_wei))                              \
+  /* planes = G wei G' of each filter */                                                           \
+  KERNEL(winograd_filters, void, (const WinogradFilters& args))                                    \
   /* d_src = sum of the d_dst whose window's maximum each element was */                           \
   KERNEL(max_pool_backward, void,                                                                  \
          (const PoolGeometry& geometry, const float* d_dst, const PoolPlace* argmax,        \

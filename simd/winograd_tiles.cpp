@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "tilewise/core/workspace.hpp"
-#include "tilewise/simd/blocking.hpp"
 
 namespace tilewise::simd {
 namespace {
@@ -20,18 +19,33 @@ std::int64_t taps_inside(std::int64_t outputs, std::int64_t input, std::int64_t 
 
 double product(std::int64_t a, std::int64_t b) { return static_cast<double>(a) * static_cast<double>(b); }
 
+/// What a tile takes, in multiply-adds of vectors and what takes as long, for one vector of output channels and one input
+/// channel. Transforming a vector of channels, with what products of few terms cost beside them, was measured.
+double tile_cost(const KernelTable& kernels, const ConvShape& s, WinogradSize size) {
+  const double transform = size == WinogradSize::four ? 300 : 100;
+  const std::int64_t width = winograd_kernels(kernels, s).vector_floats;
+  const auto ic = static_cast<double>(s.ic), oc_vectors = static_cast<double>(ceil_div(s.oc, width));
+  const auto ic_vectors = static_cast<double>(ceil_div(s.ic, width));
+  return static_cast<double>(winograd_positions(size)) + transform * (ic_vectors + oc_vectors) / (ic * oc_vectors);
+}
+
 }  // namespace
 
-WinogradTiles::WinogradTiles(const ConvShape& shape)
-    : shape_(shape), rows_(ceil_div(shape.oh(), 2)), columns_(ceil_div(shape.ow(), 2)) {}
+WinogradTiles::WinogradTiles(const ConvShape& shape, WinogradSize size)
+    : shape_(shape),
+      outputs_(winograd_outputs(size)),
+      rows_(ceil_div(shape.oh(), outputs_)),
+      columns_(ceil_div(shape.ow(), outputs_)) {}
 
 void WinogradTiles::list(std::int64_t first, std::int64_t count, WinogradTile* tiles) const {
   const ConvShape& s = shape_;
   std::int64_t image = first / (rows_ * columns_), row = first / columns_ % rows_, column = first % columns_;
-  const auto inside = [](std::int64_t at) { return static_cast<std::int32_t>(std::clamp<std::int64_t>(at, 0, 4)); };
-  const auto wanted = [](std::int64_t left) { return static_cast<std::int32_t>(std::min<std::int64_t>(left, 2)); };
+  const auto inside = [&](std::int64_t at) {
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(at, 0, outputs_ + 2));
+  };
+  const auto wanted = [&](std::int64_t left) { return static_cast<std::int32_t>(std::min(left, outputs_)); };
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t oh = 2 * row, ow = 2 * column;
+    const std::int64_t oh = outputs_ * row, ow = outputs_ * column;
     const std::int64_t ih = oh - s.pad_top, iw = ow - s.pad_left;
     tiles[i] = {.src = image * s.src_size() + (ih * s.iw + iw) * s.ic,
                 .dst = image * s.dst_size() + (oh * s.ow() + ow) * s.oc,
@@ -53,8 +67,8 @@ bool has_winograd_tiles(const ConvShape& s) {
   return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
 }
 
-double winograd_multiply_adds(const ConvShape& s) {
-  return product(WinogradTiles(s).count(1), kWinogradPositions) * product(s.ic, s.oc);
+double winograd_multiply_adds(const ConvShape& s, WinogradSize size) {
+  return product(WinogradTiles(s, size).count(1), winograd_positions(size)) * product(s.ic, s.oc);
 }
 
 const KernelTable& winograd_kernels(const KernelTable& kernels, const ConvShape& s) {
@@ -62,14 +76,24 @@ const KernelTable& winograd_kernels(const KernelTable& kernels, const ConvShape&
   return kernels_for_columns(kernels, s.oc, src_fills_vectors ? 1 : 2);
 }
 
-WinogradCost winograd_cost(const KernelTable& kernels, const ConvShape& s) {
-  constexpr double kTransform = 100;
-  const std::int64_t width = winograd_kernels(kernels, s).vector_floats;
-  const auto ic = static_cast<double>(s.ic), oc_vectors = static_cast<double>(ceil_div(s.oc, width));
-  const auto ic_vectors = static_cast<double>(ceil_div(s.ic, width));
-  const double tile = kWinogradPositions + kTransform * (ic_vectors + oc_vectors) / (ic * oc_vectors);
-  return {.direct = product(taps_inside(s.oh(), s.ih, s.pad_top), taps_inside(s.ow(), s.iw, s.pad_left)),
-          .winograd = static_cast<double>(WinogradTiles(s).count(1)) * tile};
+std::optional<WinogradSize> choose_winograd_size(const KernelTable& kernels, const ConvShape& s, ConvAlgorithm algorithm,
+                                            double once) {
+  if (!has_winograd_tiles(s) || algorithm == ConvAlgorithm::direct) return std::nullopt;
+  std::optional<WinogradSize> best;
+  double least = product(taps_inside(s.oh(), s.ih, s.pad_top), taps_inside(s.ow(), s.iw, s.pad_left));
+  for (const WinogradSize size : kWinogradSizes) {
+    if (size == WinogradSize::four && algorithm == ConvAlgorithm::winograd_2x2) continue;
+    const double cost = static_cast<double>(WinogradTiles(s, size).count(1)) * tile_cost(kernels, s, size) + once;
+    if (cost >= least) continue;
+    least = cost;
+    best = size;
+  }
+  return best;
+}
+
+std::string winograd_name(WinogradSize size, const TileShape& tile) {
+  const std::string outputs = std::to_string(winograd_outputs(size));
+  return "winograd " + outputs + "x" + outputs + ", " + tile.to_string();
 }
 
 std::int64_t winograd_tile_floats(std::int64_t channels) {

@@ -1,7 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
+#include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 #include "tilewise/simd/winograd.hpp"
@@ -11,7 +15,7 @@ namespace tilewise::simd {
 /// The tiles of images of a 3 x 3 convolution with a stride of 1, row by row and image by image.
 class WinogradTiles {
  public:
-  explicit WinogradTiles(const ConvShape& shape);
+  WinogradTiles(const ConvShape& shape, WinogradSize size);
 
   std::int64_t count(std::int64_t images) const { return images * rows_ * columns_; }
   /// Tiles [first, first + count), with offsets from the first image on.
@@ -19,6 +23,7 @@ class WinogradTiles {
 
  private:
   ConvShape shape_;
+  std::int64_t outputs_;         ///< of a tile along an axis
   std::int64_t rows_, columns_;  ///< of an image
 };
 
@@ -26,20 +31,20 @@ class WinogradTiles {
 bool has_winograd_tiles(const ConvShape& shape);
 
 /// Multiply-adds of an image by Winograd's filtering, forward or of a gradient.
-double winograd_multiply_adds(const ConvShape& shape);
+double winograd_multiply_adds(const ConvShape& shape, WinogradSize size);
 
 /// The kernels for a convolution: those of its output channels; and where these are one vector at most, of half its
 /// width if transforms of the input's channels would leave half of one empty.
 const KernelTable& winograd_kernels(const KernelTable& kernels, const ConvShape& shape);
 
-/// What an image costs either way, in multiply-adds of vectors and what takes as long, for one vector of output
-/// channels and one input channel. Transforming a vector of channels, with what products of few terms cost
-/// beside them, was measured.
-struct WinogradCost {
-  double direct;    ///< padding left out
-  double winograd;
-};
-WinogradCost winograd_cost(const KernelTable& kernels, const ConvShape& shape);
+/// The size of tiles with which an image takes least, of those that `algorithm` allows; none where the direct way takes
+/// less. That is of the image alone, or, given what must be done once for all tiles, of both, in multiply-adds of vectors
+/// for one vector of output channels and one input channel.
+std::optional<WinogradSize> choose_winograd_size(const KernelTable& kernels, const ConvShape& shape, ConvAlgorithm algorithm,
+                                            double once = 0);
+
+/// "winograd 4x4, 6x2": outputs of a tile, and the tile of the products.
+std::string winograd_name(WinogradSize size, const TileShape& tile);
 
 /// From one tile's `channels` channels to the next's: whole lines, and not a power of two apart where that is long.
 std::int64_t winograd_tile_floats(std::int64_t channels);

@@ -16,18 +16,19 @@ constexpr std::int64_t kSumTiles = 64;
 
 }  // namespace
 
-bool WinogradWeights::pays(const KernelTable& kernels, const ConvShape& s) {
-  if (!possible(s)) return false;
+std::optional<WinogradSize> WinogradWeights::choose(const KernelTable& kernels, const ConvShape& s,
+                                                    ConvAlgorithm algorithm) {
   // Of two images or one: small ones come several at a time where a layer has them at hand.
   constexpr double kTransformBack = 100;
-  const WinogradCost cost = winograd_cost(kernels, s);
-  return cost.winograd + kTransformBack < cost.direct;
+  const bool direct = algorithm == ConvAlgorithm::direct;
+  return choose_winograd_size(kernels, s, direct ? algorithm : ConvAlgorithm::winograd_2x2, kTransformBack);
 }
 
-WinogradWeights::WinogradWeights(const KernelTable& kernels, const ConvShape& shape)
+WinogradWeights::WinogradWeights(const KernelTable& kernels, const ConvShape& shape, WinogradSize size)
     : shape_(shape.checked()),
       kernels_(winograd_kernels(kernels, shape)),
-      tiles_(shape),
+      size_(size),
+      tiles_(shape, size),
       tile_(choose_tile(kernels_, shape.ic, shape.oc, kSumTiles)),
       src_row_(winograd_tile_floats(shape.ic)) {
   if (!possible(shape)) {
@@ -36,11 +37,11 @@ WinogradWeights::WinogradWeights(const KernelTable& kernels, const ConvShape& sh
 }
 
 std::int64_t WinogradWeights::sums_floats() const {
-  return panels() * kWinogradPositions * winograd_plane_floats(shape_.ic, tile_.columns);
+  return panels() * winograd_positions(size_) * winograd_plane_floats(shape_.ic, tile_.columns);
 }
 
 std::int64_t WinogradWeights::block_floats() const {
-  return kWinogradPositions *
+  return winograd_positions(size_) *
              (winograd_plane_floats(kSumTiles, src_row_) + winograd_plane_floats(kSumTiles, tile_.columns)) +
          workspace_floats_of<WinogradTile>(kSumTiles);
 }
@@ -52,19 +53,21 @@ void WinogradWeights::sum_up(const float* src, const float* d_dst, std::int64_t 
   const ConvShape& s = shape_;
   const std::int64_t sums_plane = winograd_plane_floats(s.ic, tile_.columns);
   auto* const tiles = scratch.take_array<WinogradTile>(kSumTiles);
-  WinogradArgs pixels{.tiles = tiles,
+  WinogradArgs pixels{.size = size_,
+                      .tiles = tiles,
                       .channels = s.ic,
                       .pixel_stride = s.ic,
                       .row_stride = s.iw * s.ic,
                       .plane = winograd_plane_floats(kSumTiles, src_row_),
                       .tile_stride = src_row_};
-  WinogradArgs gradients{.tiles = tiles,
+  WinogradArgs gradients{.size = size_,
+                         .tiles = tiles,
                          .pixel_stride = s.oc,
                          .row_stride = s.ow() * s.oc,
                          .plane = winograd_plane_floats(kSumTiles, tile_.columns),
                          .tile_stride = tile_.columns};
-  float* const transformed = scratch.take(kWinogradPositions * pixels.plane);
-  float* const d_transformed = scratch.take(kWinogradPositions * gradients.plane);
+  float* const transformed = scratch.take(winograd_positions(size_) * pixels.plane);
+  float* const d_transformed = scratch.take(winograd_positions(size_) * gradients.plane);
   TileArgs product{.a_offsets = &kNoOffset,
                    .b_offsets = &kNoOffset,
                    .pairs = 1,
@@ -84,10 +87,10 @@ void WinogradWeights::sum_up(const float* src, const float* d_dst, std::int64_t 
       gradients.channels = std::min(tile_.columns, s.oc - oc);
       kernels_.winograd_d_dst(gradients, d_dst + oc, d_transformed);
       product.columns = round_up(gradients.channels, kernels_.vector_floats);
-      for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
+      for (std::int64_t p = 0; p < winograd_positions(size_); ++p) {
         product.a = transformed + p * pixels.plane;
         product.b = d_transformed + p * gradients.plane;
-        product.c = sums + (panel * kWinogradPositions + p) * sums_plane;
+        product.c = sums + (panel * winograd_positions(size_) + p) * sums_plane;
         multiply_panel(kernels_, channels, product);
       }
     }
@@ -96,13 +99,14 @@ void WinogradWeights::sum_up(const float* src, const float* d_dst, std::int64_t 
 
 void WinogradWeights::transform_back(const float* sums, std::int64_t panel, float* d_wei) const {
   const std::int64_t oc = panel * tile_.columns, plane = winograd_plane_floats(shape_.ic, tile_.columns);
-  kernels_.winograd_d_filters({.rows = shape_.ic,
+  kernels_.winograd_d_filters({.size = size_,
+                               .rows = shape_.ic,
                                .columns = std::min(tile_.columns, shape_.oc - oc),
                                .plane = plane,
                                .row_stride = tile_.columns,
                                .tap_stride = shape_.ic * shape_.oc,
                                .wei_row_stride = shape_.oc},
-                              sums + panel * kWinogradPositions * plane, d_wei + oc);
+                              sums + panel * winograd_positions(size_) * plane, d_wei + oc);
 }
 
 void WinogradWeights::images(std::int64_t images, const float* src, const float* d_dst, float* d_wei,

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/blocking.hpp"
+#include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 #include "tilewise/simd/winograd_tiles.hpp"
@@ -12,22 +15,24 @@
 namespace tilewise::simd {
 
 /// Gradient of a convolution with 3 x 3 filters and a stride of 1 with respect to the filters, by Winograd's filtering
-/// (winograd.hpp), prepared for one shape; immutable. For each of the sixteen positions transformed pixels and
+/// (winograd.hpp), prepared for one shape; immutable. For each of the 16 or 36 positions transformed pixels and
 /// gradients are multiplied, (ic x tiles) times (tiles x oc); the sums of all tiles of a call are transformed back
-/// once. They are as large as 16/9 of the filters.
+/// once. They are as large as 16/9 of the filters, or 4 times as large.
 class WinogradWeights {
  public:
   /// Whether it computes what `shape` describes.
   static bool possible(const ConvShape& shape) { return has_winograd_tiles(shape); }
-  /// Whether it does so faster than the direct way, for a few images at a time.
-  static bool pays(const KernelTable& kernels, const ConvShape& shape);
+  /// The size of tiles with which it is fastest for a few images at a time, of those that `algorithm` allows; none where
+  /// the direct way is faster.
+  static std::optional<WinogradSize> choose(const KernelTable& kernels, const ConvShape& shape,
+                                            ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
   /// Throws ShapeError when `shape` is not a convolution, ArgumentError where that is not possible().
-  WinogradWeights(const KernelTable& kernels, const ConvShape& shape);
+  WinogradWeights(const KernelTable& kernels, const ConvShape& shape, WinogradSize size);
 
-  const TileShape& tile() const { return tile_; }
+  std::string kernel() const { return winograd_name(size_, tile_); }
   std::int64_t scratch_floats() const;  ///< of images()'s workspace
-  double multiply_adds() const { return winograd_multiply_adds(shape_); }  ///< of an image
+  double multiply_adds() const { return winograd_multiply_adds(shape_, size_); }  ///< of an image
 
   /// Adds the gradient of `images` images, one after the other in memory, to d_wei (3, 3, ic, oc). How many come
   /// together decides the last bits.
@@ -53,6 +58,7 @@ class WinogradWeights {
 
   ConvShape shape_;
   const KernelTable& kernels_;
+  WinogradSize size_;
   WinogradTiles tiles_;
   TileShape tile_;        ///< of the products
   std::int64_t src_row_;  ///< floats from one tile's channels to the next's

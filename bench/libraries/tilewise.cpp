@@ -31,6 +31,10 @@ class Tilewise final : public Library {
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
     return operations_.at(c.operation)(c, executor);
   }
+  /// Winograd's filtering with tiles of 4 x 4 multiplies by fractions.
+  double tolerance(const Case& c) const override {
+    return automatic_kernel(c).starts_with("winograd 4x4") ? 1e-5 : c.tolerance;
+  }
 
  private:
   std::map<std::string, Prepare> operations_;
@@ -40,7 +44,7 @@ class TilewiseDirect final : public Library {
  public:
   std::string name() const override { return "tilewise_direct"; }
   std::string version() const override { return TILEWISE_VERSION; }
-  bool has(const Case& c) const override { return may_choose(c); }
+  bool has(const Case& c) const override { return automatic_kernel(c).starts_with("winograd"); }
   std::chrono::milliseconds spinning() const override { return std::chrono::milliseconds(2); }
   std::unique_ptr<Contender> prepare(const Case& c, Executor& executor) const override {
     return direct_conv(c, executor);

@@ -27,9 +27,9 @@ std::unique_ptr<Contender> gemm(const Case& c, Executor& executor);
 std::unique_ptr<Contender> conv_forward(const Case& c, Executor& executor);
 std::unique_ptr<Contender> conv_backward_data(const Case& c, Executor& executor);
 std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& executor);
-/// Whether the case is a convolution, or a gradient of one, that Tilewise prefers to compute otherwise than directly.
-bool may_choose(const Case& c);
-/// Such a case, done directly.
+/// How Tilewise prefers to compute a convolution or a gradient of one; "" of what is neither.
+std::string automatic_kernel(const Case& c);
+/// Such a case that it prefers to compute otherwise, done directly.
 std::unique_ptr<Contender> direct_conv(const Case& c, Executor& executor);
 std::unique_ptr<Contender> pooled_conv_forward(const Case& c, Executor& executor);
 std::unique_ptr<Contender> pooled_conv_backward_data(const Case& c, Executor& executor);

@@ -9,7 +9,6 @@
 #include "tilewise/simd/conv_pooled_backward.hpp"
 #include "tilewise/simd/depthwise_conv.hpp"
 #include "tilewise/simd/gemm.hpp"
-#include "tilewise/simd/winograd_tiles.hpp"
 
 namespace tilewise::bench {
 namespace {
@@ -72,9 +71,12 @@ class Conv : public Contender {
 template <class Convolution, class ExtraFloats>
 Convolution within_operands(const Case& c, simd::ConvAlgorithm algorithm, ExtraFloats extra_floats) {
   const auto& p = std::get<ConvProblem>(c.shape.problem);
-  Convolution convolution(kernels(), p.shape, algorithm);
   const std::int64_t operands = p.batch * (p.shape.src_size() + p.shape.dst_size()) + p.shape.wei_size();
-  if (extra_floats(convolution) <= operands) return convolution;
+  for (const simd::ConvAlgorithm smaller : {algorithm, simd::ConvAlgorithm::winograd_2x2}) {
+    if (algorithm == simd::ConvAlgorithm::direct) break;
+    Convolution convolution(kernels(), p.shape, smaller);
+    if (extra_floats(convolution) <= operands) return convolution;
+  }
   return Convolution(kernels(), p.shape, simd::ConvAlgorithm::direct);
 }
 template <class Convolution>
@@ -300,14 +302,12 @@ std::unique_ptr<Contender> conv_backward_data(const Case& c, Executor& executor)
 std::unique_ptr<Contender> conv_backward_weights(const Case& c, Executor& executor) {
   return std::make_unique<ConvBackwardWeights>(c, simd::ConvAlgorithm::automatic, executor);
 }
-bool may_choose(const Case& c) {
+std::string automatic_kernel(const Case& c) {
   const auto* const p = std::get_if<ConvProblem>(&c.shape.problem);
-  if (p == nullptr || !simd::has_winograd_tiles(p->shape)) return false;
-  const simd::KernelTable& table = kernels();
-  const auto winograd = [](const auto& conv) { return conv.kernel().starts_with("winograd"); };
-  if (c.operation == "conv_forward") return winograd(simd::ConvForward(table, p->shape));
-  if (c.operation == "conv_backward_data") return winograd(simd::ConvBackwardData(table, p->shape));
-  return c.operation == "conv_backward_weights" && winograd(simd::ConvBackwardWeights(table, p->shape));
+  if (p == nullptr) return {};
+  if (c.operation == "conv_forward") return simd::ConvForward(kernels(), p->shape).kernel();
+  if (c.operation == "conv_backward_data") return simd::ConvBackwardData(kernels(), p->shape).kernel();
+  return c.operation == "conv_backward_weights" ? simd::ConvBackwardWeights(kernels(), p->shape).kernel() : std::string();
 }
 std::unique_ptr<Contender> direct_conv(const Case& c, Executor& executor) {
   constexpr auto kDirect = simd::ConvAlgorithm::direct;

@@ -1,79 +1,122 @@
 #pragma once
 
 #include "tilewise/simd/kernel_table.hpp"
-#include "tilewise/simd/kernels/vector.hpp"
+#include "tilewise/simd/kernels/winograd_lines.hpp"
 
 namespace tilewise::simd {
 
-/// Column j of B' d for a column d of four pixels.
-template <class Arch>
-[[gnu::always_inline]] inline void winograd_src_column(const Vec<Arch> d[4], Vec<Arch> t[4]) {
-  t[0] = d[0] - d[2];
-  t[1] = d[1] + d[2];
-  t[2] = d[2] - d[1];
-  t[3] = d[1] - d[3];
+// Both axes are transformed for a pair of rows at a time: what is between the two passes then fits in sixteen registers,
+// and reading pixels once more for every pair costs less than its way through memory.
+
+/// Calls body<size>().
+template <class Body>
+[[gnu::always_inline]] inline void with_winograd_size(WinogradSize size, Body body) {
+  if (size == WinogradSize::four) {
+    body.template operator()<WinogradSize::four>();
+  } else {
+    body.template operator()<WinogradSize::two>();
+  }
 }
 
-/// The transforms of one vector of channels of one tile. whole: all of its pixels are inside the image.
-template <class Arch, bool whole>
-[[gnu::always_inline]] inline void winograd_src_vector(const WinogradArgs& args, const WinogradTile& tile,
-                                                       const float* src, std::int64_t count, float* out) {
-  Vec<Arch> t[4][4];  // [column][row]
-  TILEWISE_UNROLL for (int j = 0; j < 4; ++j) {
-    Vec<Arch> d[4];
-    TILEWISE_UNROLL for (int i = 0; i < 4; ++i) {
-      const bool inside = whole || (i >= tile.first_row && i < tile.end_row && j >= tile.first_column &&
-                                    j < tile.end_column);
-      d[i] = inside ? load_some<Arch>(src + tile.src + i * args.row_stride + j * args.pixel_stride, count)
-                    : Vec<Arch>(0.0F);
+/// The transforms of one vector of channels of one tile: pixel(i, j) is read, those outside are zero.
+template <class Arch, WinogradSize size, class Pixel>
+[[gnu::always_inline]] inline void winograd_src_vector(std::int64_t plane, std::int64_t count, float* out, Pixel pixel) {
+  using Line = WinogradLine<Arch, size>;
+  constexpr int n = Line::kPixels;
+  TILEWISE_UNROLL for (int k = 0; k < Line::kPairs; ++k) {
+    Vec<Arch> rows[2][n];
+    TILEWISE_UNROLL for (int j = 0; j < n; ++j) {
+      Vec<Arch> d[n], pair[2];
+      TILEWISE_UNROLL for (int i = 0; i < n; ++i) {
+        const bool wanted = k == 0 || (i > 0 && i < n - 1);
+        d[i] = wanted ? pixel(i, j) : Vec<Arch>(0.0F);
+      }
+      Line::src(k, d, pair);
+      rows[0][j] = pair[0];
+      rows[1][j] = pair[1];
     }
-    winograd_src_column<Arch>(d, t[j]);
+    TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
+      float* const row = out + Line::position(k, i) * n * plane;
+      TILEWISE_UNROLL for (int l = 0; l < Line::kPairs; ++l) {
+        Vec<Arch> pair[2];
+        Line::src(l, rows[i], pair);
+        store_some<Arch>(row + Line::position(l, 0) * plane, count, pair[0]);
+        store_some<Arch>(row + Line::position(l, 1) * plane, count, pair[1]);
+      }
+    }
   }
-  TILEWISE_UNROLL for (int i = 0; i < 4; ++i) {
-    const Vec<Arch> row[4] = {t[0][i], t[1][i], t[2][i], t[3][i]};
-    Vec<Arch> v[4];
-    winograd_src_column<Arch>(row, v);
-    TILEWISE_UNROLL for (int j = 0; j < 4; ++j) store_some<Arch>(out + (4 * i + j) * args.plane, count, v[j]);
+}
+
+template <class Arch, WinogradSize size>
+[[gnu::always_inline]] inline void winograd_src_tile(const WinogradArgs& args, const WinogradTile& tile,
+                                                     const float* src, float* out) {
+  constexpr int n = WinogradLine<Arch, size>::kPixels;
+  const std::int64_t row_stride = args.row_stride, pixel_stride = args.pixel_stride, plane = args.plane;
+  const bool whole = tile.first_row == 0 && tile.end_row == n && tile.first_column == 0 && tile.end_column == n;
+  std::int64_t c = 0;
+  if (whole) {
+    for (; c + kWidth<Arch> <= args.channels; c += kWidth<Arch>) {
+      const float* const first = src + c;
+      winograd_src_vector<Arch, size>(plane, kWidth<Arch>, out + c, [&](int i, int j) __attribute__((always_inline)) {
+        return load<Arch>(first + i * row_stride + j * pixel_stride);
+      });
+    }
   }
+  if (c == args.channels) return;
+  std::uint64_t inside = 0;  // bit n i + j
+  for (int i = tile.first_row; i < tile.end_row; ++i) {
+    for (int j = tile.first_column; j < tile.end_column; ++j) inside |= std::uint64_t{1} << (n * i + j);
+  }
+  const auto rest = [&](std::int64_t count) __attribute__((always_inline)) {
+    const float* const first = src + c;
+    winograd_src_vector<Arch, size>(plane, count, out + c, [&](int i, int j) __attribute__((always_inline)) {
+      return (inside >> (n * i + j) & 1) != 0 ? load_some<Arch>(first + i * row_stride + j * pixel_stride, count)
+                                              : Vec<Arch>(0.0F);
+    });
+  };
+  for (; c + kWidth<Arch> <= args.channels; c += kWidth<Arch>) rest(kWidth<Arch>);
+  if (c < args.channels) rest(args.channels - c);
 }
 
 template <class Arch>
 [[gnu::flatten]] void winograd_src(const WinogradArgs& args, const float* src, float* transformed) noexcept {
-  for (std::int64_t i = 0; i < args.count; ++i) {
-    const WinogradTile& tile = args.tiles[i];
-    float* const out = transformed + i * args.tile_stride;
-    const bool whole = tile.first_row == 0 && tile.end_row == 4 && tile.first_column == 0 && tile.end_column == 4;
-    std::int64_t c = 0;
-    if (whole) {
-      for (; c + kWidth<Arch> <= args.channels; c += kWidth<Arch>) {
-        winograd_src_vector<Arch, true>(args, tile, src + c, kWidth<Arch>, out + c);
-      }
-    } else {
-      for (; c + kWidth<Arch> <= args.channels; c += kWidth<Arch>) {
-        winograd_src_vector<Arch, false>(args, tile, src + c, kWidth<Arch>, out + c);
-      }
+  with_winograd_size(args.size, [&]<WinogradSize size>() __attribute__((always_inline)) {
+    for (std::int64_t i = 0; i < args.count; ++i) {
+      winograd_src_tile<Arch, size>(args, args.tiles[i], src + args.tiles[i].src, transformed + i * args.tile_stride);
     }
-    if (c < args.channels) winograd_src_vector<Arch, false>(args, tile, src + c, args.channels - c, out + c);
-  }
+  });
 }
 
-template <class Arch>
+template <class Arch, WinogradSize size>
 [[gnu::always_inline]] inline void winograd_dst_vector(const WinogradArgs& args, const WinogradTile& tile,
                                                        std::int64_t count, const float* in, const Vec<Arch>& bias,
                                                        const Vec<Arch>& floor, float* dst) {
-  Vec<Arch> s[4][2];  // [column][row]
-  TILEWISE_UNROLL for (int j = 0; j < 4; ++j) {
-    Vec<Arch> m[4];
-    TILEWISE_UNROLL for (int i = 0; i < 4; ++i) m[i] = load<Arch>(in + (4 * i + j) * args.plane);
-    s[j][0] = m[0] + m[1] + m[2];
-    s[j][1] = m[1] - m[2] - m[3];
-  }
-  TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
-    if (i == tile.rows) break;
-    float* const out = dst + tile.dst + i * args.row_stride;
-    const Vec<Arch> first = s[0][i] + s[1][i] + s[2][i], second = s[1][i] - s[2][i] - s[3][i];
-    store_some<Arch>(out, count, xsimd::max(floor, first + bias));
-    if (tile.columns == 2) store_some<Arch>(out + args.pixel_stride, count, xsimd::max(floor, second + bias));
+  using Line = WinogradLine<Arch, size>;
+  constexpr int n = Line::kPixels, kHalf = Line::kOutputs / 2;
+  const std::int64_t plane = args.plane, row_stride = args.row_stride, pixel_stride = args.pixel_stride;
+  TILEWISE_UNROLL for (int half = 0; half < 2; ++half) {
+    Vec<Arch> rows[kHalf][n];
+    TILEWISE_UNROLL for (int j = 0; j < n; ++j) {
+      Vec<Arch> m[n], out[kHalf];
+      TILEWISE_UNROLL for (int i = 0; i < n; ++i) {
+        const bool wanted = i != (half == 0 ? n - 1 : 0);
+        m[i] = wanted ? load<Arch>(in + (n * i + j) * plane) : Vec<Arch>(0.0F);
+      }
+      Line::dst(half, m, out);
+      TILEWISE_UNROLL for (int i = 0; i < kHalf; ++i) rows[i][j] = out[i];
+    }
+    TILEWISE_UNROLL for (int i = 0; i < kHalf; ++i) {
+      if (half + 2 * i >= tile.rows) break;
+      float* const row = dst + (half + 2 * i) * row_stride;
+      TILEWISE_UNROLL for (int first = 0; first < 2; ++first) {
+        Vec<Arch> out[kHalf];
+        Line::dst(first, rows[i], out);
+        TILEWISE_UNROLL for (int j = 0; j < kHalf; ++j) {
+          if (first + 2 * j >= tile.columns) break;
+          store_some<Arch>(row + (first + 2 * j) * pixel_stride, count, xsimd::max(floor, out[j] + bias));
+        }
+      }
+    }
   }
 }
 
@@ -81,100 +124,124 @@ template <class Arch>
 [[gnu::flatten]] void winograd_dst(const WinogradArgs& args, const float* sums, const float* bias, float floor,
                                    float* dst) noexcept {
   const Vec<Arch> least(floor);
-  for (std::int64_t i = 0; i < args.count; ++i) {
-    const float* const in = sums + i * args.tile_stride;
-    for_each_vector<Arch>(args.channels, [&](std::int64_t c, std::int64_t count) __attribute__((always_inline)) {
-      const Vec<Arch> shift = bias == nullptr ? Vec<Arch>(0.0F) : load_some<Arch>(bias + c, count);
-      winograd_dst_vector<Arch>(args, args.tiles[i], count, in + c, shift, least, dst + c);
-    });
-  }
+  with_winograd_size(args.size, [&]<WinogradSize size>() __attribute__((always_inline)) {
+    for (std::int64_t i = 0; i < args.count; ++i) {
+      const WinogradTile& tile = args.tiles[i];
+      const float* const in = sums + i * args.tile_stride;
+      for_each_vector<Arch>(args.channels, [&](std::int64_t c, std::int64_t count) __attribute__((always_inline)) {
+        const Vec<Arch> shift = bias == nullptr ? Vec<Arch>(0.0F) : load_some<Arch>(bias + c, count);
+        winograd_dst_vector<Arch, size>(args, tile, count, in + c, shift, least, dst + tile.dst + c);
+      });
+    }
+  });
 }
 
 /// One vector of A d_dst A' of one tile.
-template <class Arch>
+template <class Arch, WinogradSize size>
 [[gnu::always_inline]] inline void winograd_d_dst_vector(const WinogradArgs& args, const WinogradTile& tile,
                                                          const float* d_dst, std::int64_t count, float* out) {
-  Vec<Arch> t[2][4];  // [column][row]
-  TILEWISE_UNROLL for (int j = 0; j < 2; ++j) {
-    Vec<Arch> d[2];
-    TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
-      const bool wanted = i < tile.rows && j < tile.columns;
-      d[i] = wanted ? load_some<Arch>(d_dst + tile.dst + i * args.row_stride + j * args.pixel_stride, count)
-                    : Vec<Arch>(0.0F);
+  using Line = WinogradLine<Arch, size>;
+  constexpr int m = Line::kOutputs, n = Line::kPixels;
+  TILEWISE_UNROLL for (int k = 0; k < Line::kPairs; ++k) {
+    Vec<Arch> rows[2][m];
+    TILEWISE_UNROLL for (int j = 0; j < m; ++j) {
+      Vec<Arch> d[m], pair[2];
+      TILEWISE_UNROLL for (int i = 0; i < m; ++i) {
+        const bool wanted = i < tile.rows && j < tile.columns;
+        d[i] = wanted ? load_some<Arch>(d_dst + i * args.row_stride + j * args.pixel_stride, count) : Vec<Arch>(0.0F);
+      }
+      Line::d_dst(k, d, pair);
+      rows[0][j] = pair[0];
+      rows[1][j] = pair[1];
     }
-    t[j][0] = d[0];
-    t[j][1] = d[0] + d[1];
-    t[j][2] = d[0] - d[1];
-    t[j][3] = -d[1];
-  }
-  TILEWISE_UNROLL for (int i = 0; i < 4; ++i) {
-    float* const row = out + 4 * i * args.plane;
-    t[0][i].store_unaligned(row);
-    (t[0][i] + t[1][i]).store_unaligned(row + args.plane);
-    (t[0][i] - t[1][i]).store_unaligned(row + 2 * args.plane);
-    (-t[1][i]).store_unaligned(row + 3 * args.plane);
+    TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
+      float* const row = out + Line::position(k, i) * n * args.plane;
+      TILEWISE_UNROLL for (int l = 0; l < Line::kPairs; ++l) {
+        Vec<Arch> pair[2];
+        Line::d_dst(l, rows[i], pair);
+        pair[0].store_unaligned(row + Line::position(l, 0) * args.plane);
+        pair[1].store_unaligned(row + Line::position(l, 1) * args.plane);
+      }
+    }
   }
 }
 
 template <class Arch>
 [[gnu::flatten]] void winograd_d_dst(const WinogradArgs& args, const float* d_dst, float* transformed) noexcept {
-  for (std::int64_t i = 0; i < args.count; ++i) {
-    float* const out = transformed + i * args.tile_stride;
-    for_each_vector<Arch>(args.channels, [&](std::int64_t c, std::int64_t count) __attribute__((always_inline)) {
-      winograd_d_dst_vector<Arch>(args, args.tiles[i], d_dst + c, count, out + c);
-    });
-  }
+  with_winograd_size(args.size, [&]<WinogradSize size>() __attribute__((always_inline)) {
+    for (std::int64_t i = 0; i < args.count; ++i) {
+      const WinogradTile& tile = args.tiles[i];
+      float* const out = transformed + i * args.tile_stride;
+      for_each_vector<Arch>(args.channels, [&](std::int64_t c, std::int64_t count) __attribute__((always_inline)) {
+        winograd_d_dst_vector<Arch, size>(args, tile, d_dst + tile.dst + c, count, out + c);
+      });
+    }
+  });
 }
 
 template <class Arch>
-[[gnu::flatten]] void winograd_d_filters(const WinogradFilters& args, const float* sums, float* d_wei) noexcept {
-  const Vec<Arch> half(0.5F);
-  for (std::int64_t row = 0; row < args.rows; ++row) {
-    for_each_vector<Arch>(args.columns, [&](std::int64_t c, std::int64_t count) __attribute__((always_inline)) {
-      const float* const in = sums + row * args.row_stride + c;
-      float* const out = d_wei + row * args.wei_row_stride + c;
-      Vec<Arch> t[4][3];  // [column][row] of G' sums
-      TILEWISE_UNROLL for (int j = 0; j < 4; ++j) {
-        Vec<Arch> u[4];
-        TILEWISE_UNROLL for (int i = 0; i < 4; ++i) u[i] = load<Arch>(in + (4 * i + j) * args.plane);
-        const Vec<Arch> even = half * (u[1] + u[2]);
-        t[j][0] = u[0] + even;
-        t[j][1] = half * (u[1] - u[2]);
-        t[j][2] = even + u[3];
+[[gnu::flatten]] void winograd_d_filters(const WinogradSums& args, const float* sums, float* d_wei) noexcept {
+  with_winograd_size(args.size, [&]<WinogradSize size>() __attribute__((always_inline)) {
+    using Line = WinogradLine<Arch, size>;
+    constexpr int n = Line::kPixels;
+    for (std::int64_t row = 0; row < args.rows; ++row) {
+      for_each_vector<Arch>(args.columns, [&](std::int64_t c, std::int64_t count) __attribute__((always_inline)) {
+        const float* const in = sums + row * args.row_stride + c;
+        float* const out = d_wei + row * args.wei_row_stride + c;
+        Vec<Arch> rows[3][n];  // of G' sums
+        TILEWISE_UNROLL for (int j = 0; j < n; ++j) {
+          Vec<Arch> u[n], taps[3];
+          TILEWISE_UNROLL for (int i = 0; i < n; ++i) u[i] = load<Arch>(in + (n * i + j) * args.plane);
+          Line::taps(u, taps);
+          TILEWISE_UNROLL for (int i = 0; i < 3; ++i) rows[i][j] = taps[i];
+        }
+        TILEWISE_UNROLL for (int i = 0; i < 3; ++i) {
+          Vec<Arch> taps[3];
+          Line::taps(rows[i], taps);
+          TILEWISE_UNROLL for (int j = 0; j < 3; ++j) {
+            float* const p = out + (3 * i + j) * args.tap_stride;
+            store_some<Arch>(p, count, load_some<Arch>(p, count) + taps[j]);
+          }
+        }
+      });
+    }
+  });
+}
+
+template <class Arch>
+[[gnu::flatten]] void winograd_filters(const WinogradFilters& args) noexcept {
+  with_winograd_size(args.size, [&]<WinogradSize size>() __attribute__((always_inline)) {
+    using Line = WinogradLine<Arch, size>;
+    constexpr int n = Line::kPixels;
+    const std::int64_t tap_stride = args.tap_stride, plane = args.plane;
+    const float* const first_tap = args.taps;
+    float* const planes = args.planes;
+    for_each_vector<Arch>(args.count, [&](std::int64_t at, std::int64_t count) __attribute__((always_inline)) {
+      Vec<Arch> taps[3][3];  // [column][row], all of them before positions take their place
+      TILEWISE_UNROLL for (int j = 0; j < 3; ++j) {
+        TILEWISE_UNROLL for (int i = 0; i < 3; ++i) {
+          taps[j][i] = load_some<Arch>(first_tap + (3 * i + j) * tap_stride + at, count);
+        }
       }
-      TILEWISE_UNROLL for (int i = 0; i < 3; ++i) {
-        const Vec<Arch> even = half * (t[1][i] + t[2][i]);
-        const Vec<Arch> taps[3] = {t[0][i] + even, half * (t[1][i] - t[2][i]), even + t[3][i]};
+      TILEWISE_UNROLL for (int k = 0; k < Line::kPairs; ++k) {
+        Vec<Arch> rows[2][3];
         TILEWISE_UNROLL for (int j = 0; j < 3; ++j) {
-          float* const p = out + (3 * i + j) * args.tap_stride;
-          store_some<Arch>(p, count, load_some<Arch>(p, count) + taps[j]);
+          Vec<Arch> pair[2];
+          Line::filter(k, taps[j], pair);
+          rows[0][j] = pair[0];
+          rows[1][j] = pair[1];
+        }
+        TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
+          float* const row = planes + Line::position(k, i) * n * plane + at;
+          TILEWISE_UNROLL for (int l = 0; l < Line::kPairs; ++l) {
+            Vec<Arch> pair[2];
+            Line::filter(l, rows[i], pair);
+            store_some<Arch>(row + Line::position(l, 0) * plane, count, pair[0]);
+            store_some<Arch>(row + Line::position(l, 1) * plane, count, pair[1]);
+          }
         }
       }
     });
-  }
-}
-
-template <class Arch>
-[[gnu::flatten]] void winograd_filters(std::int64_t n, float* planes) noexcept {
-  const Vec<Arch> half(0.5F);
-  for_each_vector<Arch>(n, [&](std::int64_t at, std::int64_t count) __attribute__((always_inline)) {
-    Vec<Arch> t[4][3];  // G wei
-    TILEWISE_UNROLL for (int j = 0; j < 3; ++j) {
-      Vec<Arch> g[3];
-      TILEWISE_UNROLL for (int i = 0; i < 3; ++i) {
-        g[i] = load_some<Arch>(planes + (kFirstWinogradTap + 3 * i + j) * n + at, count);
-      }
-      const Vec<Arch> ends = half * (g[0] + g[2]), middle = half * g[1];
-      t[0][j] = g[0];
-      t[1][j] = ends + middle;
-      t[2][j] = ends - middle;
-      t[3][j] = g[2];
-    }
-    TILEWISE_UNROLL for (int i = 0; i < 4; ++i) {
-      const Vec<Arch> ends = half * (t[i][0] + t[i][2]), middle = half * t[i][1];
-      const Vec<Arch> u[4] = {t[i][0], ends + middle, ends - middle, t[i][2]};
-      TILEWISE_UNROLL for (int j = 0; j < 4; ++j) store_some<Arch>(planes + (4 * i + j) * n + at, count, u[j]);
-    }
   });
 }
 

@@ -89,9 +89,10 @@ std::vector<float> on_any_number_of_threads(Body body) {
   return alone;
 }
 
-std::vector<float> forward(Executor& executor, const BatchCase& c, const std::vector<float>& src,
-                           const std::vector<float>& wei, const std::vector<float>& bias) {
-  const ConvForward conv(default_kernels(), c.shape);
+std::vector<float> forward(Executor& executor, const BatchCase& c, ConvAlgorithm algorithm,
+                           const std::vector<float>& src, const std::vector<float>& wei,
+                           const std::vector<float>& bias) {
+  const ConvForward conv(default_kernels(), c.shape, algorithm);
   const std::int64_t floats = executor.threads() * conv.scratch_floats();
   GuardedArray<float> packed(conv.packed_floats()), workspace(floats), dst(c.images * c.shape.dst_size());
   conv.pack(wei.data(), packed.data());
@@ -101,9 +102,9 @@ std::vector<float> forward(Executor& executor, const BatchCase& c, const std::ve
   return {dst.span().begin(), dst.span().end()};
 }
 
-std::vector<float> backward_data(Executor& executor, const BatchCase& c,
+std::vector<float> backward_data(Executor& executor, const BatchCase& c, ConvAlgorithm algorithm,
                                  const std::vector<float>& d_dst, const std::vector<float>& wei) {
-  const ConvBackwardData conv(default_kernels(), c.shape);
+  const ConvBackwardData conv(default_kernels(), c.shape, algorithm);
   const std::int64_t floats = executor.threads() * conv.scratch_floats();
   GuardedArray<float> packed(conv.packed_floats()), workspace(floats),
       d_src(c.images * c.shape.src_size());
@@ -114,9 +115,9 @@ std::vector<float> backward_data(Executor& executor, const BatchCase& c,
   return {d_src.span().begin(), d_src.span().end()};
 }
 
-std::vector<float> backward_weights(Executor& executor, const BatchCase& c,
+std::vector<float> backward_weights(Executor& executor, const BatchCase& c, ConvAlgorithm algorithm,
                                     const std::vector<float>& src, const std::vector<float>& d_dst) {
-  const ConvBackwardWeights conv(default_kernels(), c.shape);
+  const ConvBackwardWeights conv(default_kernels(), c.shape, algorithm);
   const std::int64_t floats = conv.workspace_floats(c.images, executor.threads());
   GuardedArray<float> workspace(floats), d_wei(c.shape.wei_size());
   conv.batch(executor, c.images, src.data(), d_dst.data(), d_wei.data(),
@@ -129,18 +130,21 @@ TEST(ConvBatch, matches_the_reference_with_the_same_bits_on_any_number_of_thread
   for (const BatchCase& c : kCases) {
     const ConvShape& s = c.shape;
     SCOPED_TRACE(std::to_string(c.images) + " of " + s.to_string());
-    // Integers for the values, fractions for the bits.
-    for (const Pattern pattern : {Pattern::integers, Pattern::uniform}) {
+    // Integers for the values, which other ways than the automatic one have to the bit; fractions for the bits.
+    for (const auto& [pattern, algorithm] : {std::pair{Pattern::integers, ConvAlgorithm::winograd_2x2},
+                                             std::pair{Pattern::uniform, ConvAlgorithm::winograd_2x2},
+                                             std::pair{Pattern::uniform, ConvAlgorithm::automatic}}) {
       const std::vector<float> src = random_values(c.images * s.src_size(), 1, pattern);
       const std::vector<float> wei = random_values(s.wei_size(), 2, pattern);
       const std::vector<float> bias = random_values(s.oc, 3, pattern);
       const std::vector<float> d_dst = random_values(c.images * s.dst_size(), 4, pattern);
+      const ConvAlgorithm way = algorithm;
       const auto dst = on_any_number_of_threads(
-          [&](Executor& executor) { return forward(executor, c, src, wei, bias); });
+          [&](Executor& executor) { return forward(executor, c, way, src, wei, bias); });
       const auto d_src = on_any_number_of_threads(
-          [&](Executor& executor) { return backward_data(executor, c, d_dst, wei); });
+          [&](Executor& executor) { return backward_data(executor, c, way, d_dst, wei); });
       const auto d_wei = on_any_number_of_threads(
-          [&](Executor& executor) { return backward_weights(executor, c, src, d_dst); });
+          [&](Executor& executor) { return backward_weights(executor, c, way, src, d_dst); });
       if (pattern != Pattern::integers) continue;
 
       std::vector<float> expected_dst(dst.size()), expected_d_src(d_src.size());
@@ -173,8 +177,8 @@ TEST(ConvBatch, gives_the_bits_of_single_images) {
     const std::vector<float> bias = random_values(s.oc, 3);
     const std::vector<float> d_dst = random_values(c.images * s.dst_size(), 4);
     Executor executor(2);
-    const std::vector<float> dst = forward(executor, c, src, wei, bias);
-    const std::vector<float> d_src = backward_data(executor, c, d_dst, wei);
+    const std::vector<float> dst = forward(executor, c, ConvAlgorithm::automatic, src, wei, bias);
+    const std::vector<float> d_src = backward_data(executor, c, ConvAlgorithm::automatic, d_dst, wei);
 
     const ConvForward conv(default_kernels(), s);
     const ConvBackwardData conv_data(default_kernels(), s);

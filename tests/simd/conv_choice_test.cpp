@@ -89,7 +89,7 @@ TEST(ConvBackwardDataChoice, filters_by_winograd_only_what_is_a_plain_convolutio
 TEST(ConvBackwardDataChoice, spreads_half_a_vector_though_winograd_would_pay) {
   for (std::int64_t ic = 1; are_few(ic); ++ic) {
     const ConvShape shape = square(ic, 28, 256, 3);
-    const bool pays = ConvWinograd::pays(default_kernels(), square(256, 28, ic, 3));
+    const bool pays = ConvWinograd::choose(default_kernels(), square(256, 28, ic, 3)).has_value();
     const std::string kernel = backward_data_of(shape);
     SCOPED_TRACE(std::to_string(ic) + " channels: " + kernel);
     if (2 * ic <= lanes(ic) || !pays) {
@@ -219,8 +219,10 @@ TEST(ConvBackwardWeightsBatch, sums_up_sixteen_parts_of_a_large_batch) {
   const ConvShape shape{.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3};
   // d_wei itself is one of them.
   EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 128), 15 * shape.wei_size());
-  ASSERT_TRUE(WinogradWeights::pays(default_kernels(), shape));
-  constexpr std::int64_t kPositions = 16, kTaps = 9;
+  const auto size = WinogradWeights::choose(default_kernels(), shape);
+  ASSERT_TRUE(size);
+  constexpr std::int64_t kTaps = 9;
+  const std::int64_t kPositions = winograd_positions(*size);
   const std::int64_t sum = shape.wei_size() / kTaps * kPositions;  // and what keeps planes off powers of two
   EXPECT_GE(partial_sums_floats(shape, ConvAlgorithm::automatic, 128), 16 * sum);
   EXPECT_LE(partial_sums_floats(shape, ConvAlgorithm::automatic, 128), 17 * sum);

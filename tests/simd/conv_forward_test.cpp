@@ -78,7 +78,7 @@ TEST(ConvForward, matches_the_reference) {
   for (const ConvShape& shape : testing::awkward_convolutions()) {
     SCOPED_TRACE(shape.to_string());
     const Data exact(shape, Pattern::integers);
-    ASSERT_TRUE(all_equal(run(shape, exact, -kInfinity, ConvAlgorithm::automatic),
+    ASSERT_TRUE(all_equal(run(shape, exact, -kInfinity, ConvAlgorithm::winograd_2x2),
                           expected(shape, exact, -kInfinity)));
     ASSERT_TRUE(all_equal(run(shape, exact, -kInfinity), expected(shape, exact, -kInfinity)));
     ASSERT_TRUE(all_equal(run(shape, exact, 0), expected(shape, exact, 0)));

@@ -6,6 +6,10 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "simd/winograd_cases.hpp"
@@ -16,6 +20,7 @@
 #include "support/tolerance.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/simd/conv_backward_data.hpp"
+#include "tilewise/simd/conv_direct.hpp"
 #include "tilewise/simd/conv_forward.hpp"
 
 namespace tilewise::simd {
@@ -24,16 +29,15 @@ namespace {
 using testing::all_equal;
 using testing::all_near;
 using testing::GuardedArray;
-using testing::kWinogradA;
-using testing::kWinogradB;
 using testing::kWinogradChannels;
-using testing::kWinogradG;
-using testing::kWinogradTileCases;
 using testing::magnitudes;
 using testing::Pattern;
 using testing::random_values;
 using testing::transform;
 using testing::widen;
+using testing::winograd_matrices;
+using testing::winograd_pixels_at;
+using testing::winograd_roundings;
 using testing::WinogradTileCase;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -42,57 +46,76 @@ TILEWISE_TESTS_KERNEL(winograd_filters);
 TILEWISE_TESTS_KERNEL(winograd_src);
 TILEWISE_TESTS_KERNEL(winograd_dst);
 
-TEST(WinogradKernels, transform_filters_in_place) {
-  for (const std::int64_t n : kWinogradChannels) {
-    const std::vector<float> taps = random_values(kWinogradTaps * n, 1, Pattern::integers);
-    GuardedArray<float> planes(kWinogradPositions * n);
-    std::copy(taps.begin(), taps.end(), planes.data() + kFirstWinogradTap * n);
-    default_kernels().winograd_filters(n, planes.data());
-    EXPECT_TRUE(planes.intact());
-    for (std::int64_t i = 0; i < n; ++i) {
-      std::vector<double> tap(kWinogradTaps);
-      for (std::int64_t t = 0; t < kWinogradTaps; ++t) {
-        tap[static_cast<std::size_t>(t)] = taps[static_cast<std::size_t>(t * n + i)];
-      }
-      const std::vector<double> expected = transform(kWinogradG, tap);
-      for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
-        ASSERT_EQ(planes.data()[p * n + i], expected[static_cast<std::size_t>(p)]) << "n = " << n << ", filter " << i;
+/// Whether the positions or outputs of a transform, each `stride` floats after the last, are matrix m matrix' + shift:
+/// to the bit, where only integers and halves are added.
+::testing::AssertionResult is_transform(const float* actual, std::int64_t stride, WinogradSize size,
+                                        const testing::Matrix& matrix, const std::vector<double>& m) {
+  const std::vector<double> expected = transform(matrix, m);
+  std::vector<double> scale = transform(matrix, m, true);
+  std::vector<float> values;
+  for (std::size_t p = 0; p < expected.size(); ++p) values.push_back(actual[static_cast<std::int64_t>(p) * stride]);
+  if (size == WinogradSize::two) return all_equal(values, expected);
+  return all_near(values, expected, testing::bounds(winograd_roundings(size), scale));
+}
+
+TEST(WinogradKernels, transform_filters_in_place_or_elsewhere) {
+  for (const WinogradSize size : kWinogradSizes) {
+    const std::int64_t positions = winograd_positions(size);
+    for (const std::int64_t n : kWinogradChannels) {
+      for (const std::int64_t plane : {n, n + 5}) {
+        const std::vector<float> taps = random_values((kWinogradTaps - 1) * plane + n, 1, Pattern::integers);
+        GuardedArray<float> planes((positions - 1) * plane + n), in_place((positions - 1) * plane + n);
+        float* const last = in_place.data() + (positions - kWinogradTaps) * plane;
+        std::copy(taps.begin(), taps.end(), last);
+        default_kernels().winograd_filters({size, n, taps.data(), plane, planes.data(), plane});
+        default_kernels().winograd_filters({size, n, last, plane, in_place.data(), plane});
+        EXPECT_TRUE(planes.intact() && in_place.intact());
+        for (std::int64_t i = 0; i < n; ++i) {
+          std::vector<double> tap;
+          for (std::int64_t t = 0; t < kWinogradTaps; ++t) tap.push_back(taps[static_cast<std::size_t>(t * plane + i)]);
+          ASSERT_TRUE(is_transform(planes.data() + i, plane, size, winograd_matrices(size).g, tap)) << n << ": " << i;
+          for (std::int64_t p = 0; p < positions; ++p) {
+            ASSERT_EQ(planes.data()[p * plane + i], in_place.data()[p * plane + i]);
+          }
+        }
       }
     }
   }
 }
 
 TEST(WinogradKernels, transform_pixels_taking_those_outside_as_zero) {
-  for (const std::int64_t channels : kWinogradChannels) {
-    for (const WinogradTileCase& c : kWinogradTileCases) {
-      // Just the pixels that are inside: no other may be read.
-      const std::int64_t rows = c.end_row - c.first_row, columns = c.end_column - c.first_column;
-      const GuardedArray<float> src(random_values(rows * columns * channels, 2, Pattern::integers));
-      const std::int64_t row_stride = columns * channels;
-      const WinogradTile tile{-c.first_row * row_stride - c.first_column * channels, 0, c.first_row, c.end_row,
-                              c.first_column, c.end_column, 2, 2};
-      const std::int64_t plane = channels + 5;
-      GuardedArray<float> out(kWinogradPositions * plane - 5);
-      default_kernels().winograd_src({.tiles = &tile,
-                                      .count = 1,
-                                      .channels = channels,
-                                      .pixel_stride = channels,
-                                      .row_stride = row_stride,
-                                      .plane = plane,
-                                      .tile_stride = channels},
-                                     src.data(), out.data());
-      EXPECT_TRUE(out.intact());
-      for (std::int64_t channel = 0; channel < channels; ++channel) {
-        std::vector<double> pixels(16);
-        for (std::int64_t i = 0; i < rows; ++i) {
-          for (std::int64_t j = 0; j < columns; ++j) {
-            pixels[static_cast<std::size_t>((i + c.first_row) * 4 + j + c.first_column)] =
-                src.data()[(i * columns + j) * channels + channel];
+  for (const WinogradSize size : kWinogradSizes) {
+    const std::int64_t n = winograd_pixels(size);
+    for (const std::int64_t channels : kWinogradChannels) {
+      for (const WinogradTileCase& c : testing::winograd_tile_cases(size)) {
+        // Just the pixels that are inside: no other may be read.
+        const std::int64_t rows = c.end_row - c.first_row, columns = c.end_column - c.first_column;
+        const GuardedArray<float> src(random_values(rows * columns * channels, 2, Pattern::integers));
+        const std::int64_t row_stride = columns * channels;
+        const WinogradTile tile{-c.first_row * row_stride - c.first_column * channels, 0, c.first_row, c.end_row,
+                                c.first_column, c.end_column, 2, 2};
+        const std::int64_t plane = channels + 5;
+        GuardedArray<float> out(n * n * plane - 5);
+        default_kernels().winograd_src({.size = size,
+                                        .tiles = &tile,
+                                        .count = 1,
+                                        .channels = channels,
+                                        .pixel_stride = channels,
+                                        .row_stride = row_stride,
+                                        .plane = plane,
+                                        .tile_stride = channels},
+                                       src.data(), out.data());
+        EXPECT_TRUE(out.intact());
+        for (std::int64_t channel = 0; channel < channels; ++channel) {
+          std::vector<double> pixels(static_cast<std::size_t>(n * n));
+          for (std::int64_t i = 0; i < rows; ++i) {
+            for (std::int64_t j = 0; j < columns; ++j) {
+              pixels[static_cast<std::size_t>((i + c.first_row) * n + j + c.first_column)] =
+                  src.data()[(i * columns + j) * channels + channel];
+            }
           }
-        }
-        const std::vector<double> expected = transform(kWinogradB, pixels);
-        for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
-          ASSERT_EQ(out.data()[p * plane + channel], expected[static_cast<std::size_t>(p)]) << channels << " channels";
+          ASSERT_TRUE(is_transform(out.data() + channel, plane, size, winograd_matrices(size).b, pixels))
+              << channels << " channels";
         }
       }
     }
@@ -101,32 +124,40 @@ TEST(WinogradKernels, transform_pixels_taking_those_outside_as_zero) {
 
 TEST(WinogradKernels, transform_sums_and_write_what_is_wanted) {
   const std::int64_t width = default_kernels().vector_floats;
-  for (const std::int64_t channels : kWinogradChannels) {
-    for (const WinogradTileCase& c : kWinogradTileCases) {
-      const std::int64_t padded = (channels + width - 1) / width * width, row_stride = c.columns * channels + 3;
-      const GuardedArray<float> sums(random_values(kWinogradPositions * padded, 3, Pattern::integers));
-      const GuardedArray<float> bias(random_values(channels, 4, Pattern::integers));
-      for (const bool has_bias : {true, false}) {
-        GuardedArray<float> dst((c.rows - 1) * row_stride + c.columns * channels);
-        const WinogradTile tile{0, 0, 0, 4, 0, 4, c.rows, c.columns};
-        default_kernels().winograd_dst({.tiles = &tile,
-                                        .count = 1,
-                                        .channels = channels,
-                                        .pixel_stride = channels,
-                                        .row_stride = row_stride,
-                                        .plane = padded,
-                                        .tile_stride = padded},
-                                       sums.data(), has_bias ? bias.data() : nullptr, -3, dst.data());
-        EXPECT_TRUE(dst.intact());
-        for (std::int64_t channel = 0; channel < channels; ++channel) {
-          std::vector<double> m(16);
-          for (std::int64_t p = 0; p < 16; ++p) m[static_cast<std::size_t>(p)] = sums.data()[p * padded + channel];
-          const std::vector<double> expected = transform(kWinogradA, m);
-          for (std::int64_t i = 0; i < c.rows; ++i) {
-            for (std::int64_t j = 0; j < c.columns; ++j) {
-              const double value =
-                  expected[static_cast<std::size_t>(2 * i + j)] + (has_bias ? bias.data()[channel] : 0);
-              ASSERT_EQ(dst.data()[i * row_stride + j * channels + channel], std::max(-3.0, value));
+  for (const WinogradSize size : kWinogradSizes) {
+    const std::int64_t positions = winograd_positions(size);
+    const auto n = static_cast<std::int32_t>(winograd_pixels(size));
+    for (const std::int64_t channels : kWinogradChannels) {
+      for (const WinogradTileCase& c : testing::winograd_tile_cases(size)) {
+        const std::int64_t padded = (channels + width - 1) / width * width, row_stride = c.columns * channels + 3;
+        const GuardedArray<float> sums(random_values(positions * padded, 3, Pattern::integers));
+        const GuardedArray<float> bias(random_values(channels, 4, Pattern::integers));
+        for (const bool has_bias : {true, false}) {
+          GuardedArray<float> dst((c.rows - 1) * row_stride + c.columns * channels);
+          const WinogradTile tile{0, 0, 0, n, 0, n, c.rows, c.columns};
+          default_kernels().winograd_dst({.size = size,
+                                          .tiles = &tile,
+                                          .count = 1,
+                                          .channels = channels,
+                                          .pixel_stride = channels,
+                                          .row_stride = row_stride,
+                                          .plane = padded,
+                                          .tile_stride = padded},
+                                         sums.data(), has_bias ? bias.data() : nullptr, -3, dst.data());
+          EXPECT_TRUE(dst.intact());
+          for (std::int64_t channel = 0; channel < channels; ++channel) {
+            std::vector<double> m;
+            for (std::int64_t p = 0; p < positions; ++p) m.push_back(sums.data()[p * padded + channel]);
+            const std::vector<double> expected = transform(winograd_matrices(size).a, m);
+            const std::vector<double> scale = transform(winograd_matrices(size).a, m, true);
+            const double shift = has_bias ? bias.data()[channel] : 0;
+            for (std::int64_t i = 0; i < c.rows; ++i) {
+              for (std::int64_t j = 0; j < c.columns; ++j) {
+                const auto at = static_cast<std::size_t>(i * winograd_outputs(size) + j);
+                const double error = size == WinogradSize::two ? 0 : testing::gamma(winograd_roundings(size) + 1) * (scale[at] + std::abs(shift));
+                ASSERT_NEAR(dst.data()[i * row_stride + j * channels + channel], std::max(-3.0, expected[at] + shift),
+                            error);
+              }
             }
           }
         }
@@ -144,8 +175,8 @@ struct Data {
   std::vector<float> src, wei, bias;
 };
 
-std::vector<float> run(const ConvShape& shape, const Data& data, float floor) {
-  const ConvWinograd conv(default_kernels(), shape);
+std::vector<float> run(const ConvShape& shape, WinogradSize size, const Data& data, float floor) {
+  const ConvWinograd conv(default_kernels(), shape, size);
   const GuardedArray<float> src(data.src), wei(data.wei), bias(data.bias);
   GuardedArray<float> packed(conv.packed_floats()), dst(shape.dst_size()), scratch(conv.scratch_floats());
   conv.pack(wei.data(), packed.data());
@@ -162,47 +193,102 @@ std::vector<double> expected(const ConvShape& shape, const Data& data, double fl
   return dst;
 }
 
-/// Two additions deep for src, at most two and a half for filters either way, a sum of ic products, four
-/// additions and the bias: so many roundings of what the terms' magnitudes add up to.
-std::vector<double> bounds(const ConvShape& s, const Data& data) {
+/// Transforms of src, of filters and back, a sum of ic products and the bias: so many roundings of what the terms'
+/// magnitudes add up to.
+std::vector<double> bounds(const ConvShape& s, WinogradSize size, const Data& data) {
+  const testing::WinogradMatrices matrices = winograd_matrices(size);
+  const std::int64_t m = winograd_outputs(size);
+  const auto positions = static_cast<std::size_t>(winograd_positions(size));
   std::vector<double> scale(static_cast<std::size_t>(s.dst_size()));
   const std::vector<double> src = magnitudes(data.src), wei = magnitudes(data.wei), bias = magnitudes(data.bias);
-  for (std::int64_t oc = 0; oc < s.oc; ++oc) {
-    std::vector<std::vector<double>> filters;
-    for (std::int64_t ic = 0; ic < s.ic; ++ic) {
-      std::vector<double> taps;
-      for (std::int64_t t = 0; t < 9; ++t) taps.push_back(wei[static_cast<std::size_t>((t * s.ic + ic) * s.oc + oc)]);
-      filters.push_back(transform(kWinogradG, taps, true));
-    }
-    for (std::int64_t oh = 0; oh < s.oh(); oh += 2) {
-      for (std::int64_t ow = 0; ow < s.ow(); ow += 2) {
-        std::vector<double> sums(16);
+  std::vector<std::vector<double>> filters;  // of ic and oc
+  for (std::int64_t i = 0; i < s.ic * s.oc; ++i) {
+    std::vector<double> taps;
+    for (std::int64_t t = 0; t < 9; ++t) taps.push_back(wei[static_cast<std::size_t>(t * s.ic * s.oc + i)]);
+    filters.push_back(transform(matrices.g, taps, true));
+  }
+  for (std::int64_t oh = 0; oh < s.oh(); oh += m) {
+    for (std::int64_t ow = 0; ow < s.ow(); ow += m) {
+      std::vector<std::vector<double>> pixels;
+      for (std::int64_t ic = 0; ic < s.ic; ++ic) {
+        pixels.push_back(transform(matrices.b, winograd_pixels_at(s, size, src, oh, ow, ic), true));
+      }
+      for (std::int64_t oc = 0; oc < s.oc; ++oc) {
+        std::vector<double> sums(positions);
         for (std::int64_t ic = 0; ic < s.ic; ++ic) {
-          const std::vector<double> v =
-              transform(kWinogradB, testing::winograd_pixels(s, src, oh, ow, ic), true);
-          for (std::size_t p = 0; p < 16; ++p) sums[p] += v[p] * filters[static_cast<std::size_t>(ic)][p];
+          const std::vector<double>& filter = filters[static_cast<std::size_t>(ic * s.oc + oc)];
+          for (std::size_t p = 0; p < positions; ++p) sums[p] += pixels[static_cast<std::size_t>(ic)][p] * filter[p];
         }
-        const std::vector<double> tile = transform(kWinogradA, sums, true);
-        for (std::int64_t i = 0; i < 4; ++i) {
-          if (oh + i / 2 >= s.oh() || ow + i % 2 >= s.ow()) continue;
-          scale[static_cast<std::size_t>(((oh + i / 2) * s.ow() + ow + i % 2) * s.oc + oc)] =
+        const std::vector<double> tile = transform(matrices.a, sums, true);
+        for (std::int64_t i = 0; i < m * m; ++i) {
+          if (oh + i / m >= s.oh() || ow + i % m >= s.ow()) continue;
+          scale[static_cast<std::size_t>(((oh + i / m) * s.ow() + ow + i % m) * s.oc + oc)] =
               tile[static_cast<std::size_t>(i)] + bias[static_cast<std::size_t>(oc)];
         }
       }
     }
   }
-  return testing::bounds(static_cast<double>(s.ic) + 2 + 5 + 4 + 1, scale);
+  return testing::bounds(static_cast<double>(s.ic) + 3 * winograd_roundings(size) + 1, scale);
 }
 
 TEST(ConvWinograd, matches_the_reference) {
   for (const ConvShape& shape : testing::winograd_convolutions()) {
-    SCOPED_TRACE(shape.to_string());
-    const Data exact(shape, Pattern::integers);
-    ASSERT_TRUE(all_equal(run(shape, exact, -kInfinity), expected(shape, exact, -kInfinity)));
-    ASSERT_TRUE(all_equal(run(shape, exact, 0), expected(shape, exact, 0)));
-    const Data real(shape, Pattern::uniform);
-    ASSERT_TRUE(all_near(run(shape, real, -kInfinity), expected(shape, real, -kInfinity), bounds(shape, real)));
+    for (const WinogradSize size : kWinogradSizes) {
+      SCOPED_TRACE(shape.to_string() + " by " + ConvWinograd(default_kernels(), shape, size).kernel());
+      const Data exact(shape, Pattern::integers), real(shape, Pattern::uniform);
+      if (size == WinogradSize::two) {
+        ASSERT_TRUE(all_equal(run(shape, size, exact, -kInfinity), expected(shape, exact, -kInfinity)));
+        ASSERT_TRUE(all_equal(run(shape, size, exact, 0), expected(shape, exact, 0)));
+      }
+      const std::vector<double> error = bounds(shape, size, real);
+      ASSERT_TRUE(all_near(run(shape, size, real, -kInfinity), expected(shape, real, -kInfinity), error));
+      ASSERT_TRUE(all_near(run(shape, size, real, 0), expected(shape, real, 0), error));
+    }
   }
+}
+
+/// The root of the mean square of errors over that of results, for normal random numbers.
+double relative_error(const std::vector<float>& actual, const std::vector<double>& expected) {
+  double error = 0, square = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    error += (actual[i] - expected[i]) * (actual[i] - expected[i]);
+    square += expected[i] * expected[i];
+  }
+  return std::sqrt(error / square);
+}
+
+// What is chosen on its own is to be about as exact as what it is chosen instead of.
+TEST(ConvWinograd, is_half_as_exact_as_the_direct_way_at_least) {
+  for (const std::int64_t ic : {16, 32, 64, 128, 256, 512}) {
+    const ConvShape shape{.ic = ic, .ih = 10, .iw = 10, .oc = 16, .kh = 3, .kw = 3};
+    const Data data(shape, Pattern::uniform);
+    const std::vector<double> exact = expected(shape, data, -kInfinity);
+    const ConvDirect conv(default_kernels(), shape);
+    std::vector<float> packed(static_cast<std::size_t>(conv.packed_floats())), dst(exact.size());
+    std::vector<float> scratch(static_cast<std::size_t>(conv.scratch_floats()));
+    conv.pack(data.wei.data(), packed.data());
+    conv.images(1, data.src.data(), packed.data(), data.bias.data(), -kInfinity, dst.data(),
+                Workspace(scratch.data(), conv.scratch_floats()));
+    const double direct = relative_error(dst, exact);
+    EXPECT_LT(relative_error(run(shape, WinogradSize::two, data, -kInfinity), exact), direct) << ic << " channels";
+    EXPECT_LT(relative_error(run(shape, WinogradSize::four, data, -kInfinity), exact), 2.5 * direct) << ic << " channels";
+  }
+}
+
+/// Whether the results of Pattern::integers from so many channels, -3 to 3, are as expected: to the bit with tiles of
+/// 2 x 2. Those of 4 x 4 add up terms that are so many times as large, each axis by itself.
+::testing::AssertionResult is_sum_of_integers(std::span<const float> actual, const std::vector<float>& expected,
+                                              WinogradSize size, std::int64_t channels) {
+  if (size == WinogradSize::two) return all_equal(actual, expected);
+  const double scale = 7.2 * 7.2 * 9 * 9 * static_cast<double>(channels);
+  const double roundings = static_cast<double>(channels) + 3 * winograd_roundings(size);
+  const std::vector<double> error(expected.size(), testing::gamma(roundings) * scale);
+  return all_near(actual, widen(expected), error);
+}
+
+/// Of tiles; 2 x 2, to be exact, where there are none.
+WinogradSize size_of(const std::string& kernel) {
+  return kernel.starts_with("winograd 4x4") ? WinogradSize::four : WinogradSize::two;
 }
 
 // The gradient with respect to src is the convolution of d_dst with the filters turned around.
@@ -214,26 +300,60 @@ TEST(ConvWinograd, of_transposed_filters_is_backward_data) {
     ASSERT_EQ(turned.dst_size(), shape.src_size());
     const std::vector<float> d_dst = random_values(shape.dst_size(), 1, Pattern::integers);
     const std::vector<float> wei = random_values(shape.wei_size(), 2, Pattern::integers);
-    const ConvWinograd conv(default_kernels(), turned);
-    GuardedArray<float> packed(conv.packed_floats()), d_src(shape.src_size()), scratch(conv.scratch_floats());
-    conv.pack_transposed(wei.data(), packed.data());
-    conv.images(1, d_dst.data(), packed.data(), nullptr, -kInfinity, d_src.data(),
-                Workspace(scratch.data(), conv.scratch_floats()));
-    EXPECT_TRUE(packed.intact() && d_src.intact() && scratch.intact());
     std::vector<float> expected(static_cast<std::size_t>(shape.src_size()));
     reference::conv_backward_data(shape, d_dst.data(), wei.data(), expected.data());
-    EXPECT_TRUE(all_equal(d_src.span(), expected));
+    for (const WinogradSize size : kWinogradSizes) {
+      const ConvWinograd conv(default_kernels(), turned, size);
+      GuardedArray<float> packed(conv.packed_floats()), d_src(shape.src_size()), scratch(conv.scratch_floats());
+      conv.pack_transposed(wei.data(), packed.data());
+      conv.images(1, d_dst.data(), packed.data(), nullptr, -kInfinity, d_src.data(),
+                  Workspace(scratch.data(), conv.scratch_floats()));
+      EXPECT_TRUE(packed.intact() && d_src.intact() && scratch.intact());
+      EXPECT_TRUE(is_sum_of_integers(d_src.span(), expected, size, oc));
+    }
   }
 }
 
-// Where the direct convolution has NaN, and nowhere else, although tiles share transforms.
-TEST(ConvWinograd, spreads_nan_no_further_than_the_window) {
+/// Pixels of a tile, along an axis, that output i of those wanted depends on: not of its window alone, where sums of
+/// others only cancel.
+std::pair<std::int64_t, std::int64_t> seen_pixels(WinogradSize size, std::int64_t i, std::int64_t wanted) {
+  if (size == WinogradSize::two) return {i, i + 3};
+  return {i == 0 ? 0 : 1, std::min<std::int64_t>(wanted + 2, i == 3 ? 6 : 5)};
+}
+
+// A tile of 2 x 2 has NaN where the direct convolution has it, and nowhere else, although its outputs share transforms; one
+// of 4 x 4 in outputs close by as well, but in no other tile.
+TEST(ConvWinograd, spreads_nan_no_further_than_the_tile) {
   const ConvShape shape{.ic = 17, .ih = 9, .iw = 8, .oc = 20, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
                         .pad_bottom = 1, .pad_right = 1};
-  for (std::int64_t pixel = 0; pixel < shape.ih * shape.iw; ++pixel) {
-    Data data(shape, Pattern::integers);
-    data.src[static_cast<std::size_t>(pixel * shape.ic + 3)] = std::numeric_limits<float>::quiet_NaN();
-    ASSERT_TRUE(all_equal(run(shape, data, 0), expected(shape, data, 0))) << "pixel " << pixel;
+  for (const WinogradSize size : kWinogradSizes) {
+    const std::int64_t m = winograd_outputs(size);
+    const std::vector<double> error = bounds(shape, size, Data(shape, Pattern::integers));
+    for (std::int64_t pixel = 0; pixel < shape.ih * shape.iw; ++pixel) {
+      Data data(shape, Pattern::integers);
+      data.src[static_cast<std::size_t>(pixel * shape.ic + 3)] = std::numeric_limits<float>::quiet_NaN();
+      std::vector<double> values = expected(shape, data, 0);
+      const auto sees = [&](std::int64_t at, std::int64_t output, std::int64_t outputs, std::int64_t pad) {
+        const auto [first, end] = seen_pixels(size, output % m, std::min(m, outputs - output / m * m));
+        const std::int64_t in_tile = at + pad - output / m * m;
+        return first <= in_tile && in_tile < end;
+      };
+      for (std::int64_t oh = 0; oh < shape.oh(); ++oh) {
+        for (std::int64_t ow = 0; ow < shape.ow(); ++ow) {
+          const std::size_t first = static_cast<std::size_t>((oh * shape.ow() + ow) * shape.oc);
+          const bool is_nan = sees(pixel / shape.iw, oh, shape.oh(), shape.pad_top) &&
+                              sees(pixel % shape.iw, ow, shape.ow(), shape.pad_left);
+          ASSERT_TRUE(is_nan || !std::isnan(values[first]));
+          if (is_nan) std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(first), shape.oc, std::nan(""));
+        }
+      }
+      const std::vector<float> dst = run(shape, size, data, 0);
+      if (size == WinogradSize::two) {
+        ASSERT_TRUE(all_equal(dst, values)) << "pixel " << pixel;
+      } else {
+        ASSERT_TRUE(all_near(dst, values, error)) << "pixel " << pixel;
+      }
+    }
   }
 }
 
@@ -249,10 +369,10 @@ TEST(ConvWinograd, rejects_what_it_cannot_do) {
         with([](ConvShape& s) { s.stride_h = 2; }), with([](ConvShape& s) { s.stride_w = 2; }),
         with([](ConvShape& s) { s.dilation_h = 2; }), with([](ConvShape& s) { s.dilation_w = 2; })}) {
     EXPECT_FALSE(ConvWinograd::possible(shape)) << shape.to_string();
-    EXPECT_FALSE(ConvWinograd::pays(default_kernels(), shape)) << shape.to_string();
-    EXPECT_THROW(ConvWinograd(default_kernels(), shape), ArgumentError) << shape.to_string();
+    EXPECT_FALSE(ConvWinograd::choose(default_kernels(), shape)) << shape.to_string();
+    EXPECT_THROW(ConvWinograd(default_kernels(), shape, WinogradSize::two), ArgumentError) << shape.to_string();
   }
-  EXPECT_THROW(ConvWinograd(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}), ShapeError);
+  EXPECT_THROW(ConvWinograd(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}, WinogradSize::two), ShapeError);
 }
 
 // Of one vector of output channels only where the transforms of the input's leave no half of one empty.
@@ -269,15 +389,22 @@ TEST(ConvWinograd, takes_half_vectors_with_the_channels_of_either_side) {
 
 // Of many channels and pixels, by far; not of few, whose transforms cost more than they save.
 TEST(ConvWinograd, pays_where_channels_are_many) {
-  const auto shape = [](std::int64_t ic, std::int64_t size, std::int64_t oc) {
-    return ConvShape{.ic = ic, .ih = size, .iw = size, .oc = oc, .kh = 3, .kw = 3};
+  const auto choice = [](std::int64_t ic, std::int64_t size, std::int64_t oc,
+                         ConvAlgorithm algorithm = ConvAlgorithm::automatic) {
+    const ConvShape shape{.ic = ic, .ih = size, .iw = size, .oc = oc, .kh = 3, .kw = 3};
+    return ConvWinograd::choose(default_kernels(), shape, algorithm);
   };
-  const KernelTable& kernels = default_kernels();
-  EXPECT_TRUE(ConvWinograd::pays(kernels, shape(32, 12, 64)));
-  EXPECT_TRUE(ConvWinograd::pays(kernels, shape(256, 14, 256)));
-  EXPECT_FALSE(ConvWinograd::pays(kernels, shape(1, 28, 32)));
-  EXPECT_FALSE(ConvWinograd::pays(kernels, shape(3, 224, 64)));
-  EXPECT_FALSE(ConvWinograd::pays(kernels, shape(64, 3, 64)));
+  EXPECT_EQ(choice(32, 12, 64), WinogradSize::four);
+  EXPECT_EQ(choice(256, 14, 256), WinogradSize::four);
+  EXPECT_EQ(choice(256, 14, 256, ConvAlgorithm::winograd_2x2), WinogradSize::two);
+  EXPECT_EQ(choice(256, 14, 256, ConvAlgorithm::direct), std::nullopt);
+  EXPECT_EQ(choice(1, 28, 32), std::nullopt);
+  EXPECT_EQ(choice(3, 224, 64), std::nullopt);
+  EXPECT_EQ(choice(64, 3, 64), std::nullopt);
+  // Of outputs that tiles of 4 x 4 would cover by half or less.
+  EXPECT_EQ(choice(64, 4, 64), WinogradSize::two);
+  EXPECT_EQ(choice(64, 8, 64), WinogradSize::two);
+  EXPECT_EQ(choice(64, 9, 64), WinogradSize::four);
 }
 
 // The convolution of d_dst that backward data is, with every padding that makes one and some that do not.
@@ -287,17 +414,19 @@ TEST(ConvWinograd, computes_backward_data_for_any_padding) {
       const ConvShape shape{.ic = 36, .ih = 16, .iw = 15, .oc = 48, .kh = 3, .kw = 3, .pad_top = before,
                             .pad_left = 2 - before % 3, .pad_bottom = after, .pad_right = -after};
       SCOPED_TRACE(shape.to_string());
-      const ConvBackwardData conv(default_kernels(), shape);
-      EXPECT_EQ(conv.kernel().starts_with("winograd"), before <= 2);
       const std::vector<float> d_dst = random_values(shape.dst_size(), 1, Pattern::integers);
       const std::vector<float> wei = random_values(shape.wei_size(), 2, Pattern::integers);
-      GuardedArray<float> packed(conv.packed_floats()), d_src(shape.src_size()), scratch(conv.scratch_floats());
-      conv.pack(wei.data(), packed.data());
-      conv.images(1, d_dst.data(), packed.data(), d_src.data(), Workspace(scratch.data(), conv.scratch_floats()));
-      EXPECT_TRUE(packed.intact() && d_src.intact() && scratch.intact());
       std::vector<float> expected(static_cast<std::size_t>(shape.src_size()));
       reference::conv_backward_data(shape, d_dst.data(), wei.data(), expected.data());
-      ASSERT_TRUE(all_equal(d_src.span(), expected));
+      for (const ConvAlgorithm algorithm : {ConvAlgorithm::winograd_2x2, ConvAlgorithm::automatic}) {
+        const ConvBackwardData conv(default_kernels(), shape, algorithm);
+        EXPECT_EQ(conv.kernel().starts_with("winograd"), before <= 2);
+        GuardedArray<float> packed(conv.packed_floats()), d_src(shape.src_size()), scratch(conv.scratch_floats());
+        conv.pack(wei.data(), packed.data());
+        conv.images(1, d_dst.data(), packed.data(), d_src.data(), Workspace(scratch.data(), conv.scratch_floats()));
+        EXPECT_TRUE(packed.intact() && d_src.intact() && scratch.intact());
+        ASSERT_TRUE(is_sum_of_integers(d_src.span(), expected, size_of(conv.kernel()), shape.oc));
+      }
     }
   }
 }
@@ -307,12 +436,13 @@ TEST(ConvWinograd, is_the_automatic_choice_where_it_pays) {
   const ConvShape shape{.ic = 40, .ih = 16, .iw = 15, .oc = 48, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
                         .pad_bottom = 1, .pad_right = 1};
   const KernelTable& kernels = default_kernels();
-  ASSERT_TRUE(ConvWinograd::pays(kernels, shape));
+  ASSERT_TRUE(ConvWinograd::choose(kernels, shape));
   const ConvForward direct(kernels, shape, ConvAlgorithm::direct), automatic(kernels, shape);
   EXPECT_EQ(direct.kernel().find("winograd"), std::string::npos);
   EXPECT_NE(automatic.kernel().find("winograd"), std::string::npos);
   EXPECT_EQ(direct.multiply_adds(), shape.multiply_adds());
-  EXPECT_EQ(automatic.multiply_adds(), 8.0 * 8 * 16 * 40 * 48);
+  EXPECT_EQ(automatic.multiply_adds(), 4.0 * 4 * 36 * 40 * 48);
+  EXPECT_EQ(ConvForward(kernels, shape, ConvAlgorithm::winograd_2x2).multiply_adds(), 8.0 * 8 * 16 * 40 * 48);
   const ConvBackwardData direct_data(kernels, shape, ConvAlgorithm::direct), automatic_data(kernels, shape);
   EXPECT_EQ(direct_data.kernel().find("winograd"), std::string::npos);
   EXPECT_NE(automatic_data.kernel().find("winograd"), std::string::npos);

@@ -10,24 +10,61 @@
 
 namespace tilewise::testing {
 
-// The matrices of simd/winograd.hpp, and two of them transposed.
-inline constexpr double kWinogradB[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
-inline constexpr double kWinogradG[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-inline constexpr double kWinogradA[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
-inline constexpr double kWinogradGTransposed[3][4] = {{1, 0.5, 0.5, 0}, {0, 0.5, -0.5, 0}, {0, 0.5, 0.5, 1}};
-inline constexpr double kWinogradATransposed[4][2] = {{1, 0}, {1, 1}, {1, -1}, {0, -1}};
+struct Matrix {
+  std::int64_t rows, columns;
+  std::vector<double> elements;
 
-/// matrix m matrix', with the magnitudes of the matrix' elements if so asked.
-template <int R, int C>
-std::vector<double> transform(const double (&matrix)[R][C], const std::vector<double>& m, bool absolute = false) {
-  std::vector<double> result(R * R);
-  for (int i = 0; i < R; ++i) {
-    for (int j = 0; j < R; ++j) {
-      double& sum = result[static_cast<std::size_t>(i * R + j)];
-      for (int k = 0; k < C; ++k) {
-        for (int l = 0; l < C; ++l) {
-          const double factor = matrix[i][k] * matrix[j][l];
-          sum += (absolute ? std::abs(factor) : factor) * m[static_cast<std::size_t>(k * C + l)];
+  double at(std::int64_t i, std::int64_t j) const { return elements[static_cast<std::size_t>(i * columns + j)]; }
+  Matrix transposed() const {
+    Matrix result{columns, rows, {}};
+    for (std::int64_t i = 0; i < columns; ++i) {
+      for (std::int64_t j = 0; j < rows; ++j) result.elements.push_back(at(j, i));
+    }
+    return result;
+  }
+};
+
+/// Those of simd/winograd.hpp: B', G and A'.
+struct WinogradMatrices {
+  Matrix b, g, a;
+};
+inline WinogradMatrices winograd_matrices(simd::WinogradSize size) {
+  if (size == simd::WinogradSize::two) {
+    return {{4, 4, {1, 0, -1, 0, 0, 1, 1, 0, 0, -1, 1, 0, 0, 1, 0, -1}},
+            {4, 3, {1, 0, 0, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5, 0, 0, 1}},
+            {2, 4, {1, 1, 1, 0, 0, 1, -1, -1}}};
+  }
+  const double p = 0.625, q = 1.5, p2 = p * p, q2 = q * q, product = p2 * q2, sum = p2 + q2;
+  const double n = 2 * p2 * (p2 - q2), m = 2 * q2 * (q2 - p2);
+  return {{6, 6, {product, 0,       -sum, 0,    1, 0,  //
+                  0,       -p * q2, -q2,  p,    1, 0,  //
+                  0,       p * q2,  -q2,  -p,   1, 0,  //
+                  0,       -p2 * q, -p2,  q,    1, 0,  //
+                  0,       p2 * q,  -p2,  -q,   1, 0,  //
+                  0,       product, 0,    -sum, 0, 1}},
+          {6, 3, {1 / product, 0,      0,       //
+                  1 / n,       p / n,  p2 / n,  //
+                  1 / n,       -p / n, p2 / n,  //
+                  1 / m,       q / m,  q2 / m,  //
+                  1 / m,       -q / m, q2 / m,  //
+                  0,           0,      1}},
+          {4, 6, {1, 1,      1,       1,      1,       0,  //
+                  0, p,      -p,      q,      -q,      0,  //
+                  0, p2,     p2,      q2,     q2,      0,  //
+                  0, p * p2, -p * p2, q * q2, -q * q2, 1}}};
+}
+
+/// matrix m matrix', or what the magnitudes of its terms add up to.
+inline std::vector<double> transform(const Matrix& matrix, const std::vector<double>& m, bool absolute = false) {
+  const std::int64_t rows = matrix.rows, columns = matrix.columns;
+  std::vector<double> result(static_cast<std::size_t>(rows * rows));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < rows; ++j) {
+      double& sum = result[static_cast<std::size_t>(i * rows + j)];
+      for (std::int64_t k = 0; k < columns; ++k) {
+        for (std::int64_t l = 0; l < columns; ++l) {
+          const double term = matrix.at(i, k) * matrix.at(j, l) * m[static_cast<std::size_t>(k * columns + l)];
+          sum += absolute ? std::abs(term) : term;
         }
       }
     }
@@ -35,12 +72,18 @@ std::vector<double> transform(const double (&matrix)[R][C], const std::vector<do
   return result;
 }
 
-/// The 4 x 4 pixels of channel ic that outputs (oh, ow) to (oh + 1, ow + 1) see.
-inline std::vector<double> winograd_pixels(const simd::ConvShape& s, const std::vector<double>& src, std::int64_t oh,
-                                           std::int64_t ow, std::int64_t ic) {
-  std::vector<double> pixels(simd::kWinogradPositions);
-  for (std::int64_t p = 0; p < simd::kWinogradPositions; ++p) {
-    const std::int64_t ih = oh - s.pad_top + p / 4, iw = ow - s.pad_left + p % 4;
+/// Roundings, at most, of a transform with tiles of so many outputs. Tiles of 2 x 2 only add and halve: along an axis two
+/// additions, or one. Those of 4 x 4 add up three products with constants, which may be rounded themselves.
+inline double winograd_roundings(simd::WinogradSize size) { return size == simd::WinogradSize::two ? 4 : 2 * 7; }
+
+/// The n x n pixels of channel ic that the outputs from (oh, ow) on see.
+inline std::vector<double> winograd_pixels_at(const simd::ConvShape& s, simd::WinogradSize size,
+                                              const std::vector<double>& src, std::int64_t oh, std::int64_t ow,
+                                              std::int64_t ic) {
+  const std::int64_t n = simd::winograd_pixels(size);
+  std::vector<double> pixels(static_cast<std::size_t>(n * n));
+  for (std::int64_t p = 0; p < n * n; ++p) {
+    const std::int64_t ih = oh - s.pad_top + p / n, iw = ow - s.pad_left + p % n;
     if (ih < 0 || ih >= s.ih || iw < 0 || iw >= s.iw) continue;
     pixels[static_cast<std::size_t>(p)] = src[static_cast<std::size_t>((ih * s.iw + iw) * s.ic + ic)];
   }
@@ -52,9 +95,14 @@ inline std::vector<double> winograd_pixels(const simd::ConvShape& s, const std::
 struct WinogradTileCase {
   std::int32_t first_row, end_row, first_column, end_column, rows, columns;
 };
-inline constexpr WinogradTileCase kWinogradTileCases[] = {
-    {0, 4, 0, 4, 2, 2}, {1, 4, 0, 4, 2, 2}, {0, 3, 0, 4, 1, 2}, {0, 4, 1, 3, 2, 2},
-    {1, 2, 2, 4, 2, 1}, {0, 4, 0, 0, 2, 2}, {4, 4, 0, 4, 1, 1}};
+inline std::vector<WinogradTileCase> winograd_tile_cases(simd::WinogradSize size) {
+  if (size == simd::WinogradSize::two) {
+    return {{0, 4, 0, 4, 2, 2}, {1, 4, 0, 4, 2, 2}, {0, 3, 0, 4, 1, 2}, {0, 4, 1, 3, 2, 2},
+            {1, 2, 2, 4, 2, 1}, {0, 4, 0, 0, 2, 2}, {4, 4, 0, 4, 1, 1}};
+  }
+  return {{0, 6, 0, 6, 4, 4}, {1, 6, 0, 6, 4, 4}, {0, 5, 0, 6, 3, 4}, {0, 6, 1, 4, 4, 2}, {2, 3, 3, 6, 4, 3},
+          {0, 6, 0, 0, 4, 1}, {6, 6, 0, 6, 1, 3}, {0, 3, 1, 3, 1, 1}, {1, 4, 0, 5, 2, 3}, {1, 5, 1, 5, 4, 4}};
+}
 
 /// The awkward convolutions that can be done by Winograd's filtering.
 inline std::vector<simd::ConvShape> winograd_convolutions() {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -34,32 +35,39 @@ TILEWISE_TESTS_KERNEL(winograd_d_filters);
 
 TEST(WinogradWeightsKernels, transform_gradients_taking_what_is_not_wanted_as_zero) {
   const std::int64_t width = default_kernels().vector_floats;
-  for (const std::int64_t channels : testing::kWinogradChannels) {
-    for (const testing::WinogradTileCase& c : testing::kWinogradTileCases) {
-      const std::int64_t padded = (channels + width - 1) / width * width, row_stride = c.columns * channels + 3;
-      const GuardedArray<float> d_dst(
-          random_values((c.rows - 1) * row_stride + c.columns * channels, 1, Pattern::integers));
-      const WinogradTile tile{0, 0, 0, 4, 0, 4, c.rows, c.columns};
-      GuardedArray<float> out(kWinogradPositions * padded);
-      default_kernels().winograd_d_dst({.tiles = &tile,
-                                        .count = 1,
-                                        .channels = channels,
-                                        .pixel_stride = channels,
-                                        .row_stride = row_stride,
-                                        .plane = padded,
-                                        .tile_stride = padded},
-                                       d_dst.data(), out.data());
-      EXPECT_TRUE(out.intact());
-      for (std::int64_t channel = 0; channel < padded; ++channel) {
-        std::vector<double> d(4);
-        for (std::int64_t i = 0; i < c.rows && channel < channels; ++i) {
-          for (std::int64_t j = 0; j < c.columns; ++j) {
-            d[static_cast<std::size_t>(2 * i + j)] = d_dst.data()[i * row_stride + j * channels + channel];
+  for (const WinogradSize size : kWinogradSizes) {
+    const testing::Matrix a = testing::winograd_matrices(size).a.transposed();
+    const auto n = static_cast<std::int32_t>(winograd_pixels(size));
+    const std::int64_t m = winograd_outputs(size);
+    for (const std::int64_t channels : testing::kWinogradChannels) {
+      for (const testing::WinogradTileCase& c : testing::winograd_tile_cases(size)) {
+        const std::int64_t padded = (channels + width - 1) / width * width, row_stride = c.columns * channels + 3;
+        const GuardedArray<float> d_dst(
+            random_values((c.rows - 1) * row_stride + c.columns * channels, 1, Pattern::integers));
+        const WinogradTile tile{0, 0, 0, n, 0, n, c.rows, c.columns};
+        GuardedArray<float> out(winograd_positions(size) * padded);
+        default_kernels().winograd_d_dst({.size = size,
+                                          .tiles = &tile,
+                                          .count = 1,
+                                          .channels = channels,
+                                          .pixel_stride = channels,
+                                          .row_stride = row_stride,
+                                          .plane = padded,
+                                          .tile_stride = padded},
+                                         d_dst.data(), out.data());
+        EXPECT_TRUE(out.intact());
+        for (std::int64_t channel = 0; channel < padded; ++channel) {
+          std::vector<double> d(static_cast<std::size_t>(m * m));
+          for (std::int64_t i = 0; i < c.rows && channel < channels; ++i) {
+            for (std::int64_t j = 0; j < c.columns; ++j) {
+              d[static_cast<std::size_t>(m * i + j)] = d_dst.data()[i * row_stride + j * channels + channel];
+            }
           }
-        }
-        const std::vector<double> expected = transform(testing::kWinogradATransposed, d);
-        for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
-          ASSERT_EQ(out.data()[p * padded + channel], expected[static_cast<std::size_t>(p)]) << channels << " channels";
+          // Exact with tiles of 4 x 4 as well: points have few digits.
+          const std::vector<double> expected = transform(a, d);
+          for (std::int64_t p = 0; p < winograd_positions(size); ++p) {
+            ASSERT_EQ(out.data()[p * padded + channel], expected[static_cast<std::size_t>(p)]) << channels << " channels";
+          }
         }
       }
     }
@@ -69,35 +77,40 @@ TEST(WinogradWeightsKernels, transform_gradients_taking_what_is_not_wanted_as_ze
 TEST(WinogradWeightsKernels, add_gradients_of_filters) {
   constexpr std::int64_t kRows = 3;
   const std::int64_t width = default_kernels().vector_floats;
-  for (const std::int64_t columns : testing::kWinogradChannels) {
-    const std::int64_t padded = (columns + width - 1) / width * width, wei_row = columns + 2;
-    const GuardedArray<float> sums(random_values(kWinogradPositions * kRows * padded, 1, Pattern::integers));
-    const std::vector<float> before =
-        random_values((kWinogradTaps * kRows - 1) * wei_row + columns, 2, Pattern::integers);
-    GuardedArray<float> d_wei(before);
-    default_kernels().winograd_d_filters({.rows = kRows,
-                                          .columns = columns,
-                                          .plane = kRows * padded,
-                                          .row_stride = padded,
-                                          .tap_stride = kRows * wei_row,
-                                          .wei_row_stride = wei_row},
-                                         sums.data(), d_wei.data());
-    EXPECT_TRUE(d_wei.intact());
-    std::vector<float> expected = before;
-    for (std::int64_t row = 0; row < kRows; ++row) {
-      for (std::int64_t column = 0; column < columns; ++column) {
-        std::vector<double> u(kWinogradPositions);
-        for (std::int64_t p = 0; p < kWinogradPositions; ++p) {
-          u[static_cast<std::size_t>(p)] = sums.data()[(p * kRows + row) * padded + column];
-        }
-        const std::vector<double> taps = transform(testing::kWinogradGTransposed, u);
-        for (std::int64_t t = 0; t < kWinogradTaps; ++t) {
-          float& value = expected[static_cast<std::size_t>((t * kRows + row) * wei_row + column)];
-          value = static_cast<float>(value + taps[static_cast<std::size_t>(t)]);
+  for (const WinogradSize size : kWinogradSizes) {
+    const testing::Matrix g = testing::winograd_matrices(size).g.transposed();
+    const std::int64_t positions = winograd_positions(size);
+    for (const std::int64_t columns : testing::kWinogradChannels) {
+      const std::int64_t padded = (columns + width - 1) / width * width, wei_row = columns + 2;
+      const GuardedArray<float> sums(random_values(positions * kRows * padded, 1, Pattern::integers));
+      const std::vector<float> before =
+          random_values((kWinogradTaps * kRows - 1) * wei_row + columns, 2, Pattern::integers);
+      GuardedArray<float> d_wei(before);
+      default_kernels().winograd_d_filters({.size = size,
+                                            .rows = kRows,
+                                            .columns = columns,
+                                            .plane = kRows * padded,
+                                            .row_stride = padded,
+                                            .tap_stride = kRows * wei_row,
+                                            .wei_row_stride = wei_row},
+                                           sums.data(), d_wei.data());
+      EXPECT_TRUE(d_wei.intact());
+      std::vector<double> expected = widen(before), scale(before.size());
+      for (std::int64_t row = 0; row < kRows; ++row) {
+        for (std::int64_t column = 0; column < columns; ++column) {
+          std::vector<double> u;
+          for (std::int64_t p = 0; p < positions; ++p) u.push_back(sums.data()[(p * kRows + row) * padded + column]);
+          const std::vector<double> taps = transform(g, u), terms = transform(g, u, true);
+          for (std::int64_t t = 0; t < kWinogradTaps; ++t) {
+            const auto at = static_cast<std::size_t>((t * kRows + row) * wei_row + column);
+            scale[at] = terms[static_cast<std::size_t>(t)] + std::abs(expected[at]);
+            expected[at] += taps[static_cast<std::size_t>(t)];
+          }
         }
       }
+      const double roundings = size == WinogradSize::two ? 0 : testing::winograd_roundings(size) + 1;
+      ASSERT_TRUE(all_near(d_wei.span(), expected, testing::bounds(roundings, scale))) << columns << " columns";
     }
-    ASSERT_TRUE(all_equal(d_wei.span(), expected)) << columns << " columns";
   }
 }
 
@@ -111,8 +124,8 @@ struct Data {
   std::vector<float> d_wei;  ///< the gradient so far
 };
 
-std::vector<float> run(const ConvShape& shape, std::int64_t images, const Data& data) {
-  const WinogradWeights conv(default_kernels(), shape);
+std::vector<float> run(const ConvShape& shape, WinogradSize size, std::int64_t images, const Data& data) {
+  const WinogradWeights conv(default_kernels(), shape, size);
   const GuardedArray<float> src(data.src), d_dst(data.d_dst);
   GuardedArray<float> scratch(conv.scratch_floats()), d_wei(data.d_wei);
   conv.images(images, src.data(), d_dst.data(), d_wei.data(), Workspace(scratch.data(), conv.scratch_floats()));
@@ -130,59 +143,77 @@ std::vector<double> expected(const ConvShape& shape, std::int64_t images, const 
   return d_wei;
 }
 
-/// Two additions deep for src and for d_dst, a sum over tiles, at most two and a half roundings each way back and
-/// what was there: so many roundings of what the terms' magnitudes add up to.
-std::vector<double> bounds(const ConvShape& s, const Data& data) {
+/// Transforms of src, of d_dst and back, a sum over tiles and what was there: so many roundings of what the terms'
+/// magnitudes add up to.
+std::vector<double> bounds(const ConvShape& s, WinogradSize size, std::int64_t images, const Data& data) {
+  const testing::WinogradMatrices matrices = testing::winograd_matrices(size);
+  const std::int64_t m = winograd_outputs(size);
+  const auto positions = static_cast<std::size_t>(winograd_positions(size));
   std::vector<double> scale = magnitudes(data.d_wei);
-  const std::vector<double> src = magnitudes(data.src), d_dst = magnitudes(data.d_dst);
+  const std::vector<double> all_src = magnitudes(data.src), all_d_dst = magnitudes(data.d_dst);
   std::int64_t tiles = 0;
-  std::vector<std::vector<double>> sums(static_cast<std::size_t>(s.ic * s.oc), std::vector<double>(16));
-  for (std::int64_t oh = 0; oh < s.oh(); oh += 2) {
-    for (std::int64_t ow = 0; ow < s.ow(); ow += 2, ++tiles) {
-      std::vector<std::vector<double>> pixels, gradients;
-      for (std::int64_t ic = 0; ic < s.ic; ++ic) {
-        pixels.push_back(transform(testing::kWinogradB, testing::winograd_pixels(s, src, oh, ow, ic), true));
-      }
-      for (std::int64_t oc = 0; oc < s.oc; ++oc) {
-        std::vector<double> d(4);
-        for (std::int64_t i = 0; i < 4; ++i) {
-          if (oh + i / 2 >= s.oh() || ow + i % 2 >= s.ow()) continue;
-          d[static_cast<std::size_t>(i)] =
-              d_dst[static_cast<std::size_t>(((oh + i / 2) * s.ow() + ow + i % 2) * s.oc + oc)];
+  std::vector<std::vector<double>> sums(static_cast<std::size_t>(s.ic * s.oc), std::vector<double>(positions));
+  for (std::int64_t image = 0; image < images; ++image) {
+    const std::vector<double> src(all_src.begin() + image * s.src_size(), all_src.begin() + (image + 1) * s.src_size());
+    const double* const d_dst = all_d_dst.data() + image * s.dst_size();
+    for (std::int64_t oh = 0; oh < s.oh(); oh += m) {
+      for (std::int64_t ow = 0; ow < s.ow(); ow += m, ++tiles) {
+        std::vector<std::vector<double>> pixels, gradients;
+        for (std::int64_t ic = 0; ic < s.ic; ++ic) {
+          pixels.push_back(transform(matrices.b, testing::winograd_pixels_at(s, size, src, oh, ow, ic), true));
         }
-        gradients.push_back(transform(testing::kWinogradATransposed, d, true));
-      }
-      for (std::size_t filter = 0; filter < sums.size(); ++filter) {
-        const auto oc = static_cast<std::size_t>(s.oc);
-        for (std::size_t p = 0; p < 16; ++p) sums[filter][p] += pixels[filter / oc][p] * gradients[filter % oc][p];
+        for (std::int64_t oc = 0; oc < s.oc; ++oc) {
+          std::vector<double> d(static_cast<std::size_t>(m * m));
+          for (std::int64_t i = 0; i < m * m; ++i) {
+            if (oh + i / m >= s.oh() || ow + i % m >= s.ow()) continue;
+            d[static_cast<std::size_t>(i)] = d_dst[((oh + i / m) * s.ow() + ow + i % m) * s.oc + oc];
+          }
+          gradients.push_back(transform(matrices.a.transposed(), d, true));
+        }
+        for (std::size_t filter = 0; filter < sums.size(); ++filter) {
+          const auto oc = static_cast<std::size_t>(s.oc);
+          for (std::size_t p = 0; p < positions; ++p) {
+            sums[filter][p] += pixels[filter / oc][p] * gradients[filter % oc][p];
+          }
+        }
       }
     }
   }
   for (std::size_t filter = 0; filter < sums.size(); ++filter) {
-    const std::vector<double> taps = transform(testing::kWinogradGTransposed, sums[filter], true);
+    const std::vector<double> taps = transform(matrices.g.transposed(), sums[filter], true);
     for (std::size_t t = 0; t < taps.size(); ++t) scale[t * sums.size() + filter] += taps[t];
   }
-  return testing::bounds(static_cast<double>(tiles) + 2 + 2 + 6 + 1, scale);
+  return testing::bounds(static_cast<double>(tiles) + 3 * testing::winograd_roundings(size) + 1, scale);
 }
 
 TEST(WinogradWeights, matches_the_reference) {
   for (const ConvShape& shape : testing::winograd_convolutions()) {
-    SCOPED_TRACE(shape.to_string());
-    const Data exact(shape, 1, Pattern::integers);
-    ASSERT_TRUE(all_equal(run(shape, 1, exact), expected(shape, 1, exact)));
-    const Data real(shape, 1, Pattern::uniform);
-    ASSERT_TRUE(all_near(run(shape, 1, real), expected(shape, 1, real), bounds(shape, real)));
+    for (const WinogradSize size : kWinogradSizes) {
+      SCOPED_TRACE(shape.to_string() + " by " + WinogradWeights(default_kernels(), shape, size).kernel());
+      const Data exact(shape, 1, Pattern::integers);
+      if (size == WinogradSize::two) {
+        ASSERT_TRUE(all_equal(run(shape, size, 1, exact), expected(shape, 1, exact)));
+      }
+      const Data real(shape, 1, Pattern::uniform);
+      ASSERT_TRUE(all_near(run(shape, size, 1, real), expected(shape, 1, real), bounds(shape, size, 1, real)));
+    }
   }
 }
 
 // Blocks of tiles do not stop at images.
 TEST(WinogradWeights, adds_up_over_images) {
-  for (const std::int64_t size : {3, 6, 9, 20}) {
-    const ConvShape shape{.ic = 5, .ih = size, .iw = size + 1, .oc = 18, .kh = 3, .kw = 3, .pad_left = 1};
+  for (const std::int64_t image_size : {3, 6, 9, 20}) {
+    const ConvShape shape{.ic = 5, .ih = image_size, .iw = image_size + 1, .oc = 18, .kh = 3, .kw = 3, .pad_left = 1};
     constexpr std::int64_t kImages = 7;
     const Data data(shape, kImages, Pattern::integers);
-    EXPECT_TRUE(all_equal(run(shape, kImages, data), expected(shape, kImages, data)));
-    EXPECT_TRUE(same_bits(run(shape, 0, data), data.d_wei));
+    for (const WinogradSize size : kWinogradSizes) {
+      const std::vector<float> d_wei = run(shape, size, kImages, data);
+      if (size == WinogradSize::two) {
+        EXPECT_TRUE(all_equal(d_wei, expected(shape, kImages, data)));
+      }
+      EXPECT_TRUE(all_near(d_wei, expected(shape, kImages, data), bounds(shape, size, kImages, data)));
+      EXPECT_TRUE(same_bits(run(shape, size, 0, data), data.d_wei));
+    }
   }
 }
 
@@ -191,6 +222,8 @@ TEST(WinogradWeights, does_not_read_what_no_output_sees) {
   const ConvShape shape{.ic = 17, .ih = 9, .iw = 8, .oc = 20, .kh = 3, .kw = 3, .pad_left = 1, .pad_bottom = -2,
                         .pad_right = -2};
   Data data(shape, 1, Pattern::integers);
+  std::vector<std::vector<double>> error;
+  for (const WinogradSize size : kWinogradSizes) error.push_back(bounds(shape, size, 1, data));
   for (std::int64_t row = 0; row < shape.ih; ++row) {
     for (std::int64_t column = 0; column < shape.iw; ++column) {
       if (row < shape.ih - 2 && column < shape.iw - 2) continue;
@@ -199,14 +232,15 @@ TEST(WinogradWeights, does_not_read_what_no_output_sees) {
     }
   }
   ASSERT_EQ(shape.oh() % 2 + shape.ow() % 2, 2);
-  EXPECT_TRUE(all_equal(run(shape, 1, data), expected(shape, 1, data)));
+  EXPECT_TRUE(all_equal(run(shape, WinogradSize::two, 1, data), expected(shape, 1, data)));
+  EXPECT_TRUE(all_near(run(shape, WinogradSize::four, 1, data), expected(shape, 1, data), error[1]));
 }
 
 TEST(WinogradWeights, rejects_what_it_cannot_do) {
   const ConvShape strided{.ic = 32, .ih = 9, .iw = 9, .oc = 32, .kh = 3, .kw = 3, .stride_h = 2};
-  EXPECT_FALSE(WinogradWeights::pays(default_kernels(), strided));
-  EXPECT_THROW(WinogradWeights(default_kernels(), strided), ArgumentError);
-  EXPECT_THROW(WinogradWeights(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}), ShapeError);
+  EXPECT_FALSE(WinogradWeights::choose(default_kernels(), strided));
+  EXPECT_THROW(WinogradWeights(default_kernels(), strided, WinogradSize::two), ArgumentError);
+  EXPECT_THROW(WinogradWeights(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}, WinogradSize::two), ShapeError);
 }
 
 TEST(WinogradWeights, is_the_automatic_choice_where_it_pays) {
@@ -214,10 +248,10 @@ TEST(WinogradWeights, is_the_automatic_choice_where_it_pays) {
     return ConvShape{.ic = ic, .ih = size, .iw = size, .oc = oc, .kh = 3, .kw = 3};
   };
   const KernelTable& kernels = default_kernels();
-  EXPECT_FALSE(WinogradWeights::pays(kernels, shape(1, 28, 32)));
-  EXPECT_FALSE(WinogradWeights::pays(kernels, shape(64, 3, 64)));  // transforms back what is summed for a pixel
+  EXPECT_FALSE(WinogradWeights::choose(kernels, shape(1, 28, 32)));
+  EXPECT_FALSE(WinogradWeights::choose(kernels, shape(64, 3, 64)));  // transforms back what is summed for a pixel
   const ConvShape many = shape(32, 12, 64);
-  ASSERT_TRUE(WinogradWeights::pays(kernels, many));
+  ASSERT_TRUE(WinogradWeights::choose(kernels, many));
   const ConvBackwardWeights direct(kernels, many, ConvAlgorithm::direct), automatic(kernels, many);
   EXPECT_EQ(direct.kernel().find("winograd"), std::string::npos);
   EXPECT_NE(automatic.kernel().find("winograd"), std::string::npos);
