@@ -57,7 +57,7 @@ Steps make_plan(const Sequential& network, const PlanContext& context, const Pla
                         .seed = context.seed,
                         .layer_index = 0,
                         .skip_unread = options.skip_unread,
-                        .convolution = options.winograd ? simd::ConvAlgorithm::winograd_2x2
+                        .convolution = options.winograd ? simd::ConvAlgorithm::automatic
                                                         : simd::ConvAlgorithm::direct,
                         .parameters = context.parameters},
                        steps);

@@ -12,8 +12,8 @@ namespace tilewise {
 /// What a model may do to be faster; each can be switched off to see what it brings.
 struct PlanOptions {
   /// Do not compute what no later layer reads. Activations and gradients are the same but for the last bits of
-  /// filters' gradients, where an image's pixels are summed in several bands, and of convolutions that are done in
-  /// the other way (winograd) because of it.
+  /// filters' gradients, where an image's pixels are summed in several bands, and of convolutions by winograd, whose
+  /// tiles at the edges are others, or which are done in the other way because of it.
   bool skip_unread = true;
   bool move_relu_behind_pooling = true;  ///< layers/rewrite.hpp
   bool fuse_pooling = true;              ///< layers/rewrite.hpp

@@ -18,8 +18,8 @@ std::int64_t block_tiles(const KernelTable& kernels, WinogradSize size) {
   return kMaxTileRows / kernels.max_rows[1] * kernels.max_rows[1];
 }
 
-/// Transformed filters of more floats, 2 MB, are not packed: they would take 4 times the memory of the filters, and soon
-/// be too large for any cache. Blocks transform them, for so many input channels at a time.
+/// Transformed filters of more floats, 2 MB, are not packed: they would take 4 times the memory of the filters, and
+/// soon be too large for any cache. Blocks transform them, for so many input channels at a time.
 constexpr std::int64_t kMostTransformed = 512 * 1024;
 constexpr std::int64_t kFilterChannels = 32;
 
@@ -36,8 +36,10 @@ bool ConvWinograd::possible(const ConvShape& s) { return has_winograd_tiles(s); 
 
 std::optional<WinogradSize> ConvWinograd::choose(const KernelTable& kernels, const ConvShape& s,
                                                  ConvAlgorithm algorithm) {
+  // Measured, with what products of few terms cost beside them.
+  constexpr WinogradCosts kCosts{.transform_2x2 = 100, .transform_4x4 = 300, .once = 0};
   const bool is_short = algorithm == ConvAlgorithm::automatic && s.ic < kLeastChannels;
-  return choose_winograd_size(kernels, s, is_short ? ConvAlgorithm::winograd_2x2 : algorithm);
+  return choose_winograd_size(kernels, s, is_short ? ConvAlgorithm::winograd_2x2 : algorithm, kCosts);
 }
 
 ConvWinograd::ConvWinograd(const KernelTable& kernels, const ConvShape& shape, WinogradSize size)
@@ -68,8 +70,8 @@ std::int64_t ConvWinograd::scratch_floats() const {
          workspace_floats_of<WinogradTile>(block_tiles_);
 }
 
-// packed(panel, position or tap, ic, j), of column panel * tile.columns + j: pack_tap(tap, first, count, to) leaves a tap
-// of a panel's filters at to, ic x tile.columns.
+// packed(panel, position or tap, ic, j), of column panel * tile.columns + j: pack_tap(tap, first, count, to) leaves a
+// tap of a panel's filters at to, ic x tile.columns.
 template <class PackTap>
 void ConvWinograd::pack_panels(float* packed, PackTap pack_tap) const {
   const std::int64_t plane = filters_plane(shape_.ic);
@@ -123,6 +125,7 @@ void ConvWinograd::block(const Operands& operands, std::int64_t first, std::int6
                     .row_stride = s.iw * s.ic,
                     .plane = src_plane(),
                     .tile_stride = src_row_};
+  if (size_ == WinogradSize::four) kernels_.winograd_blank(args, operands.src, tiles);
   kernels_.winograd_src(args, operands.src, transformed);
 
   args.pixel_stride = s.oc;

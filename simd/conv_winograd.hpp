@@ -15,13 +15,13 @@
 namespace tilewise::simd {
 
 /// Convolution with 3 x 3 filters and a stride of 1 by Winograd's filtering (winograd.hpp), prepared for one shape;
-/// immutable. A block of tiles is transformed, each of the 16 or 36 positions is a product (tiles x ic) times (ic x oc),
-/// and these are transformed back.
+/// immutable. A block of tiles is transformed, each of the 16 or 36 positions is a product (tiles x ic) times
+/// (ic x oc), and these are transformed back.
 ///
 /// Its multiply-adds are 4/9 or 1/4 of the direct way's; transforming takes additions for every channel, so that it
 /// pays where there are many. docs/tuning.md has what it gains, docs/performance.md how exact it is. Filters are packed
-/// transformed, 16/9 of their size or 4 times, unless that would be too large for L2: then each block transforms them
-/// anew. Each thread's scratch is for a block of tiles, however few there are.
+/// transformed, 16/9 or 4 times as large, unless that would be too much for caches: then they are packed as they are,
+/// and each block transforms them. Each thread's scratch is for a block of tiles, however few there are.
 class ConvWinograd {
  public:
   /// Whether it computes what `shape` describes.

@@ -300,7 +300,9 @@ inline constexpr int kPeakChains = 12;
   KERNEL(depthwise, void, (const DepthwiseArgs& args))                                             \
   /* d_wei(tap, c) += sum over pixels, in order, of src(tap of the pixel, c) * d_dst(pixel, c) */  \
   KERNEL(depthwise_weights, void, (const DepthwiseArgs& args, const float* d_dst, float* d_wei))   \
-  /* transformed = B' src B of each tile (winograd.hpp) */                                         \
+  /* tiles[i].blank of args.tiles[i], which may be the same, of 4 x 4 outputs (winograd.hpp) */    \
+  KERNEL(winograd_blank, void, (const WinogradArgs& args, const float* src, WinogradTile* tiles))  \
+  /* transformed = B' src B of each tile */                                                        \
   KERNEL(winograd_src, void, (const WinogradArgs& args, const float* src, float* transformed))     \
   /* transformed = A d_dst A' of each tile, whole vectors: channels that are none are 0 */         \
   KERNEL(winograd_d_dst, void, (const WinogradArgs& args, const float* d_dst, float* transformed)) \

@@ -30,7 +30,9 @@ namespace tilewise::simd {
 // Its sums lose digits: p = 5/8 and q = 3/2 lose least of all pairs with few digits, half as many as 1 and 2.
 //
 // With m = 2 an output depends on just the pixels that it depends on in the direct convolution. With m = 4 it does but
-// for rounding: what is not a number, or infinite, makes outputs of its tile NaN whose window is a row or column away.
+// for rounding. What is not a number, or infinite, makes outputs NaN whose window is a row or two away in the tile; and
+// where all that an output depends on is zero, its sum would be some 1e-7 of what is beside it. But zero it has to be:
+// images have blank parts, biases begin at zero, and ReLU's gradient goes by the sign of what it is given.
 //
 // For the same tiles the gradient of the filters is, A, B and G as above and the sum over tiles,
 //
@@ -53,6 +55,8 @@ struct WinogradTile {
   std::int64_t src, dst;  ///< offsets of pixel (0, 0), which may be outside, and of output (0, 0)
   std::int32_t first_row, end_row, first_column, end_column;  ///< of the n x n those read
   std::int32_t rows, columns;                                 ///< of the m x m those wanted
+  /// Bit n i + j: all pixels that output (i, j) depends on in the direct convolution are zero. It is exactly the bias.
+  std::uint64_t blank;
 };
 
 /// Tiles, and their transforms: position p of tile t at transformed + p * plane + t * tile_stride.

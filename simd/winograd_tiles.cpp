@@ -19,14 +19,15 @@ std::int64_t taps_inside(std::int64_t outputs, std::int64_t input, std::int64_t 
 
 double product(std::int64_t a, std::int64_t b) { return static_cast<double>(a) * static_cast<double>(b); }
 
-/// What a tile takes, in multiply-adds of vectors and what takes as long, for one vector of output channels and one input
-/// channel. Transforming a vector of channels, with what products of few terms cost beside them, was measured.
-double tile_cost(const KernelTable& kernels, const ConvShape& s, WinogradSize size) {
-  const double transform = size == WinogradSize::four ? 300 : 100;
+/// What an image takes, in multiply-adds of vectors for one vector of output channels and one input channel.
+double image_cost(const KernelTable& kernels, const ConvShape& s, WinogradSize size, const WinogradCosts& costs) {
+  const double transform = size == WinogradSize::four ? costs.transform_4x4 : costs.transform_2x2;
+  const auto tiles = static_cast<double>(WinogradTiles(s, size).count(1));
+  const auto positions = static_cast<double>(winograd_positions(size));
   const std::int64_t width = winograd_kernels(kernels, s).vector_floats;
   const auto ic = static_cast<double>(s.ic), oc_vectors = static_cast<double>(ceil_div(s.oc, width));
   const auto ic_vectors = static_cast<double>(ceil_div(s.ic, width));
-  return static_cast<double>(winograd_positions(size)) + transform * (ic_vectors + oc_vectors) / (ic * oc_vectors);
+  return tiles * (positions + transform * (ic_vectors + oc_vectors) / (ic * oc_vectors)) + positions * costs.once;
 }
 
 }  // namespace
@@ -54,7 +55,8 @@ void WinogradTiles::list(std::int64_t first, std::int64_t count, WinogradTile* t
                 .first_column = inside(-iw),
                 .end_column = std::min(inside(s.iw - iw), wanted(s.ow() - ow) + 2),
                 .rows = wanted(s.oh() - oh),
-                .columns = wanted(s.ow() - ow)};
+                .columns = wanted(s.ow() - ow),
+                .blank = 0};
     if (++column < columns_) continue;
     column = 0;
     if (++row < rows_) continue;
@@ -76,14 +78,14 @@ const KernelTable& winograd_kernels(const KernelTable& kernels, const ConvShape&
   return kernels_for_columns(kernels, s.oc, src_fills_vectors ? 1 : 2);
 }
 
-std::optional<WinogradSize> choose_winograd_size(const KernelTable& kernels, const ConvShape& s, ConvAlgorithm algorithm,
-                                            double once) {
+std::optional<WinogradSize> choose_winograd_size(const KernelTable& kernels, const ConvShape& s,
+                                                 ConvAlgorithm algorithm, const WinogradCosts& costs) {
   if (!has_winograd_tiles(s) || algorithm == ConvAlgorithm::direct) return std::nullopt;
   std::optional<WinogradSize> best;
   double least = product(taps_inside(s.oh(), s.ih, s.pad_top), taps_inside(s.ow(), s.iw, s.pad_left));
   for (const WinogradSize size : kWinogradSizes) {
     if (size == WinogradSize::four && algorithm == ConvAlgorithm::winograd_2x2) continue;
-    const double cost = static_cast<double>(WinogradTiles(s, size).count(1)) * tile_cost(kernels, s, size) + once;
+    const double cost = image_cost(kernels, s, size, costs);
     if (cost >= least) continue;
     least = cost;
     best = size;

@@ -37,11 +37,16 @@ double winograd_multiply_adds(const ConvShape& shape, WinogradSize size);
 /// width if transforms of the input's channels would leave half of one empty.
 const KernelTable& winograd_kernels(const KernelTable& kernels, const ConvShape& shape);
 
+/// What Winograd's filtering takes beside its products, in multiply-adds of vectors.
+struct WinogradCosts {
+  double transform_2x2, transform_4x4;  ///< of a vector of channels of a tile
+  double once;  ///< whatever the number of tiles, for a position, an input channel and a vector of output channels
+};
+
 /// The size of tiles with which an image takes least, of those that `algorithm` allows; none where the direct way takes
-/// less. That is of the image alone, or, given what must be done once for all tiles, of both, in multiply-adds of vectors
-/// for one vector of output channels and one input channel.
-std::optional<WinogradSize> choose_winograd_size(const KernelTable& kernels, const ConvShape& shape, ConvAlgorithm algorithm,
-                                            double once = 0);
+/// less.
+std::optional<WinogradSize> choose_winograd_size(const KernelTable& kernels, const ConvShape& shape,
+                                                 ConvAlgorithm algorithm, const WinogradCosts& costs);
 
 /// "winograd 4x4, 6x2": outputs of a tile, and the tile of the products.
 std::string winograd_name(WinogradSize size, const TileShape& tile);

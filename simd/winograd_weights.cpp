@@ -18,10 +18,9 @@ constexpr std::int64_t kSumTiles = 64;
 
 std::optional<WinogradSize> WinogradWeights::choose(const KernelTable& kernels, const ConvShape& s,
                                                     ConvAlgorithm algorithm) {
-  // Of two images or one: small ones come several at a time where a layer has them at hand.
-  constexpr double kTransformBack = 100;
-  const bool direct = algorithm == ConvAlgorithm::direct;
-  return choose_winograd_size(kernels, s, direct ? algorithm : ConvAlgorithm::winograd_2x2, kTransformBack);
+  // Measured, for two images or one: small ones come several at a time where a layer has them at hand.
+  constexpr WinogradCosts kCosts{.transform_2x2 = 40, .transform_4x4 = 200, .once = 3};
+  return choose_winograd_size(kernels, s, algorithm, kCosts);
 }
 
 WinogradWeights::WinogradWeights(const KernelTable& kernels, const ConvShape& shape, WinogradSize size)
@@ -117,9 +116,10 @@ void WinogradWeights::images(std::int64_t images, const float* src, const float*
   for (std::int64_t panel = 0; panel < panels(); ++panel) transform_back(sums, panel, d_wei);
 }
 
-// Partial sums enough to share the work out, of several blocks each, and together no larger than half of what is read.
+// Partial sums enough to share the work out, of a few blocks each, and together no larger than half of what is read.
 std::int64_t WinogradWeights::slots(std::int64_t images) const {
-  const std::int64_t blocks = ceil_div(tiles_.count(images), 4 * kSumTiles);
+  const std::int64_t few = size_ == WinogradSize::four ? 2 : 4;
+  const std::int64_t blocks = ceil_div(tiles_.count(images), few * kSumTiles);
   const std::int64_t room = images * (shape_.src_size() + shape_.dst_size()) / (2 * sums_floats());
   return std::clamp<std::int64_t>(std::min(blocks, room), 1, kMostPartialSums);
 }

@@ -22,8 +22,8 @@ class WinogradWeights {
  public:
   /// Whether it computes what `shape` describes.
   static bool possible(const ConvShape& shape) { return has_winograd_tiles(shape); }
-  /// The size of tiles with which it is fastest for a few images at a time, of those that `algorithm` allows; none where
-  /// the direct way is faster.
+  /// The size of tiles with which it is fastest for a few images at a time, of those that `algorithm` allows; none
+  /// where the direct way is faster.
   static std::optional<WinogradSize> choose(const KernelTable& kernels, const ConvShape& shape,
                                             ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 

@@ -285,6 +285,7 @@ struct OperationOf {
   static constexpr const char* add_rows = "gemm";
   static constexpr const char* add_sparse = "pooled_conv_backward_data";
   static constexpr const char* list_picked = "pooled_conv_backward_data";
+  static constexpr const char* winograd_blank = "conv_forward";
   static constexpr const char* winograd_src = "conv_forward";
   static constexpr const char* winograd_dst = "conv_forward";
   static constexpr const char* winograd_d_dst = "conv_backward_weights";

@@ -307,7 +307,8 @@ std::string automatic_kernel(const Case& c) {
   if (p == nullptr) return {};
   if (c.operation == "conv_forward") return simd::ConvForward(kernels(), p->shape).kernel();
   if (c.operation == "conv_backward_data") return simd::ConvBackwardData(kernels(), p->shape).kernel();
-  return c.operation == "conv_backward_weights" ? simd::ConvBackwardWeights(kernels(), p->shape).kernel() : std::string();
+  if (c.operation == "conv_backward_weights") return simd::ConvBackwardWeights(kernels(), p->shape).kernel();
+  return {};
 }
 std::unique_ptr<Contender> direct_conv(const Case& c, Executor& executor) {
   constexpr auto kDirect = simd::ConvAlgorithm::direct;

@@ -5,8 +5,8 @@
 
 namespace tilewise::simd {
 
-// Both axes are transformed for a pair of rows at a time: what is between the two passes then fits in sixteen registers,
-// and reading pixels once more for every pair costs less than its way through memory.
+// Both axes are transformed for a pair of rows at a time: what is between the two passes then fits in sixteen
+// registers, and reading pixels once more for every pair costs less than its way through memory.
 
 /// Calls body<size>().
 template <class Body>
@@ -20,7 +20,8 @@ template <class Body>
 
 /// The transforms of one vector of channels of one tile: pixel(i, j) is read, those outside are zero.
 template <class Arch, WinogradSize size, class Pixel>
-[[gnu::always_inline]] inline void winograd_src_vector(std::int64_t plane, std::int64_t count, float* out, Pixel pixel) {
+[[gnu::always_inline]] inline void winograd_src_vector(std::int64_t plane, std::int64_t count, float* out,
+                                                       Pixel pixel) {
   using Line = WinogradLine<Arch, size>;
   constexpr int n = Line::kPixels;
   TILEWISE_UNROLL for (int k = 0; k < Line::kPairs; ++k) {
@@ -87,6 +88,33 @@ template <class Arch>
   });
 }
 
+/// Whether all of so many floats are zero; mostly the first vector says that they are not.
+template <class Arch>
+[[gnu::always_inline]] inline bool are_zero(const float* p, std::int64_t count) {
+  std::int64_t i = 0;
+  for (; i + kWidth<Arch> <= count; i += kWidth<Arch>) {
+    if (!xsimd::all(load<Arch>(p + i) == Vec<Arch>(0.0F))) return false;
+  }
+  return i == count || xsimd::all(load_partial<Arch>(p + i, count - i) == Vec<Arch>(0.0F));
+}
+
+template <class Arch>
+[[gnu::flatten]] void winograd_blank(const WinogradArgs& args, const float* src, WinogradTile* tiles) noexcept {
+  constexpr int n = WinogradLine<Arch, WinogradSize::four>::kPixels;
+  for (std::int64_t t = 0; t < args.count; ++t) {
+    const WinogradTile& tile = args.tiles[t];
+    std::uint64_t zeros = ~std::uint64_t{0};  // bit n i + j, of pixels
+    for (int i = tile.first_row; i < tile.end_row; ++i) {
+      for (int j = tile.first_column; j < tile.end_column; ++j) {
+        const float* const pixel = src + tile.src + i * args.row_stride + j * args.pixel_stride;
+        if (!are_zero<Arch>(pixel, args.channels)) zeros &= ~(std::uint64_t{1} << (n * i + j));
+      }
+    }
+    const std::uint64_t rows = zeros & zeros >> 1 & zeros >> 2;
+    tiles[t].blank = rows & rows >> n & rows >> 2 * n;
+  }
+}
+
 template <class Arch, WinogradSize size>
 [[gnu::always_inline]] inline void winograd_dst_vector(const WinogradArgs& args, const WinogradTile& tile,
                                                        std::int64_t count, const float* in, const Vec<Arch>& bias,
@@ -113,7 +141,9 @@ template <class Arch, WinogradSize size>
         Line::dst(first, rows[i], out);
         TILEWISE_UNROLL for (int j = 0; j < kHalf; ++j) {
           if (first + 2 * j >= tile.columns) break;
-          store_some<Arch>(row + (first + 2 * j) * pixel_stride, count, xsimd::max(floor, out[j] + bias));
+          const bool blank = (tile.blank >> (n * (half + 2 * i) + first + 2 * j) & 1) != 0;
+          const Vec<Arch> value = blank ? bias : out[j] + bias;
+          store_some<Arch>(row + (first + 2 * j) * pixel_stride, count, xsimd::max(floor, value));
         }
       }
     }

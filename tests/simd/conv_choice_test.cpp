@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tilewise/simd/conv_backward_data.hpp"
@@ -219,13 +220,15 @@ TEST(ConvBackwardWeightsBatch, sums_up_sixteen_parts_of_a_large_batch) {
   const ConvShape shape{.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3};
   // d_wei itself is one of them.
   EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 128), 15 * shape.wei_size());
-  const auto size = WinogradWeights::choose(default_kernels(), shape);
-  ASSERT_TRUE(size);
+  ASSERT_EQ(WinogradWeights::choose(default_kernels(), shape), WinogradSize::four);
+  // By Winograd's filtering as many, or one for every 128 tiles of 4 x 4, that is 14 images of nine.
   constexpr std::int64_t kTaps = 9;
-  const std::int64_t kPositions = winograd_positions(*size);
-  const std::int64_t sum = shape.wei_size() / kTaps * kPositions;  // and what keeps planes off powers of two
-  EXPECT_GE(partial_sums_floats(shape, ConvAlgorithm::automatic, 128), 16 * sum);
-  EXPECT_LE(partial_sums_floats(shape, ConvAlgorithm::automatic, 128), 17 * sum);
+  for (const auto& [algorithm, size, parts] : {std::tuple{ConvAlgorithm::winograd_2x2, WinogradSize::two, 16},
+                                               std::tuple{ConvAlgorithm::automatic, WinogradSize::four, 9}}) {
+    const std::int64_t sum = shape.wei_size() / kTaps * winograd_positions(size);
+    EXPECT_GE(partial_sums_floats(shape, algorithm, 128), parts * sum);
+    EXPECT_LE(partial_sums_floats(shape, algorithm, 128), parts * (sum + sum / 15));  // keeps planes off powers of two
+  }
 }
 
 // Small images come in groups, but not in so few that threads would have nothing to share.

@@ -72,8 +72,8 @@ inline std::vector<double> transform(const Matrix& matrix, const std::vector<dou
   return result;
 }
 
-/// Roundings, at most, of a transform with tiles of so many outputs. Tiles of 2 x 2 only add and halve: along an axis two
-/// additions, or one. Those of 4 x 4 add up three products with constants, which may be rounded themselves.
+/// Roundings, at most, of a transform with tiles of so many outputs. Tiles of 2 x 2 only add and halve: along an axis
+/// two additions, or one. Those of 4 x 4 add up three products with constants, which may be rounded themselves.
 inline double winograd_roundings(simd::WinogradSize size) { return size == simd::WinogradSize::two ? 4 : 2 * 7; }
 
 /// The n x n pixels of channel ic that the outputs from (oh, ow) on see.

@@ -1,11 +1,14 @@
 #include "tilewise/simd/winograd_weights.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "simd/winograd_cases.hpp"
@@ -44,7 +47,7 @@ TEST(WinogradWeightsKernels, transform_gradients_taking_what_is_not_wanted_as_ze
         const std::int64_t padded = (channels + width - 1) / width * width, row_stride = c.columns * channels + 3;
         const GuardedArray<float> d_dst(
             random_values((c.rows - 1) * row_stride + c.columns * channels, 1, Pattern::integers));
-        const WinogradTile tile{0, 0, 0, n, 0, n, c.rows, c.columns};
+        const WinogradTile tile{0, 0, 0, n, 0, n, c.rows, c.columns, 0};
         GuardedArray<float> out(winograd_positions(size) * padded);
         default_kernels().winograd_d_dst({.size = size,
                                           .tiles = &tile,
@@ -66,7 +69,7 @@ TEST(WinogradWeightsKernels, transform_gradients_taking_what_is_not_wanted_as_ze
           // Exact with tiles of 4 x 4 as well: points have few digits.
           const std::vector<double> expected = transform(a, d);
           for (std::int64_t p = 0; p < winograd_positions(size); ++p) {
-            ASSERT_EQ(out.data()[p * padded + channel], expected[static_cast<std::size_t>(p)]) << channels << " channels";
+            ASSERT_EQ(out.data()[p * padded + channel], expected[static_cast<std::size_t>(p)]) << channels;
           }
         }
       }
@@ -248,15 +251,19 @@ TEST(WinogradWeights, is_the_automatic_choice_where_it_pays) {
     return ConvShape{.ic = ic, .ih = size, .iw = size, .oc = oc, .kh = 3, .kw = 3};
   };
   const KernelTable& kernels = default_kernels();
-  EXPECT_FALSE(WinogradWeights::choose(kernels, shape(1, 28, 32)));
-  EXPECT_FALSE(WinogradWeights::choose(kernels, shape(64, 3, 64)));  // transforms back what is summed for a pixel
-  const ConvShape many = shape(32, 12, 64);
-  ASSERT_TRUE(WinogradWeights::choose(kernels, many));
+  EXPECT_EQ(WinogradWeights::choose(kernels, shape(1, 28, 32)), std::nullopt);
+  EXPECT_EQ(WinogradWeights::choose(kernels, shape(64, 3, 64)), std::nullopt);  // transforms back sums of one pixel
+  EXPECT_EQ(WinogradWeights::choose(kernels, shape(64, 8, 64)), WinogradSize::two);
+  EXPECT_EQ(WinogradWeights::choose(kernels, shape(64, 10, 64)), WinogradSize::four);
+  const ConvShape many = shape(32, 14, 64);
   const ConvBackwardWeights direct(kernels, many, ConvAlgorithm::direct), automatic(kernels, many);
+  const ConvBackwardWeights small_tiles(kernels, many, ConvAlgorithm::winograd_2x2);
   EXPECT_EQ(direct.kernel().find("winograd"), std::string::npos);
-  EXPECT_NE(automatic.kernel().find("winograd"), std::string::npos);
+  EXPECT_THAT(automatic.kernel(), ::testing::StartsWith("winograd 4x4, "));
+  EXPECT_THAT(small_tiles.kernel(), ::testing::StartsWith("winograd 2x2, "));
   EXPECT_EQ(direct.multiply_adds(), many.multiply_adds());
-  EXPECT_EQ(automatic.multiply_adds(), 5.0 * 5 * 16 * 32 * 64);
+  EXPECT_EQ(automatic.multiply_adds(), 3.0 * 3 * 36 * 32 * 64);
+  EXPECT_EQ(small_tiles.multiply_adds(), 6.0 * 6 * 16 * 32 * 64);
 }
 
 }  // namespace
