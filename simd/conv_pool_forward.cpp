@@ -3,8 +3,19 @@
 #include <limits>
 
 namespace tilewise::simd {
+namespace {
 
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+
+/// One image at a time. If that is less than a block of tiles of 4 x 4, they are too few for L2 to deliver 36 positions
+/// of filters as fast as vectors of up to eight floats multiply them.
+ConvAlgorithm for_single_images(const KernelTable& kernels, const ConvShape& conv, ConvAlgorithm algorithm) {
+  const bool few = has_winograd_tiles(conv) && WinogradTiles(conv, WinogradSize::four).count(1) < kMaxTileRows;
+  const bool loses = few && !has_wide_vectors(kernels) && algorithm == ConvAlgorithm::automatic;
+  return loses ? ConvAlgorithm::winograd_2x2 : algorithm;
+}
+
+}  // namespace
 
 ConvPoolForward::ConvPoolForward(const KernelTable& kernels, const ConvShape& conv,
                                  const PoolGeometry& pool, ConvAlgorithm algorithm)
@@ -12,7 +23,7 @@ ConvPoolForward::ConvPoolForward(const KernelTable& kernels, const ConvShape& co
   if (ConvPoolShort::possible(conv, pool)) {
     short_.emplace(kernels, conv, pool);
   } else {
-    forward_.emplace(kernels, conv, algorithm);
+    forward_.emplace(kernels, conv, for_single_images(kernels, conv, algorithm));
   }
 }
 

@@ -16,6 +16,7 @@
 #include "tilewise/simd/conv_backward_data.hpp"
 #include "tilewise/simd/conv_backward_weights.hpp"
 #include "tilewise/simd/conv_direct.hpp"
+#include "tilewise/simd/conv_pool_forward.hpp"
 
 namespace tilewise::simd {
 namespace {
@@ -126,6 +127,21 @@ TEST(ConvSamplingChoice, copies_for_gradients_of_filters_unless_vectors_are_wide
     return ConvBackwardWeights(default_kernels(), shape, ConvAlgorithm::direct).scratch_floats();
   };
   EXPECT_EQ(scratch_floats(strided) >= scratch_floats(cut) + 8 * 8 * 16, !has_wide_vectors(default_kernels()));
+}
+
+// It comes with one image at a time, of few tiles, which short vectors multiply faster than L2 delivers filters.
+TEST(ConvPoolForwardChoice, has_small_tiles_for_small_images_where_vectors_are_short) {
+  const auto kernel = [](std::int64_t size, ConvAlgorithm algorithm) {
+    const ConvShape conv{.ic = 32, .ih = size + 2, .iw = size + 2, .oc = 64, .kh = 3, .kw = 3};
+    const PoolGeometry pool{.ih = size, .iw = size, .oh = size / 2, .ow = size / 2, .channels = 64, .kh = 2,
+                               .kw = 2, .stride_h = 2, .stride_w = 2};
+    return ConvPoolForward(default_kernels(), conv, pool, algorithm).kernel();
+  };
+  const bool wide = has_wide_vectors(default_kernels());
+  EXPECT_THAT(kernel(12, ConvAlgorithm::automatic), StartsWith(wide ? "winograd 4x4" : "winograd 2x2"));
+  EXPECT_THAT(kernel(16, ConvAlgorithm::automatic), StartsWith("winograd 4x4"));
+  EXPECT_THAT(kernel(16, ConvAlgorithm::winograd_2x2), StartsWith("winograd 2x2"));
+  EXPECT_THAT(kernel(12, ConvAlgorithm::direct), StartsWith("tile "));
 }
 
 // Rows of A are reused by all vectors of a tile, its columns by all rows: which of them matters more depends on how

@@ -113,9 +113,9 @@ Floats values(const GuardedArray<float>& array) {
   return {array.span().begin(), array.span().end()};
 }
 
-/// From guarded arrays of just the sizes that are asked for.
+/// From guarded arrays of just the sizes that are asked for. In ways that are exact for integers.
 Results<float> run_grouped(const ConvShape& s, std::int64_t groups, const Data& data, float floor) {
-  const GroupedConv conv(default_kernels(), s, groups);
+  const GroupedConv conv(default_kernels(), s, groups, ConvAlgorithm::winograd_2x2);
   const GuardedArray<float> src(data.src), wei(data.wei), bias(data.bias), d_dst(data.d_dst);
   GuardedArray<float> packed(conv.packed_forward_floats()), transposed(conv.packed_backward_floats());
   GuardedArray<float> dst(s.dst_size()), d_src(s.src_size()), d_wei(conv.wei_size());
