@@ -40,8 +40,11 @@ struct Data {
   std::vector<float> src, wei, bias;
 };
 
+/// The same in both: tiles of 4 x 4 would not be for single images (conv_choice_test.cpp).
+constexpr ConvAlgorithm kAlgorithm = ConvAlgorithm::winograd_2x2;
+
 Pooled run(const ConvShape& s, const PoolGeometry& pool, const Data& data, bool relu) {
-  const ConvPoolForward conv(default_kernels(), s, pool);
+  const ConvPoolForward conv(default_kernels(), s, pool, kAlgorithm);
   const GuardedArray<float> src(data.src), bias(data.bias);
   GuardedArray<float> packed(conv.packed_floats()), scratch(conv.scratch_floats());
   GuardedArray<float> dst(pool.oh * pool.ow * s.oc);
@@ -57,7 +60,7 @@ Pooled run(const ConvShape& s, const PoolGeometry& pool, const Data& data, bool 
 /// Convolution and pooling as kernels of their own.
 Pooled one_after_the_other(const ConvShape& s, const PoolGeometry& pool, const Data& data) {
   constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
-  const ConvForward conv(default_kernels(), s);
+  const ConvForward conv(default_kernels(), s, kAlgorithm);
   AlignedBuffer<float> packed(conv.packed_floats());
   std::vector<float> convolved(static_cast<std::size_t>(s.dst_size()));
   conv.pack(data.wei.data(), packed.data());
