@@ -7,11 +7,11 @@ namespace {
 
 constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
-/// One image at a time. If that is less than a block of tiles of 4 x 4, they are too few for L2 to deliver 36 positions
-/// of filters as fast as vectors of up to eight floats multiply them.
+/// One image at a time. If that is fewer tiles of 4 x 4 than the tallest tile of the micro-kernel has rows, L2 does not
+/// deliver 36 positions of filters as fast as vectors of up to eight floats multiply them.
 ConvAlgorithm for_single_images(const KernelTable& kernels, const ConvShape& conv, ConvAlgorithm algorithm) {
   const bool few = has_winograd_tiles(conv) && WinogradTiles(conv, WinogradSize::four).count(1) < kMaxTileRows;
-  const bool loses = few && !has_wide_vectors(kernels) && algorithm == ConvAlgorithm::automatic;
+  const bool loses = few && !has_wide_vectors(winograd_kernels(kernels, conv)) && algorithm == ConvAlgorithm::automatic;
   return loses ? ConvAlgorithm::winograd_2x2 : algorithm;
 }
 

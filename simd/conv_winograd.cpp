@@ -18,8 +18,8 @@ std::int64_t block_tiles(const KernelTable& kernels, WinogradSize size) {
   return kMaxTileRows / kernels.max_rows[1] * kernels.max_rows[1];
 }
 
-/// Transformed filters of more floats, 2 MB, are not packed: they would take 4 times the memory of the filters, and
-/// soon be too large for any cache. Blocks transform them, for so many input channels at a time.
+/// Transformed filters of more floats, 2 MB, are not packed: they would take up to 4 times the memory of the filters,
+/// and soon be too large for any cache. Blocks transform them, for so many input channels at a time.
 constexpr std::int64_t kMostTransformed = 512 * 1024;
 constexpr std::int64_t kFilterChannels = 32;
 

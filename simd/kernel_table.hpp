@@ -306,8 +306,8 @@ inline constexpr int kPeakChains = 12;
   KERNEL(winograd_src, void, (const WinogradArgs& args, const float* src, float* transformed))     \
   /* transformed = A d_dst A' of each tile, whole vectors: channels that are none are 0 */         \
   KERNEL(winograd_d_dst, void, (const WinogradArgs& args, const float* d_dst, float* transformed)) \
-  /* dst = max(floor, A' sums A + bias) of each tile; a null bias is 0; sums are readable for whole  \
-     vectors; NaN stays NaN */                                                                     \
+  /* dst = max(floor, A' sums A + bias) of each tile, without the sums where it is blank; a null     \
+     bias is 0; sums are readable for whole vectors; NaN stays NaN */                              \
   KERNEL(winograd_dst, void,                                                                       \
          (const WinogradArgs& args, const float* sums, const float* bias, float floor, float* dst)) \
   /* d_wei += G' sums G of each filter; sums are readable for whole vectors */                     \

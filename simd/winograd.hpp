@@ -32,7 +32,8 @@ namespace tilewise::simd {
 // With m = 2 an output depends on just the pixels that it depends on in the direct convolution. With m = 4 it does but
 // for rounding. What is not a number, or infinite, makes outputs NaN whose window is a row or two away in the tile; and
 // where all that an output depends on is zero, its sum would be some 1e-7 of what is beside it. But zero it has to be:
-// images have blank parts, biases begin at zero, and ReLU's gradient goes by the sign of what it is given.
+// images have blank parts, biases begin at zero, and ReLU's gradient goes by the sign of what it is given. Filters that
+// are not finite do not show there.
 //
 // For the same tiles the gradient of the filters is, A, B and G as above and the sum over tiles,
 //

@@ -20,7 +20,7 @@ struct WinogradLine {
   static constexpr float point(int k) { return k == 1 ? kP : kQ; }
   static constexpr float square(int k) { return point(k) * point(k); }
   static constexpr float other(int k) { return square(3 - k); }
-  /// What pair k of G is divided by, p^0 in the middle of each of its rows.
+  /// What the rows of pair k of G are divided by: they are 1, p and p^2 over it.
   static constexpr float divisor(int k) { return 2 * square(k) * (square(k) - other(k)); }
 
   /// Pair k of B' d.

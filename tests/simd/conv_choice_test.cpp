@@ -134,7 +134,7 @@ TEST(ConvPoolForwardChoice, has_small_tiles_for_small_images_where_vectors_are_s
   const auto kernel = [](std::int64_t size, ConvAlgorithm algorithm) {
     const ConvShape conv{.ic = 32, .ih = size + 2, .iw = size + 2, .oc = 64, .kh = 3, .kw = 3};
     const PoolGeometry pool{.ih = size, .iw = size, .oh = size / 2, .ow = size / 2, .channels = 64, .kh = 2,
-                               .kw = 2, .stride_h = 2, .stride_w = 2};
+                            .kw = 2, .stride_h = 2, .stride_w = 2};
     return ConvPoolForward(default_kernels(), conv, pool, algorithm).kernel();
   };
   const bool wide = has_wide_vectors(default_kernels());

@@ -478,7 +478,7 @@ TEST(ConvWinograd, pays_where_channels_are_many) {
   EXPECT_EQ(choice(1, 28, 32), std::nullopt);
   EXPECT_EQ(choice(3, 224, 64), std::nullopt);
   EXPECT_EQ(choice(64, 3, 64), std::nullopt);
-  // Of outputs that tiles of 4 x 4 would cover by half or less.
+  // Of outputs that would fill little more than half of tiles of 4 x 4.
   EXPECT_EQ(choice(64, 4, 64), WinogradSize::two);
   EXPECT_EQ(choice(64, 8, 64), WinogradSize::two);
   EXPECT_EQ(choice(64, 9, 64), WinogradSize::four);

@@ -108,6 +108,8 @@ inline std::vector<WinogradTileCase> winograd_tile_cases(simd::WinogradSize size
 inline std::vector<simd::ConvShape> winograd_convolutions() {
   std::vector<simd::ConvShape> shapes = awkward_convolutions();
   std::erase_if(shapes, [](const simd::ConvShape& s) { return !simd::has_winograd_tiles(s); });
+  // filters that are packed as they are by either size
+  shapes.push_back({.ic = 190, .ih = 6, .iw = 7, .oc = 180, .kh = 3, .kw = 3});
   return shapes;
 }
 
