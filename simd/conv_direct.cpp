@@ -302,8 +302,9 @@ PixelBands ConvDirect::shared_bands(int threads, std::int64_t groups, std::int64
   PixelBands bands = bands_;
   const std::int64_t pieces = groups * bands.pieces() * panels, wanted = kMany * threads;
   if (bands.columns.pieces > 1 || pieces % threads == 0 || pieces >= wanted) return bands;
-  std::int64_t rows = std::max(ceil_div(out_.h * groups * panels, wanted), ceil_div(kLeastBandPixels, out_.w));
-  if (pieces < threads) rows = std::min(rows, ceil_div(out_.h, threads));
+  const std::int64_t rows =
+      pieces < threads ? ceil_div(out_.h, threads)
+                       : std::max(ceil_div(out_.h * groups * panels, wanted), ceil_div(kLeastBandPixels, out_.w));
   bands.rows = EvenSplit(out_.h, std::min(bands.rows.size(0), rows));
   return bands;
 }
