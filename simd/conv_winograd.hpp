@@ -33,7 +33,7 @@ class ConvWinograd {
   /// Throws ShapeError when `shape` is not a convolution, ArgumentError where that is not possible().
   ConvWinograd(const KernelTable& kernels, const ConvShape& shape, WinogradSize size);
 
-  std::string kernel() const { return winograd_name(size_, tile_); }
+  std::string kernel() const { return winograd_name(size_); }
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const { return winograd_multiply_adds(shape_, size_); }  ///< of an image

@@ -93,9 +93,9 @@ std::optional<WinogradSize> choose_winograd_size(const KernelTable& kernels, con
   return best;
 }
 
-std::string winograd_name(WinogradSize size, const TileShape& tile) {
+std::string winograd_name(WinogradSize size) {
   const std::string outputs = std::to_string(winograd_outputs(size));
-  return "winograd " + outputs + "x" + outputs + ", " + tile.to_string();
+  return "winograd " + outputs + "x" + outputs;
 }
 
 std::int64_t winograd_tile_floats(std::int64_t channels) {

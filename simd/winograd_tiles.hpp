@@ -48,8 +48,8 @@ struct WinogradCosts {
 std::optional<WinogradSize> choose_winograd_size(const KernelTable& kernels, const ConvShape& shape,
                                                  ConvAlgorithm algorithm, const WinogradCosts& costs);
 
-/// "winograd 4x4, 6x2": outputs of a tile, and the tile of the products.
-std::string winograd_name(WinogradSize size, const TileShape& tile);
+/// "winograd 4x4": outputs of a tile.
+std::string winograd_name(WinogradSize size);
 
 /// From one tile's `channels` channels to the next's: whole lines, and not a power of two apart where that is long.
 std::int64_t winograd_tile_floats(std::int64_t channels);

@@ -30,7 +30,7 @@ class WinogradWeights {
   /// Throws ShapeError when `shape` is not a convolution, ArgumentError where that is not possible().
   WinogradWeights(const KernelTable& kernels, const ConvShape& shape, WinogradSize size);
 
-  std::string kernel() const { return winograd_name(size_, tile_); }
+  std::string kernel() const { return winograd_name(size_); }
   std::int64_t scratch_floats() const;  ///< of images()'s workspace
   double multiply_adds() const { return winograd_multiply_adds(shape_, size_); }  ///< of an image
 

@@ -259,8 +259,8 @@ TEST(WinogradWeights, is_the_automatic_choice_where_it_pays) {
   const ConvBackwardWeights direct(kernels, many, ConvAlgorithm::direct), automatic(kernels, many);
   const ConvBackwardWeights small_tiles(kernels, many, ConvAlgorithm::winograd_2x2);
   EXPECT_EQ(direct.kernel().find("winograd"), std::string::npos);
-  EXPECT_THAT(automatic.kernel(), ::testing::StartsWith("winograd 4x4, "));
-  EXPECT_THAT(small_tiles.kernel(), ::testing::StartsWith("winograd 2x2, "));
+  EXPECT_THAT(automatic.kernel(), ::testing::StartsWith("winograd 4x4"));
+  EXPECT_THAT(small_tiles.kernel(), ::testing::StartsWith("winograd 2x2"));
   EXPECT_EQ(direct.multiply_adds(), many.multiply_adds());
   EXPECT_EQ(automatic.multiply_adds(), 3.0 * 3 * 36 * 32 * 64);
   EXPECT_EQ(small_tiles.multiply_adds(), 6.0 * 6 * 16 * 32 * 64);
