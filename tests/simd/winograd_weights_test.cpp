@@ -15,7 +15,6 @@
 #include "support/guarded_array.hpp"
 #include "support/random_data.hpp"
 #include "support/reference.hpp"
-#include "support/tested_kernels.hpp"
 #include "support/tolerance.hpp"
 #include "tilewise/core/error.hpp"
 #include "tilewise/simd/conv_backward_weights.hpp"
@@ -32,90 +31,6 @@ using testing::random_values;
 using testing::same_bits;
 using testing::transform;
 using testing::widen;
-
-TILEWISE_TESTS_KERNEL(winograd_d_dst);
-TILEWISE_TESTS_KERNEL(winograd_d_filters);
-
-TEST(WinogradWeightsKernels, transform_gradients_taking_what_is_not_wanted_as_zero) {
-  const std::int64_t width = default_kernels().vector_floats;
-  for (const WinogradSize size : kWinogradSizes) {
-    const testing::Matrix a = testing::winograd_matrices(size).a.transposed();
-    const auto n = static_cast<std::int32_t>(winograd_pixels(size));
-    const std::int64_t m = winograd_outputs(size);
-    for (const std::int64_t channels : testing::kWinogradChannels) {
-      for (const testing::WinogradTileCase& c : testing::winograd_tile_cases(size)) {
-        const std::int64_t padded = (channels + width - 1) / width * width, row_stride = c.columns * channels + 3;
-        const GuardedArray<float> d_dst(
-            random_values((c.rows - 1) * row_stride + c.columns * channels, 1, Pattern::integers));
-        const WinogradTile tile{0, 0, 0, n, 0, n, c.rows, c.columns, 0};
-        GuardedArray<float> out(winograd_positions(size) * padded);
-        default_kernels().winograd_d_dst({.size = size,
-                                          .tiles = &tile,
-                                          .count = 1,
-                                          .channels = channels,
-                                          .pixel_stride = channels,
-                                          .row_stride = row_stride,
-                                          .plane = padded,
-                                          .tile_stride = padded},
-                                         d_dst.data(), out.data());
-        EXPECT_TRUE(out.intact());
-        for (std::int64_t channel = 0; channel < padded; ++channel) {
-          std::vector<double> d(static_cast<std::size_t>(m * m));
-          for (std::int64_t i = 0; i < c.rows && channel < channels; ++i) {
-            for (std::int64_t j = 0; j < c.columns; ++j) {
-              d[static_cast<std::size_t>(m * i + j)] = d_dst.data()[i * row_stride + j * channels + channel];
-            }
-          }
-          // Exact with tiles of 4 x 4 as well: points have few digits.
-          const std::vector<double> expected = transform(a, d);
-          for (std::int64_t p = 0; p < winograd_positions(size); ++p) {
-            ASSERT_EQ(out.data()[p * padded + channel], expected[static_cast<std::size_t>(p)]) << channels;
-          }
-        }
-      }
-    }
-  }
-}
-
-TEST(WinogradWeightsKernels, add_gradients_of_filters) {
-  constexpr std::int64_t kRows = 3;
-  const std::int64_t width = default_kernels().vector_floats;
-  for (const WinogradSize size : kWinogradSizes) {
-    const testing::Matrix g = testing::winograd_matrices(size).g.transposed();
-    const std::int64_t positions = winograd_positions(size);
-    for (const std::int64_t columns : testing::kWinogradChannels) {
-      const std::int64_t padded = (columns + width - 1) / width * width, wei_row = columns + 2;
-      const GuardedArray<float> sums(random_values(positions * kRows * padded, 1, Pattern::integers));
-      const std::vector<float> before =
-          random_values((kWinogradTaps * kRows - 1) * wei_row + columns, 2, Pattern::integers);
-      GuardedArray<float> d_wei(before);
-      default_kernels().winograd_d_filters({.size = size,
-                                            .rows = kRows,
-                                            .columns = columns,
-                                            .plane = kRows * padded,
-                                            .row_stride = padded,
-                                            .tap_stride = kRows * wei_row,
-                                            .wei_row_stride = wei_row},
-                                           sums.data(), d_wei.data());
-      EXPECT_TRUE(d_wei.intact());
-      std::vector<double> expected = widen(before), scale(before.size());
-      for (std::int64_t row = 0; row < kRows; ++row) {
-        for (std::int64_t column = 0; column < columns; ++column) {
-          std::vector<double> u;
-          for (std::int64_t p = 0; p < positions; ++p) u.push_back(sums.data()[(p * kRows + row) * padded + column]);
-          const std::vector<double> taps = transform(g, u), terms = transform(g, u, true);
-          for (std::int64_t t = 0; t < kWinogradTaps; ++t) {
-            const auto at = static_cast<std::size_t>((t * kRows + row) * wei_row + column);
-            scale[at] = terms[static_cast<std::size_t>(t)] + std::abs(expected[at]);
-            expected[at] += taps[static_cast<std::size_t>(t)];
-          }
-        }
-      }
-      const double roundings = size == WinogradSize::two ? 0 : testing::winograd_roundings(size) + 1;
-      ASSERT_TRUE(all_near(d_wei.span(), expected, testing::bounds(roundings, scale))) << columns << " columns";
-    }
-  }
-}
 
 struct Data {
   Data(const ConvShape& shape, std::int64_t images, Pattern pattern)
