@@ -109,7 +109,6 @@ void ConvBackwardData::spread(const float* d_dst, const float* packed_wei, float
   const std::int64_t window = s.kh * s.kw * s.ic;
   float* const windows = scratch.take(std::min(kSpreadPixels, s.ow()) * window);
   std::fill(d_src + band.first_row * s.iw * s.ic, d_src + band.end_row * s.iw * s.ic, 0.0F);
-  constexpr std::int64_t kNoOffset = 0;
   TileArgs args{.a_offsets = &kNoOffset,
                 .b_offsets = &kNoOffset,
                 .pairs = 1,

@@ -8,8 +8,6 @@
 namespace tilewise::simd {
 namespace {
 
-constexpr std::int64_t kNoOffset = 0;
-
 /// Tiles of a block: two of the micro-kernel's tallest, or where there are more positions as many whole ones of two
 /// vectors as are no taller than that. Filters are read from L2 once for every block, and its transforms stay there;
 /// larger blocks are no faster.

@@ -7,8 +7,6 @@
 namespace tilewise::simd {
 namespace {
 
-constexpr std::int64_t kNoOffset = 0;
-
 class Block {
  public:
   Block(const GemmArgs& args, const GemmBlocking& blocking, std::int64_t row_block,

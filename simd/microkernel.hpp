@@ -18,6 +18,9 @@ enum class BRows : std::uint8_t {
   packing,  ///< the same, and copied side by side
 };
 
+/// What TileArgs::a_offsets and b_offsets point to where there is one pair.
+inline constexpr std::int64_t kNoOffset = 0;
+
 /// Arguments of the one micro-kernel, a batch-reduce matrix product on an MR x (NV vectors) tile
 /// held in registers (E. Georganas et al., "High-performance deep learning via a single building
 /// block", arXiv:1906.06440):

@@ -9,8 +9,6 @@
 namespace tilewise::simd {
 namespace {
 
-constexpr std::int64_t kNoOffset = 0;
-
 /// Tiles of a block, the terms of a product: sums are read and written once for as many.
 constexpr std::int64_t kSumTiles = 64;
 

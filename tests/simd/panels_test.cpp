@@ -70,7 +70,6 @@ TEST(PackPanels, of_nothing_writes_nothing) {
 /// C (m x columns, without gaps) = A (m x k, likewise) B.
 TileArgs plain_product(const float* a, const float* b, std::int64_t ldb, float* c, std::int64_t columns,
                        std::int64_t k) {
-  static constexpr std::int64_t kNoOffset = 0;
   return {.a = a,
           .b = b,
           .c = c,
