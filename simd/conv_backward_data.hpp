@@ -1,15 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <variant>
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
 #include "tilewise/simd/conv_algorithm.hpp"
-#include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_direct.hpp"
 #include "tilewise/simd/conv_shape.hpp"
+#include "tilewise/simd/conv_spread.hpp"
 #include "tilewise/simd/conv_winograd.hpp"
 #include "tilewise/simd/kernel_table.hpp"
 
@@ -23,12 +23,11 @@ namespace tilewise::simd {
 /// over the taps for which ih = oh * stride_h + kh * dilation_h - pad_top has an oh, and likewise iw.
 ///
 /// Done in one of three ways:
-/// - by Winograd's filtering, as a convolution of d_dst (ConvWinograd), where there is one, of 3 x 3 filters with a
-///   stride of 1 and padding of at most 2 above and at the left, and it pays, but not for half a vector of channels;
+/// - by Winograd's filtering, as a convolution of d_dst (ConvWinograd), where that is possible and pays, but not for
+///   half a vector of channels;
 /// - gathered, else, where channels fill a vector, or more than half of one of sixteen lanes: as a convolution of d_dst
 ///   for each phase of the stride (ConvDirect), so that no work is spent on padding or on the gaps of a stride;
-/// - spread, where they do not: a product (pixels of d_dst x oc) times
-///   (oc x (kh, kw, ic)) gives what each pixel of d_dst adds to its window, and is added there.
+/// - spread, where they do not (ConvSpread).
 class ConvBackwardData {
  public:
   /// Throws ShapeError when `shape` is not a convolution.
@@ -52,20 +51,7 @@ class ConvBackwardData {
              float* d_src, Workspace workspace) const;
 
  private:
-  /// One band of rows of d_src of one image.
-  void spread(const float* d_dst, const float* packed_wei, float* d_src, const PixelBand& band,
-              Workspace scratch) const;
-  /// Adds the windows of output pixels [first, first + count) of row oh to the rows of the band.
-  void add_windows(const float* windows, std::int64_t oh, std::int64_t first, std::int64_t count,
-                   const PixelBand& band, float* d_src) const;
-
-  ConvShape shape_;
-  std::optional<ConvWinograd> winograd_;
-  std::optional<ConvDirect> direct_;
-  // Of spreading.
-  const KernelTable& kernels_;
-  PixelBands bands_;
-  TileShape tile_;
+  std::variant<ConvDirect, ConvWinograd, ConvSpread> way_;
 };
 
 }  // namespace tilewise::simd

@@ -6,6 +6,7 @@
 
 #include "tilewise/core/parallel.hpp"
 #include "tilewise/core/workspace.hpp"
+#include "tilewise/simd/conv_algorithm.hpp"
 #include "tilewise/simd/conv_blocking.hpp"
 #include "tilewise/simd/conv_shape.hpp"
 #include "tilewise/simd/kernel_table.hpp"
@@ -13,9 +14,6 @@
 #include "tilewise/simd/tap_runs.hpp"
 
 namespace tilewise::simd {
-
-/// Which result of a convolution: dst, or the gradient with respect to src, d_src.
-enum class ConvPass : std::uint8_t { forward, backward_data };
 
 /// Convolution (conv_shape.hpp) as its definition has it, prepared for one shape; immutable.
 ///
@@ -42,15 +40,24 @@ class ConvDirect {
   /// Packs the filters (kh, kw, ic, oc) as images() and batch() want them.
   void pack(const float* wei, float* packed) const;
 
-  /// dst = max(floor, convolution + bias) for `images` images, one after the other in memory, perhaps
-  /// none. A floor of 0 is ReLU, of -infinity nothing. Backward data, d_dst for src and d_src for dst, has neither:
-  /// both are ignored.
+  /// dst = max(floor, convolution + bias) for `images` images, one after the other in memory, perhaps none. A floor of
+  /// 0 is ReLU, kNoFloor nothing.
   void images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
               float floor, float* dst, Workspace scratch) const;
 
   /// The same on all threads; the workspace holds scratch_floats() for each.
   void batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
              const float* bias, float floor, float* dst, Workspace workspace) const;
+
+  /// Backward data, which has neither bias nor floor: d_src of `images` images.
+  void images(std::int64_t images, const float* d_dst, const float* packed_wei, float* d_src, Workspace scratch) const {
+    this->images(images, d_dst, packed_wei, nullptr, kNoFloor, d_src, scratch);
+  }
+  /// The same on all threads, likewise.
+  void batch(Executor& executor, std::int64_t images, const float* d_dst, const float* packed_wei, float* d_src,
+             Workspace workspace) const {
+    batch(executor, images, d_dst, packed_wei, nullptr, kNoFloor, d_src, workspace);
+  }
 
  private:
   /// An image in memory.

@@ -1,11 +1,7 @@
 #include "tilewise/simd/conv_pool_forward.hpp"
 
-#include <limits>
-
 namespace tilewise::simd {
 namespace {
-
-constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
 /// One image at a time. If that is fewer tiles of 4 x 4 than the tallest tile of the micro-kernel has rows, L2 does not
 /// deliver 36 positions of filters as fast as vectors of up to eight floats multiply them.

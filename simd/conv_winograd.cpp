@@ -28,31 +28,56 @@ constexpr std::int64_t kSumChannels = 128;
 /// be up to three times as large.
 constexpr std::int64_t kLeastChannels = 16;
 
+/// The convolution that a pass of `s` is, where possible().
+ConvShape convolution_of(const ConvShape& s, ConvPass pass) {
+  if (pass == ConvPass::forward) return s;
+  return {.ic = s.oc,
+          .ih = s.oh(),
+          .iw = s.ow(),
+          .oc = s.ic,
+          .kh = s.kh,
+          .kw = s.kw,
+          .pad_top = s.kh - 1 - s.pad_top,
+          .pad_left = s.kw - 1 - s.pad_left,
+          .pad_bottom = s.kh - 1 - s.pad_bottom,
+          .pad_right = s.kw - 1 - s.pad_right};
+}
+
+ConvShape checked_convolution_of(const ConvShape& shape, ConvPass pass) {
+  if (!ConvWinograd::possible(shape.checked(), pass)) {
+    throw ArgumentError("ConvWinograd: " + shape.to_string() + " is not 3 x 3 with a stride and dilation of 1, or has "
+                        "too much padding");
+  }
+  return convolution_of(shape, pass);
+}
+
 }  // namespace
 
-bool ConvWinograd::possible(const ConvShape& s) { return has_winograd_tiles(s); }
+bool ConvWinograd::possible(const ConvShape& s, ConvPass pass) {
+  const bool reaches = pass == ConvPass::forward || (s.pad_top < s.kh && s.pad_left < s.kw);
+  return has_winograd_tiles(s) && reaches;
+}
 
-std::optional<WinogradSize> ConvWinograd::choose(const KernelTable& kernels, const ConvShape& s,
-                                                 ConvAlgorithm algorithm) {
+std::optional<WinogradSize> ConvWinograd::choose(const KernelTable& kernels, const ConvShape& shape,
+                                                 ConvAlgorithm algorithm, ConvPass pass) {
+  if (!possible(shape, pass)) return std::nullopt;
+  const ConvShape s = convolution_of(shape, pass);
   // Measured, with what products of few terms cost beside them.
   constexpr WinogradCosts kCosts{.transform_2x2 = 100, .transform_4x4 = 300, .once = 0};
   const bool is_short = algorithm == ConvAlgorithm::automatic && s.ic < kLeastChannels;
   return choose_winograd_size(kernels, s, is_short ? ConvAlgorithm::winograd_2x2 : algorithm, kCosts);
 }
 
-ConvWinograd::ConvWinograd(const KernelTable& kernels, const ConvShape& shape, WinogradSize size)
-    : shape_(shape.checked()),
-      kernels_(winograd_kernels(kernels, shape)),
+ConvWinograd::ConvWinograd(const KernelTable& kernels, const ConvShape& shape, WinogradSize size, ConvPass pass)
+    : pass_(pass),
+      shape_(checked_convolution_of(shape, pass)),
+      kernels_(winograd_kernels(kernels, shape_)),
       size_(size),
-      tiles_(shape, size),
+      tiles_(shape_, size),
       block_tiles_(block_tiles(kernels_, size)),
-      packs_taps_(winograd_positions(size) * shape.ic * shape.oc > kMostTransformed),
-      tile_(choose_tile(kernels_, block_tiles_, shape.oc, shape.ic)),
-      src_row_(winograd_tile_floats(shape.ic)) {
-  if (!possible(shape)) {
-    throw ArgumentError("ConvWinograd: " + shape.to_string() + " is not 3 x 3 with a stride and dilation of 1");
-  }
-}
+      packs_taps_(winograd_positions(size) * shape_.ic * shape_.oc > kMostTransformed),
+      tile_(choose_tile(kernels_, block_tiles_, shape_.oc, shape_.ic)),
+      src_row_(winograd_tile_floats(shape_.ic)) {}
 
 std::int64_t ConvWinograd::packed_floats() const {
   return ceil_div(shape_.oc, tile_.columns) * packed_planes() * filters_plane(shape_.ic);
@@ -68,34 +93,26 @@ std::int64_t ConvWinograd::scratch_floats() const {
          workspace_floats_of<WinogradTile>(block_tiles_);
 }
 
-// packed(panel, position or tap, ic, j), of column panel * tile.columns + j: pack_tap(tap, first, count, to) leaves a
-// tap of a panel's filters at to, ic x tile.columns.
-template <class PackTap>
-void ConvWinograd::pack_panels(float* packed, PackTap pack_tap) const {
+// packed(panel, position or tap, ic, j), of column panel * tile.columns + j
+void ConvWinograd::pack(const float* wei, float* packed) const {
   const std::int64_t plane = filters_plane(shape_.ic);
   for (std::int64_t oc = 0; oc < shape_.oc; oc += tile_.columns, packed += packed_planes() * plane) {
     float* const taps = packed + (packed_planes() - kWinogradTaps) * plane;
-    for (std::int64_t tap = 0; tap < kWinogradTaps; ++tap) {
-      pack_tap(tap, oc, std::min(tile_.columns, shape_.oc - oc), taps + tap * plane);
-    }
+    for (std::int64_t tap = 0; tap < kWinogradTaps; ++tap) pack_tap(wei, tap, oc, taps + tap * plane);
     if (packs_taps_) continue;
     kernels_.winograd_filters({size_, shape_.ic * tile_.columns, taps, plane, packed, plane});
   }
 }
 
-void ConvWinograd::pack(const float* wei, float* packed) const {
+void ConvWinograd::pack_tap(const float* wei, std::int64_t tap, std::int64_t first, float* to) const {
   const ConvShape& s = shape_;
-  pack_panels(packed, [&](std::int64_t tap, std::int64_t first, std::int64_t count, float* to) {
-    kernels_.copy_matrix(s.ic, count, wei + tap * s.ic * s.oc + first, s.oc, to, tile_.columns, tile_.columns);
-  });
-}
-
-void ConvWinograd::pack_transposed(const float* wei, float* packed) const {
-  const ConvShape& s = shape_;
-  pack_panels(packed, [&](std::int64_t tap, std::int64_t first, std::int64_t count, float* to) {
-    const float* const turned = wei + (kWinogradTaps - 1 - tap) * s.ic * s.oc;
-    kernels_.transpose(count, s.ic, turned + first * s.ic, s.ic, to, tile_.columns, tile_.columns);
-  });
+  const std::int64_t columns = std::min(tile_.columns, s.oc - first), tap_floats = s.ic * s.oc;
+  if (pass_ == ConvPass::forward) {
+    kernels_.copy_matrix(s.ic, columns, wei + tap * tap_floats + first, s.oc, to, tile_.columns, tile_.columns);
+  } else {
+    const float* const turned = wei + (kWinogradTaps - 1 - tap) * tap_floats;
+    kernels_.transpose(columns, s.ic, turned + first * s.ic, s.ic, to, tile_.columns, tile_.columns);
+  }
 }
 
 ConvWinograd::Filters ConvWinograd::filters(const float* panel, std::int64_t first, std::int64_t channels,

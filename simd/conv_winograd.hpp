@@ -16,7 +16,8 @@ namespace tilewise::simd {
 
 /// Convolution with 3 x 3 filters and a stride of 1 by Winograd's filtering (winograd.hpp), prepared for one shape;
 /// immutable. A block of tiles is transformed, each of the 16 or 36 positions is a product (tiles x ic) times
-/// (ic x oc), and these are transformed back.
+/// (ic x oc), and these are transformed back. Backward data is the same of d_dst, with the filters transposed and
+/// turned around both ways.
 ///
 /// Its multiply-adds are 4/9 or 1/4 of the direct way's; transforming takes additions for every channel, so that it
 /// pays where there are many. docs/tuning.md has what it gains, docs/performance.md how exact it is. Filters are packed
@@ -24,32 +25,42 @@ namespace tilewise::simd {
 /// and each block transforms them. Each thread's scratch is for a block of tiles, however few there are.
 class ConvWinograd {
  public:
-  /// Whether it computes what `shape` describes.
-  static bool possible(const ConvShape& shape);
+  /// Whether it computes that pass of `shape`: backward data with padding of at most 2 above and at the left.
+  static bool possible(const ConvShape& shape, ConvPass pass = ConvPass::forward);
   /// The size of tiles with which it is fastest, of those that `algorithm` allows; none where the direct way is faster.
   static std::optional<WinogradSize> choose(const KernelTable& kernels, const ConvShape& shape,
-                                            ConvAlgorithm algorithm = ConvAlgorithm::automatic);
+                                            ConvAlgorithm algorithm = ConvAlgorithm::automatic,
+                                            ConvPass pass = ConvPass::forward);
 
   /// Throws ShapeError when `shape` is not a convolution, ArgumentError where that is not possible().
-  ConvWinograd(const KernelTable& kernels, const ConvShape& shape, WinogradSize size);
+  ConvWinograd(const KernelTable& kernels, const ConvShape& shape, WinogradSize size,
+               ConvPass pass = ConvPass::forward);
 
   std::string kernel() const { return winograd_name(size_); }
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const { return winograd_multiply_adds(shape_, size_); }  ///< of an image
 
-  /// Packs the filters (3, 3, ic, oc).
+  /// Packs the filters (3, 3, ic, oc) as images() and batch() want them.
   void pack(const float* wei, float* packed) const;
-  /// Packs filters (3, 3, oc, ic), turned around both ways and transposed: the convolution then computes the
-  /// gradient with respect to the source of the one whose filters these are.
-  void pack_transposed(const float* wei, float* packed) const;
 
-  /// dst = max(floor, convolution + bias) for `images` images, perhaps none; a null bias is 0.
+  /// dst = max(floor, convolution + bias) for `images` images, one after the other in memory, perhaps none. A null bias
+  /// is 0.
   void images(std::int64_t images, const float* src, const float* packed_wei, const float* bias, float floor,
               float* dst, Workspace scratch) const;
   /// The same on all threads; the workspace holds scratch_floats() for each.
   void batch(Executor& executor, std::int64_t images, const float* src, const float* packed_wei,
              const float* bias, float floor, float* dst, Workspace workspace) const;
+
+  /// Backward data, which has neither bias nor floor: d_src of `images` images.
+  void images(std::int64_t images, const float* d_dst, const float* packed_wei, float* d_src, Workspace scratch) const {
+    this->images(images, d_dst, packed_wei, nullptr, kNoFloor, d_src, scratch);
+  }
+  /// The same on all threads, likewise.
+  void batch(Executor& executor, std::int64_t images, const float* d_dst, const float* packed_wei, float* d_src,
+             Workspace workspace) const {
+    batch(executor, images, d_dst, packed_wei, nullptr, kNoFloor, d_src, workspace);
+  }
 
  private:
   struct Operands {
@@ -76,10 +87,11 @@ class ConvWinograd {
   void block(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const;
   /// The same for any number of tiles, block by block.
   void blocks(const Operands& operands, std::int64_t first, std::int64_t count, Workspace scratch) const;
-  template <class PackTap>
-  void pack_panels(float* packed, PackTap pack_tap) const;
+  /// Leaves a tap of the filters of a panel's columns, from `first` on, at `to`, ic x tile.columns.
+  void pack_tap(const float* wei, std::int64_t tap, std::int64_t first, float* to) const;
 
-  ConvShape shape_;
+  ConvPass pass_;
+  ConvShape shape_;  ///< what is computed: as given, or the convolution of d_dst
   const KernelTable& kernels_;
   WinogradSize size_;
   WinogradTiles tiles_;

@@ -59,7 +59,6 @@ Pooled run(const ConvShape& s, const PoolGeometry& pool, const Data& data, bool 
 
 /// Convolution and pooling as kernels of their own.
 Pooled one_after_the_other(const ConvShape& s, const PoolGeometry& pool, const Data& data) {
-  constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
   const ConvForward conv(default_kernels(), s, kAlgorithm);
   AlignedBuffer<float> packed(conv.packed_floats());
   std::vector<float> convolved(static_cast<std::size_t>(s.dst_size()));

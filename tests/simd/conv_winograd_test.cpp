@@ -164,23 +164,18 @@ WinogradSize size_of(const std::string& kernel) {
   return kernel.starts_with("winograd 4x4") ? WinogradSize::four : WinogradSize::two;
 }
 
-// The gradient with respect to src is the convolution of d_dst with the filters turned around.
-TEST(ConvWinograd, of_transposed_filters_is_backward_data) {
+TEST(ConvWinograd, backward_data_matches_the_reference) {
   for (const auto& [ic, oc] : std::vector<std::pair<std::int64_t, std::int64_t>>{{1, 1}, {5, 17}, {33, 20}, {16, 40}}) {
     const ConvShape shape{.ic = ic, .ih = 7, .iw = 8, .oc = oc, .kh = 3, .kw = 3, .pad_top = 1, .pad_right = 2};
-    const ConvShape turned{.ic = oc, .ih = shape.oh(), .iw = shape.ow(), .oc = ic, .kh = 3, .kw = 3, .pad_top = 1,
-                           .pad_left = 2, .pad_bottom = 2};
-    ASSERT_EQ(turned.dst_size(), shape.src_size());
     const std::vector<float> d_dst = random_values(shape.dst_size(), 1, Pattern::integers);
     const std::vector<float> wei = random_values(shape.wei_size(), 2, Pattern::integers);
     std::vector<float> expected(static_cast<std::size_t>(shape.src_size()));
     reference::conv_backward_data(shape, d_dst.data(), wei.data(), expected.data());
     for (const WinogradSize size : kWinogradSizes) {
-      const ConvWinograd conv(default_kernels(), turned, size);
+      const ConvWinograd conv(default_kernels(), shape, size, ConvPass::backward_data);
       GuardedArray<float> packed(conv.packed_floats()), d_src(shape.src_size()), scratch(conv.scratch_floats());
-      conv.pack_transposed(wei.data(), packed.data());
-      conv.images(1, d_dst.data(), packed.data(), nullptr, -kInfinity, d_src.data(),
-                  Workspace(scratch.data(), conv.scratch_floats()));
+      conv.pack(wei.data(), packed.data());
+      conv.images(1, d_dst.data(), packed.data(), d_src.data(), Workspace(scratch.data(), conv.scratch_floats()));
       EXPECT_TRUE(packed.intact() && d_src.intact() && scratch.intact());
       EXPECT_TRUE(is_sum_of_integers(d_src.span(), expected, size, oc));
     }
@@ -277,6 +272,26 @@ TEST(ConvWinograd, rejects_what_it_cannot_do) {
     EXPECT_THROW(ConvWinograd(default_kernels(), shape, WinogradSize::two), ArgumentError) << shape.to_string();
   }
   EXPECT_THROW(ConvWinograd(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}, WinogradSize::two), ShapeError);
+}
+
+// As a convolution of d_dst, backward data would have to leave out pixels there, not pad.
+TEST(ConvWinograd, rejects_backward_data_of_more_padding_than_filters_reach_over) {
+  for (const std::int64_t padding : {2, 3}) {
+    for (const auto& [top, left] : {std::pair{padding, std::int64_t{0}}, std::pair{std::int64_t{0}, padding}}) {
+      const ConvShape shape{.ic = 32, .ih = 9, .iw = 9, .oc = 32, .kh = 3, .kw = 3, .pad_top = top, .pad_left = left};
+      SCOPED_TRACE(shape.to_string());
+      const auto make = [&] {
+        return ConvWinograd(default_kernels(), shape, WinogradSize::two, ConvPass::backward_data);
+      };
+      EXPECT_TRUE(ConvWinograd::possible(shape));
+      EXPECT_EQ(ConvWinograd::possible(shape, ConvPass::backward_data), padding == 2);
+      if (padding == 2) {
+        EXPECT_NO_THROW(make());
+      } else {
+        EXPECT_THROW(make(), ArgumentError);
+      }
+    }
+  }
 }
 
 // Of one vector of output channels only where the transforms of the input's leave no half of one empty.
