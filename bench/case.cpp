@@ -69,81 +69,92 @@ std::vector<Case> cases(const Shape& shape, const PooledConvProblem& p) {
   return result;
 }
 
+/// Bytes that are read, that are written without being read, and that are both.
+struct Traffic {
+  double read = 0, written = 0, updated = 0;
+};
+
 /// `flops`: of each of `elements`.
-Case memory_case(const std::string& operation, const Shape& shape, double bytes, double flops,
+Case memory_case(const std::string& operation, const Shape& shape, const Traffic& traffic, double flops,
                  std::int64_t elements, double tolerance = 0) {
   return {.operation = operation,
           .shape = shape,
           .flops = flops * static_cast<double>(elements),
-          .bytes = bytes,
+          .bytes = traffic.read + traffic.written + 2 * traffic.updated,
+          .written = traffic.written,
           .memory_bound = true,
           .tolerance = tolerance};
 }
 
 std::vector<Case> cases(const Shape& shape, const MaxPoolProblem& p) {
-  const double means = floats({p.src_size(), p.dst_size()});
-  const double bytes = means + static_cast<double>(p.dst_size() * sizeof(simd::PoolPlace));
+  const double src = floats({p.src_size()}), dst = floats({p.dst_size()});
+  const double places = static_cast<double>(p.dst_size() * sizeof(simd::PoolPlace));
   const auto taps = static_cast<double>(p.geometry.kh * p.geometry.kw);
-  return {memory_case("max_pool_forward", shape, bytes, taps, p.dst_size()),
-          memory_case("max_pool_backward", shape, bytes, taps, p.dst_size(), kRounding),
-          memory_case("average_pool_forward", shape, means, taps, p.dst_size(), kRounding),
-          memory_case("average_pool_backward", shape, means, taps, p.dst_size(), kRounding)};
+  return {memory_case("max_pool_forward", shape, {.read = src, .written = dst + places}, taps, p.dst_size()),
+          memory_case("max_pool_backward", shape, {.read = dst + places, .written = src}, taps, p.dst_size(),
+                      kRounding),
+          memory_case("average_pool_forward", shape, {.read = src, .written = dst}, taps, p.dst_size(), kRounding),
+          memory_case("average_pool_backward", shape, {.read = dst, .written = src}, taps, p.dst_size(), kRounding)};
 }
 
 std::vector<Case> cases(const Shape& shape, const VectorProblem& p) {
   const double array = floats({p.n});
-  std::vector<Case> result = {memory_case("sum_squares", shape, array, 2, p.n, kRounding),
-                              memory_case("all_finite", shape, array, 1, p.n)};
+  const Traffic sum{.read = array}, map{.read = array, .written = array}, map_two{.read = 2 * array, .written = array},
+      accumulate{.read = array, .updated = array}, accumulate_two{.read = array, .updated = 2 * array};
+  std::vector<Case> result = {memory_case("sum_squares", shape, sum, 2, p.n, kRounding),
+                              memory_case("all_finite", shape, sum, 1, p.n)};
   for (Case& c : result) c.one_thread = true;
   for (const Case& c :
-       {memory_case("add", shape, 3 * array, 1, p.n),
-        memory_case("add_scaled", shape, 3 * array, 2, p.n, kRounding),
-        memory_case("scale_and_clip", shape, 2 * array, 3, p.n),
-        memory_case("relu_forward", shape, 2 * array, 1, p.n),
-        memory_case("relu_backward", shape, 3 * array, 1, p.n),
-        memory_case("dropout", shape, 2 * array, 1, p.n),
-        memory_case("dropout_backward", shape, 3 * array, 1, p.n),
-        memory_case("adam_update", shape, 7 * array, 11, p.n, kRounding),
-        memory_case("sgd_update", shape, 5 * array, 4, p.n, kRounding),
-        memory_case("rmsprop_update", shape, 5 * array, 9, p.n, kRounding),
-        memory_case("moving_average", shape, 3 * array, 3, p.n, kRounding),
-        memory_case("fir", shape, 2 * array, 2 * kFirTaps, p.n, kRounding)}) {
+       {memory_case("add", shape, accumulate, 1, p.n),
+        memory_case("add_scaled", shape, accumulate, 2, p.n, kRounding),
+        memory_case("scale_and_clip", shape, map, 3, p.n),
+        memory_case("relu_forward", shape, map, 1, p.n),
+        memory_case("relu_backward", shape, map_two, 1, p.n),
+        memory_case("dropout", shape, map, 1, p.n),
+        memory_case("dropout_backward", shape, map_two, 1, p.n),
+        memory_case("adam_update", shape, {.read = array, .updated = 3 * array}, 11, p.n, kRounding),
+        memory_case("sgd_update", shape, accumulate_two, 4, p.n, kRounding),
+        memory_case("rmsprop_update", shape, accumulate_two, 9, p.n, kRounding),
+        memory_case("moving_average", shape, accumulate, 3, p.n, kRounding),
+        memory_case("fir", shape, map, 2 * kFirTaps, p.n, kRounding)}) {
     result.push_back(c);
   }
   for (const NamedPointwise& f : kPointwise) {
     const std::string name = f.name;
-    result.push_back(memory_case(name + "_forward", shape, 2 * array, 4, p.n, kRounding));
-    result.push_back(memory_case(name + "_backward", shape, 3 * array, 6, p.n, kRounding));
+    result.push_back(memory_case(name + "_forward", shape, map, 4, p.n, kRounding));
+    result.push_back(memory_case(name + "_backward", shape, map_two, 6, p.n, kRounding));
   }
   return result;
 }
 
 std::vector<Case> cases(const Shape& shape, const MatrixProblem& p) {
   const double array = floats({p.size()});
-  std::vector<Case> result = {memory_case("copy_matrix", shape, 2 * array, 0, p.size()),
-                              memory_case("transpose", shape, 2 * array, 0, p.size()),
-                              memory_case("add_windows", shape, 3 * array, 1, p.size()),
-                              memory_case("bias_gradient", shape, array, 1, p.size()),
-                              memory_case("column_deviations", shape, array, 4, p.size()),
-                              memory_case("batch_norm_sums", shape, 2 * array, 4, p.size())};
+  const Traffic map{.read = array, .written = array}, map_two{.read = 2 * array, .written = array};
+  std::vector<Case> result = {memory_case("copy_matrix", shape, map, 0, p.size()),
+                              memory_case("transpose", shape, map, 0, p.size()),
+                              memory_case("add_windows", shape, {.read = array, .updated = array}, 1, p.size()),
+                              memory_case("bias_gradient", shape, {.read = array}, 1, p.size()),
+                              memory_case("column_deviations", shape, {.read = array}, 4, p.size()),
+                              memory_case("batch_norm_sums", shape, {.read = 2 * array}, 4, p.size())};
   for (Case& c : result) c.one_thread = true;
-  result.push_back(memory_case("scale_shift", shape, 2 * array, 2, p.size(), kRounding));
-  result.push_back(memory_case("batch_norm_backward", shape, 3 * array, 5, p.size(), kRounding));
-  result.push_back(memory_case("softmax", shape, 2 * array, 5, p.size(), kRounding));
-  result.push_back(memory_case("softmax_backward", shape, 3 * array, 4, p.size(), kRounding));
-  result.push_back(memory_case("softmax_cross_entropy", shape, 2 * array, 6, p.size(), kRounding));
-  result.push_back(memory_case("mean_squared_error", shape, 2 * array, 4, p.size(), kRounding));
+  result.push_back(memory_case("scale_shift", shape, map, 2, p.size(), kRounding));
+  result.push_back(memory_case("batch_norm_backward", shape, map_two, 5, p.size(), kRounding));
+  result.push_back(memory_case("softmax", shape, map, 5, p.size(), kRounding));
+  result.push_back(memory_case("softmax_backward", shape, map_two, 4, p.size(), kRounding));
+  result.push_back(memory_case("softmax_cross_entropy", shape, map, 6, p.size(), kRounding));
+  result.push_back(memory_case("mean_squared_error", shape, map, 4, p.size(), kRounding));
   return result;
 }
 
 std::vector<Case> cases(const Shape& shape, const BatchProblem& p) {
   const std::int64_t pixels = p.images * p.pixels;
-  return {memory_case("batch_assembly", shape, 5 * static_cast<double>(pixels), 1, pixels)};
+  return {memory_case("batch_assembly", shape, {.read = static_cast<double>(pixels), .written = floats({pixels})}, 1,
+                      pixels)};
 }
 
 std::vector<Case> cases(const Shape& shape, const WarpProblem& p) {
-  const double bytes = floats({p.batch * p.frame_size(), p.batch * p.size()});
-  return {memory_case("warp", shape, bytes, 10, p.batch * p.size())};
+  const double frames = floats({p.batch * p.frame_size()}), images = floats({p.batch * p.size()});
+  return {memory_case("warp", shape, {.read = frames, .written = images}, 10, p.batch * p.size())};
 }
 
 }  // namespace

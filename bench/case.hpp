@@ -97,7 +97,8 @@ struct Case {
   /// Useful work: 2 x multiply-adds, those on padding counted; of kernels that are bound by memory,
   /// roughly, additions, comparisons, exponentials and so on counted alike.
   double flops = 0;
-  double bytes = 0;  ///< inputs and outputs: what has to be read and written at least
+  double bytes = 0;    ///< inputs and outputs: what has to be read and written at least
+  double written = 0;  ///< of these, of kernels that are bound by memory, what is written without being read
   bool memory_bound = false;
   bool one_thread = false;  ///< called by layers on parts of their work, never on several threads
   /// How far a result may be from the reference's, relative to the largest of these.

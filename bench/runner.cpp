@@ -102,7 +102,7 @@ class Runner::Entry {
     state.counters["bytes"] = case_.bytes;
     if (case_.memory_bound) {
       const double triad = measure_triad(executor_, case_.bytes);
-      state.counters["of_triad"] = case_.bytes / seconds / triad;
+      state.counters["of_triad"] = (case_.bytes + case_.written) / seconds / (kTriadTraffic * triad);
       state.counters["triad_GB/s"] = triad / 1e9;
     } else {
       constexpr double kSeconds = 0.005;
