@@ -17,6 +17,7 @@ template <class Arch, int NV>
   for (std::int64_t i = 0; i < rows; ++i, src += row_step) {
     const float* p = src;
     for (std::int64_t j = 0; j < columns; ++j, p += channels) {
+      if constexpr (NV > 1) fetch_below<Arch>(row_step, p);
       TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
         sums[v] += load_some<Arch>(p + v * W, v + 1 < NV ? W : count);
       }

@@ -10,13 +10,6 @@ namespace tilewise::simd {
 // flatten: the bodies of these loops are large, and inlined they are compiled once for whole vectors
 // and once for the rest.
 
-/// Brings to L2 what is read two rows later. Of four lines at most the first: the others follow, and fetching each
-/// would cost as much as it saves, in cache.
-template <class Arch>
-inline void fetch_below(const PoolWindow& window, const float* p) {
-  __builtin_prefetch(p + 2 * window.row_step, 0, 2);
-}
-
 /// A window's largest values and their places, for NV vectors of channels, or `count` of them. `sum` becomes NaN if an
 /// element but the first is.
 template <class Arch, int NV, bool two_by_two, bool mind_nan>
@@ -24,7 +17,7 @@ template <class Arch, int NV, bool two_by_two, bool mind_nan>
                                                 float* dst, PoolPlace* argmax, Vec<Arch>& sum) {
   constexpr std::int64_t W = kWidth<Arch>;
   Vec<Arch> best[NV], place[NV], window_sum[NV];
-  if constexpr (NV > 1) fetch_below<Arch>(window, src);
+  if constexpr (NV > 1) fetch_below<Arch>(window.row_step, src);
   TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
     best[v] = load_some<Arch>(src + v * W, count);
     place[v] = Vec<Arch>(two_by_two ? 0.0F : static_cast<float>(window.tap));
@@ -32,7 +25,7 @@ template <class Arch, int NV, bool two_by_two, bool mind_nan>
   }
   for_each_element<two_by_two, 1>(window, [&](std::int64_t offset, std::int64_t tap, bool) {
     const Vec<Arch> at(static_cast<float>(tap));
-    if constexpr (NV > 1) fetch_below<Arch>(window, src + offset);
+    if constexpr (NV > 1) fetch_below<Arch>(window.row_step, src + offset);
     TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
       const Vec<Arch> value = load_some<Arch>(src + offset + v * W, count);
       auto better = value > best[v];
