@@ -37,6 +37,9 @@ int run(int argc, char** argv) {
       "                        OMP_NUM_THREADS; then what affinity and cgroup allow\n"
       "  TILEWISE_ISA          instruction set to use instead of the best: sse2, avx2,\n"
       "                        avx512, or neon; it must be one that this machine has\n"
+      "  TILEWISE_AVX512_HALVES\n"
+      "                        0 or 1: kernels of AVX-512 as for a CPU that takes its\n"
+      "                        vectors whole, or in halves, whatever this one does\n"
       "Exit status:\n"
       "  0 success, 1 failure, 2 wrong usage, 3 training diverged, 130 or 143 stopped\n"
       "  by a signal");

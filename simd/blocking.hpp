@@ -66,8 +66,8 @@ TileShape widest_tile(const KernelTable& kernels);
 
 /// The tile that should multiply (m x k) by (k x n) fastest, by a small model of the core: two
 /// multiply-adds, two loads and four instructions a cycle, four cycles from one multiply-add to the next
-/// on the same accumulator, and a fixed cost a tile. Ties go to the narrower tile, whose panel of B is
-/// smaller.
+/// on the same accumulator, a cycle to store each vector of C, and a fixed cost a tile. Ties go to the
+/// narrower tile, whose panel of B is smaller.
 TileShape choose_tile(const KernelTable& kernels, std::int64_t m, std::int64_t n, std::int64_t k);
 
 /// C of no more columns is narrow: its sums are cut by k alone.

@@ -34,7 +34,7 @@ class ConvBackwardData {
   ConvBackwardData(const KernelTable& kernels, const ConvShape& shape,
                    ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
-  std::string kernel() const;           ///< in a few words: "tile 6x2", "tile 6x2 spread", "winograd 2x2"
+  std::string kernel() const;           ///< of the way that is taken: "tile 6x2", "tile 6x2 spread", "winograd 4x4"
   std::int64_t packed_floats() const;   ///< of the packed, transposed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const;         ///< that are executed for an image, those of padding counted

@@ -25,7 +25,7 @@ class ConvBackwardWeights {
   ConvBackwardWeights(const KernelTable& kernels, const ConvShape& shape,
                       ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
-  std::string kernel() const;           ///< in a few words: "tile 6x2", "winograd 2x2"
+  std::string kernel() const;           ///< of the way that is taken: "tile 6x2", "winograd 4x4"
   std::int64_t scratch_floats() const;  ///< of images()'s workspace
   double multiply_adds() const;         ///< that are executed for an image, those of padding counted
 

@@ -32,7 +32,7 @@ class ConvDirect {
   /// Throws ShapeError when `shape` is not a convolution.
   ConvDirect(const KernelTable& kernels, const ConvShape& shape, ConvPass pass = ConvPass::forward);
 
-  std::string kernel() const;           ///< in a few words: "tile 6x2"
+  std::string kernel() const;           ///< in a few words: "tile 6x2", "conv_short 4x2"
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const { return shape_.multiply_adds(); }  ///< of an image, those of padding counted
@@ -41,7 +41,7 @@ class ConvDirect {
   void pack(const float* wei, float* packed) const;
 
   /// dst = max(floor, convolution + bias) for `images` images, one after the other in memory, perhaps none. A floor of
-  /// 0 is ReLU, kNoFloor nothing.
+  /// 0 is ReLU, kNoFloor nothing. bias is oc floats, zeros where there is none.
   void images(std::int64_t images, const float* src, const float* packed_wei, const float* bias,
               float floor, float* dst, Workspace scratch) const;
 

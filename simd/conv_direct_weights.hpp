@@ -24,7 +24,7 @@ class ConvDirectWeights {
   /// Throws ShapeError when `shape` is not a convolution.
   ConvDirectWeights(const KernelTable& kernels, const ConvShape& shape);
 
-  std::string kernel() const;           ///< in a few words: "tile 6x2"
+  std::string kernel() const;           ///< in a few words: "tile 6x2", "conv_short_weights"
   std::int64_t scratch_floats() const;  ///< of images()'s workspace
   double multiply_adds() const { return shape_.multiply_adds(); }  ///< of an image, those of padding counted
 

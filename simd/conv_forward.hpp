@@ -22,7 +22,7 @@ class ConvForward {
   ConvForward(const KernelTable& kernels, const ConvShape& shape,
               ConvAlgorithm algorithm = ConvAlgorithm::automatic);
 
-  std::string kernel() const;           ///< in a few words: "tile 6x2", "winograd 2x2"
+  std::string kernel() const;           ///< of the way that is taken: "tile 6x2", "winograd 4x4"
   std::int64_t packed_floats() const;   ///< of the packed filters
   std::int64_t scratch_floats() const;  ///< of each thread's workspace
   double multiply_adds() const;         ///< of an image, padding counted; by Winograd's filtering those that are left

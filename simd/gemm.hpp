@@ -41,7 +41,7 @@ std::string gemm_kernel(const KernelTable& kernels, const GemmArgs& args, int th
 /// as its transpose, a single row as a sum of rows of B. Each element of C is summed by one thread in an order that n,
 /// k and the transposition of A fix: it depends neither on the number of threads nor on m, so an image's result not on
 /// its batch.
-/// Throws ArgumentError for negative sizes or a leading dimension shorter than a row.
+/// Throws ArgumentError for negative sizes, a leading dimension shorter than a row, less than gemm_workspace() floats.
 void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args, Workspace workspace);
 
 }  // namespace tilewise::simd

@@ -284,7 +284,7 @@ inline constexpr int kPeakChains = 12;
      values wins. A NaN counts as largest, and of several the last. */                             \
   KERNEL(max_pool_forward, void,                                                                   \
          (const PoolGeometry& geometry, const float* src, float* dst, PoolPlace* argmax))   \
-  /* value(q) = bias + sum over taps, in order, of src * wei for the pixels q of each window;       \
+  /* value(q) = (sum over taps, in order, of src * wei) + bias for the pixels q of each window;     \
      argmax and dst as max_pool_forward has them, then dst = max(floor, dst) */                    \
   KERNEL(conv_pool, void, (const ConvPoolArgs& args))                                              \
   /* dst = max(floor, (sum over filter rows and their terms, in order, of src * wei) + bias); NaN stays NaN */\
@@ -340,7 +340,7 @@ inline constexpr int kPeakChains = 12;
          (std::int64_t rows, std::int64_t classes, const float* dst, const float* d_dst,           \
           float* d_src))                                                                           \
   /* With logits for outputs: losses[row] = sum over columns of y * (log(sum of exp(logits)) - logit);\
-     d_outputs = gradient_scale * (sum of y * softmax(logits) - y) */                              \
+     d_outputs = gradient_scale * ((sum over columns of y) * softmax(logits) - y) */               \
   KERNEL(softmax_cross_entropy, void, (const LossArgs& args))                                      \
   /* losses[row] = mean over columns of (output - y)^2;                                            \
      d_outputs = gradient_scale * 2 / columns * (output - y) */                                    \

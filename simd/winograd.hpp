@@ -27,7 +27,7 @@ namespace tilewise::simd {
 //        | 0   p^2 q  -p^2 -q   1  0 |       | 1/M -q/M q^2/M |        | 0  p^3 -p^3 q^3 -q^3 1|
 //        | 0   P       0   -S   0  1 |       | 0    0   1     |
 //
-// Its sums lose digits: p = 5/8 and q = 3/2 lose least of all pairs with few digits, half as many as 1 and 2.
+// Its sums lose digits: p = 5/8 and q = 3/2 let errors grow almost least of all pairs, half as much as 1 and 2 do.
 //
 // With m = 2 an output depends on just the pixels that it depends on in the direct convolution. With m = 4 it does but
 // for rounding. What is not a number, or infinite, makes outputs NaN whose window is a row or two away in the tile; and
@@ -66,7 +66,7 @@ struct WinogradArgs {
   const WinogradTile* tiles = nullptr;
   std::int64_t count = 0;
   std::int64_t channels = 0;      ///< of src or dst that are worked on
-  std::int64_t pixel_stride = 0;  ///< of src or dst
+  std::int64_t pixel_stride = 0;  ///< of src or dst; strides are in floats
   std::int64_t row_stride = 0;
   std::int64_t plane = 0, tile_stride = 0;
 };
@@ -82,8 +82,8 @@ struct WinogradFilters {
   std::int64_t plane = 0;
 };
 
-/// Where sums over tiles are, position p of filter (row, column) at sums + p * plane + row * row_stride + column,
-/// and where the gradients of its taps are to be added.
+/// Sums over tiles, position p of filter (row, column) at sums + p * plane + row * row_stride + column, and where the
+/// gradient of its tap t is to be added: at d_wei + t * tap_stride + row * wei_row_stride + column.
 struct WinogradSums {
   WinogradSize size = WinogradSize::two;
   std::int64_t rows = 0, columns = 0;
