@@ -5,7 +5,9 @@ namespace {
 
 std::variant<ConvDirectWeights, WinogradWeights> choose(const KernelTable& kernels, const ConvShape& shape,
                                                         ConvAlgorithm algorithm) {
-  if (const auto size = WinogradWeights::choose(kernels, shape.checked(), algorithm)) {
+  // Of so few channels the transforms of d_dst, which all of them share, cost more than the count expects.
+  if (ConvDirectWeights::is_short(shape.checked())) return ConvDirectWeights(kernels, shape);
+  if (const auto size = WinogradWeights::choose(kernels, shape, algorithm)) {
     return WinogradWeights(kernels, shape, *size);
   }
   return ConvDirectWeights(kernels, shape);

@@ -28,13 +28,6 @@ bool wants_channels_first(const KernelTable& kernels, const ConvShape& s) {
   return repays && (are_far(s) || (s.stride_w == 1 && s.kw > 1));
 }
 
-/// Few terms make tiles of few sums, and d_dst is read for each of them. With fewer taps than that all together are too
-/// few to hide the latency of a multiply-add, either way.
-bool is_short(const ConvShape& s) {
-  constexpr std::int64_t kFewestTaps = 4;
-  return s.dilation_w == 1 && s.kw * s.ic <= kMostShortTerms && s.kh * s.kw * s.ic >= kFewestTaps;
-}
-
 /// A panel of d_dst is used once for every tile of channels of a filter row. Read in place it comes from L2 each time,
 /// which few tiles hide behind their multiply-adds; packing pays if they are many. A single panel is left: packed it
 /// would be the same again.
@@ -53,6 +46,13 @@ std::int64_t channel_block(std::int64_t channels, std::int64_t tile_rows, std::i
 }
 
 }  // namespace
+
+// Few terms make tiles of few sums, and d_dst is read for each of them. With fewer taps than that all together are too
+// few to hide the latency of a multiply-add, either way.
+bool ConvDirectWeights::is_short(const ConvShape& s) {
+  constexpr std::int64_t kFewestTaps = 4;
+  return s.dilation_w == 1 && s.kw * s.ic <= kMostShortTerms && s.kh * s.kw * s.ic >= kFewestTaps;
+}
 
 ConvDirectWeights::ConvDirectWeights(const KernelTable& kernels, const ConvShape& shape)
     : source_(shape.checked()),

@@ -21,6 +21,9 @@ namespace tilewise::simd {
 /// is cut into segments: bands of one image, or, in batch() alone, a few small images.
 class ConvDirectWeights {
  public:
+  /// Whether conv_short_weights does it.
+  static bool is_short(const ConvShape& shape);
+
   /// Throws ShapeError when `shape` is not a convolution.
   ConvDirectWeights(const KernelTable& kernels, const ConvShape& shape);
 

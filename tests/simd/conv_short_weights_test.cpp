@@ -95,5 +95,14 @@ TEST(ConvShortWeights, are_taken_for_few_terms) {
   EXPECT_NE(kernel(1, 3, 2), is_short);  // whose taps are not adjacent
 }
 
+TEST(ConvShortWeights, are_taken_before_winograds_filtering) {
+  const auto kernel = [](std::int64_t ic) {
+    const ConvShape shape{.ic = ic, .ih = 32, .iw = 32, .oc = 64, .kh = 3, .kw = 3};
+    return ConvBackwardWeights(default_kernels(), shape).kernel();
+  };
+  EXPECT_EQ(kernel(3), "conv_short_weights");
+  EXPECT_EQ(kernel(8), "winograd 4x4");
+}
+
 }  // namespace
 }  // namespace tilewise::simd
