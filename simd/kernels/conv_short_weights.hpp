@@ -28,18 +28,33 @@ template <class Arch, int T, int R, int NV>
     const float* gradients = d_dst + row * args.dst_row_step;
     for (std::int64_t pixel = 0; pixel < args.pixels; ++pixel, gradients += args.dst_step) {
       const bool whole = end - gradients >= NV * W;
-      Vec<Arch> gradient[NV];
-      TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+      const auto load_gradient = [&](int v) {
         const float* const from = gradients + v * W;
-        gradient[v] = v < NV - 1 || whole ? load<Arch>(from) : load_some<Arch>(from, last);
-      }
-      TILEWISE_UNROLL for (int r = 0; r < R; ++r) {
-        TILEWISE_UNROLL for (int t = 0; t < T; ++t) {
-          const Vec<Arch> value(in[r][t]);
-          TILEWISE_UNROLL for (int v = 0; v < NV; ++v) add_product<Arch>(value, gradient[v], sum[r][t][v]);
+        return v < NV - 1 || whole ? load<Arch>(from) : load_some<Arch>(from, last);
+      };
+      // The fewer of both factors stay in registers while the others pass by.
+      if constexpr (NV > R * T) {
+        Vec<Arch> value[R][T];
+        TILEWISE_UNROLL for (int r = 0; r < R; ++r) {
+          TILEWISE_UNROLL for (int t = 0; t < T; ++t) value[r][t] = Vec<Arch>(in[r][t]);
         }
-        in[r] += args.run.step;
+        TILEWISE_UNROLL for (int v = 0; v < NV; ++v) {
+          const Vec<Arch> gradient = load_gradient(v);
+          TILEWISE_UNROLL for (int r = 0; r < R; ++r) {
+            TILEWISE_UNROLL for (int t = 0; t < T; ++t) add_product<Arch>(value[r][t], gradient, sum[r][t][v]);
+          }
+        }
+      } else {
+        Vec<Arch> gradient[NV];
+        TILEWISE_UNROLL for (int v = 0; v < NV; ++v) gradient[v] = load_gradient(v);
+        TILEWISE_UNROLL for (int r = 0; r < R; ++r) {
+          TILEWISE_UNROLL for (int t = 0; t < T; ++t) {
+            const Vec<Arch> value(in[r][t]);
+            TILEWISE_UNROLL for (int v = 0; v < NV; ++v) add_product<Arch>(value, gradient[v], sum[r][t][v]);
+          }
+        }
       }
+      TILEWISE_UNROLL for (int r = 0; r < R; ++r) in[r] += args.run.step;
     }
   }
   TILEWISE_UNROLL for (int r = 0; r < R; ++r, d_wei += args.run.terms * args.dst_step) {
@@ -53,11 +68,13 @@ template <class Arch, int T, int R, int NV>
   }
 }
 
-/// As many filter rows at once as leave registers for a pixel's gradients and a factor.
+/// As many filter rows at once as leave registers for a pixel's gradients and a factor; or one, if that is as many as
+/// leave them for a pixel's factors and a gradient.
 template <class Arch, int T, int NV>
 void conv_short_weights_vectors(const ConvShortArgs& args, const float* src, const float* d_dst, std::int64_t last,
                                 float* d_wei) {
-  constexpr int kMost = max_tile_rows(NV, kRegisters<Arch>, kHasFma<Arch>) / T;
+  constexpr int kTerms = max_tile_rows(NV, kRegisters<Arch>, kHasFma<Arch>);
+  constexpr int kMost = kTerms < T ? 1 : kTerms / T;
   const auto rows = [&]<int R>(std::integral_constant<int, R>) {
     if constexpr (R <= kMost) conv_short_weights_rows<Arch, T, R, NV>(args, src, d_dst, last, d_wei);
     src += R * args.filter_row_step;
@@ -77,9 +94,19 @@ void conv_short_weights_vectors(const ConvShortArgs& args, const float* src, con
 template <class Arch, int T>
 void conv_short_weights_terms(const ConvShortArgs& args, const float* d_dst, float* d_wei) {
   constexpr std::int64_t W = kWidth<Arch>;
-  // Two vectors of all terms, or of the first and then the others: with one, terms are loaded as often as multiplied.
+  // With 16 registers four vectors of three terms at a time, which are twelve sums: of ten or eight the next
+  // multiply-adds wait. Otherwise two vectors of all terms, or of the first and then the others: with one, terms are
+  // loaded as often as multiplied.
   constexpr int kFirst = max_tile_rows(2, kRegisters<Arch>, kHasFma<Arch>) >= T ? T : (T + 1) / 2;
-  for (std::int64_t c = 0; c < args.channels; c += 2 * W) {
+  std::int64_t c = 0;
+  if constexpr (kHasFma<Arch> && kRegisters<Arch> == 16 && T % 3 == 0) {
+    for (; c + 4 * W <= args.channels; c += 4 * W) {
+      for (int t = 0; t < T; t += 3) {
+        conv_short_weights_vectors<Arch, 3, 4>(args, args.src + t, d_dst + c, W, d_wei + t * args.dst_step + c);
+      }
+    }
+  }
+  for (; c < args.channels; c += 2 * W) {
     const std::int64_t left = args.channels - c;
     if (left <= W) return conv_short_weights_vectors<Arch, T, 1>(args, args.src, d_dst + c, left, d_wei + c);
     const std::int64_t last = left < 2 * W ? left - W : W;

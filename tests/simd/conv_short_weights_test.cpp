@@ -72,7 +72,8 @@ struct Case {
 TEST(ConvShortWeights, sums_pixels_in_order) {
   const std::int64_t width = default_kernels().vector_floats;
   for (int terms = 1; terms <= kMostShortTerms; ++terms) {
-    for (const std::int64_t channels : {std::int64_t{1}, width - 1, width, width + 3, 2 * width, 3 * width + 1}) {
+    for (const std::int64_t channels :
+         {std::int64_t{1}, width - 1, width, width + 3, 2 * width, 3 * width + 1, 4 * width, 9 * width + 2}) {
       for (const std::int64_t filter_rows : {1, 2, 3, 4, 5, 7}) {
         SCOPED_TRACE(std::to_string(terms) + " terms, " + std::to_string(filter_rows) + " rows, " +
                      std::to_string(channels) + " channels");
