@@ -89,14 +89,17 @@ std::int64_t backward_data_group(const ConvShape& s) {
 
 // 256 pixels: a panel of d_dst (256 x 16 columns) takes 16 KB, and d_wei is read and written once for as
 // many. Fewer where so many pixels of src would not fit in half a megabyte. Where d_dst is used in place, up to
-// 1024: as many as take a quarter of a megabyte.
-std::int64_t backward_weights_pixels(const ConvShape& s, bool packed) {
-  return packed ? std::clamp<std::int64_t>(128 * 1024 / s.ic, 64, 256)
-                : std::clamp<std::int64_t>(64 * 1024 / std::max(s.ic, s.oc), 64, 1024);
+// 1024: as many as take a quarter of a megabyte; where it is used often, 256 or as many as take, with what they see of
+// src, an eighth.
+std::int64_t backward_weights_pixels(const ConvShape& s, DDstUse use) {
+  if (use == DDstUse::packed) return std::clamp<std::int64_t>(128 * 1024 / s.ic, 64, 256);
+  const std::int64_t pixels = std::clamp<std::int64_t>(64 * 1024 / std::max(s.ic, s.oc), 64, 1024);
+  const std::int64_t near = 32 * 1024 / (s.stride_h * s.stride_w * s.ic + s.oc);
+  return use == DDstUse::seldom ? pixels : std::min(pixels, std::max<std::int64_t>(256, near));
 }
 
-PixelBands backward_weights_bands(const ConvShape& s, bool packed) {
-  return output_bands(s, backward_weights_pixels(s, packed));
+PixelBands backward_weights_bands(const ConvShape& s, DDstUse use) {
+  return output_bands(s, backward_weights_pixels(s, use));
 }
 
 ConvTasks::ConvTasks(int threads, std::int64_t images, std::int64_t bands, std::int64_t panels,

@@ -46,10 +46,11 @@ std::int64_t backward_data_group(const ConvShape& shape);
 /// twice: where most are such, or small tiles would take longer to start than to store.
 bool clears_unseen_columns(const TapAxis& columns, const TileShape& tile);
 
-/// Pixels that one step of backward weights should sum over, and bands of about as many. `packed`:
-/// whether it packs d_dst for that.
-std::int64_t backward_weights_pixels(const ConvShape& shape, bool packed);
-PixelBands backward_weights_bands(const ConvShape& shape, bool packed);
+/// How the products of backward weights read d_dst: packed in panels, or in place, often or not.
+enum class DDstUse : std::uint8_t { packed, often, seldom };
+/// Pixels that one step of backward weights should sum over, and bands of about as many.
+std::int64_t backward_weights_pixels(const ConvShape& shape, DDstUse use);
+PixelBands backward_weights_bands(const ConvShape& shape, DDstUse use);
 
 /// Partial sums that a batch's gradient of the filters is cut into, at most: work for as many threads. They are added
 /// up at the end. Each is as large as the filters, by Winograd's filtering 16/9 or four times that.

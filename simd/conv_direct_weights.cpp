@@ -29,11 +29,12 @@ bool wants_channels_first(const KernelTable& kernels, const ConvShape& s) {
 }
 
 /// A panel of d_dst is used once for every tile of channels of a filter row. Read in place it comes from L2 each time,
-/// which few tiles hide behind their multiply-adds; packing pays if they are many. A single panel is left: packed it
-/// would be the same again.
+/// which few tiles hide behind their multiply-adds; packing pays if they are many. More may be, where filter rows share
+/// what they see of src, but not low ones. A single panel is left: packed it would be the same again.
 bool wants_packed_d_dst(const KernelTable& kernels, const ConvShape& s, const TileShape& tile) {
-  constexpr std::int64_t kFewTiles = 16;
-  return s.oc > tile.columns && s.kh * ceil_div(s.kw * s.ic, kernels.max_rows[1]) > kFewTiles;
+  constexpr std::int64_t kFewTiles = 16, kFewSharedTiles = 36, kLowTile = 4;
+  const std::int64_t few = s.kh > 1 && tile.rows > kLowTile ? kFewSharedTiles : kFewTiles;
+  return s.oc > tile.columns && s.kh * ceil_div(s.kw * s.ic, kernels.max_rows[1]) > few;
 }
 
 /// Channels whose pixels fill a quarter of a 512 KB L2: they are read again for every panel of d_dst. In
@@ -62,11 +63,11 @@ ConvDirectWeights::ConvDirectWeights(const KernelTable& kernels, const ConvShape
       channels_first_(!short_ && wants_channels_first(kernels_, shape_)),
       taps_(!channels_first_ && shape_.dilation_w == 1 ? shape_.kw : 1),
       // How many pixels a sum has depends on packing, and that on the tile: of the fewer that it may be.
-      tile_(choose_conv_tile(kernels_, taps_ * shape_.ic, shape_.oc, backward_weights_pixels(shape_, true))),
+      tile_(choose_conv_tile(kernels_, taps_ * shape_.ic, shape_.oc, backward_weights_pixels(shape_, DDstUse::packed))),
       packs_d_dst_(wants_packed_d_dst(kernels_, shape_, tile_)),
-      bands_(backward_weights_bands(shape_, may_pack())),
+      bands_(backward_weights_bands(shape_, d_dst_use())),
       pixels_(kernels_, source_, shape_, channels_first_, bands_) {
-  const std::int64_t group = backward_weights_pixels(shape_, may_pack()) / (shape_.oh() * shape_.ow());
+  const std::int64_t group = backward_weights_pixels(shape_, d_dst_use()) / (shape_.oh() * shape_.ow());
   max_group_ = bands_.pieces() == 1 ? std::max<std::int64_t>(1, group) : 1;
   const std::int64_t plane = channels_first_ ? pixels_.plane_floats(max_group_) : 0;
   channel_block_ = channel_block(taps_ * shape_.ic, tile_.rows, plane);
@@ -76,6 +77,14 @@ bool ConvDirectWeights::packs(std::int64_t images_behind) const {
   const std::int64_t width = kernels_.vector_floats;
   if (short_) return false;
   return packs_d_dst_ || (shape_.oc % width != 0 && images_behind * shape_.dst_size() < width);
+}
+
+// By eight tiles or more. Those of wide vectors have so many rows, or sums, that L2 is fast enough.
+DDstUse ConvDirectWeights::d_dst_use() const {
+  constexpr std::int64_t kOften = 8;
+  if (may_pack()) return DDstUse::packed;
+  if (short_ || has_wide_vectors(kernels_)) return DDstUse::seldom;
+  return shape_.kh * ceil_div(taps_ * shape_.ic, tile_.rows) >= kOften ? DDstUse::often : DDstUse::seldom;
 }
 
 std::int64_t ConvDirectWeights::image_panels_floats() const {

@@ -73,6 +73,7 @@ class ConvDirectWeights {
   bool packs(std::int64_t images_behind) const;
   /// Whether any is. All segments are cut, and memory is booked, for that.
   bool may_pack() const { return packs(0); }
+  DDstUse d_dst_use() const;
   /// Floats of an image's packed d_dst.
   std::int64_t image_panels_floats() const;
 

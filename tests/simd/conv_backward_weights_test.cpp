@@ -119,11 +119,37 @@ TEST(ConvBackwardWeights, of_ones_counts_the_pixels_that_meet_a_tap) {
 
 TEST(ConvBackwardWeights, packs_d_dst_of_several_panels_alone) {
   const auto scratch_floats = [](std::int64_t oc) {
-    const ConvShape shape{.ic = 15, .ih = 12, .iw = 12, .oc = oc, .kh = 5, .kw = 5};
+    const ConvShape shape{.ic = 15, .ih = 14, .iw = 12, .oc = oc, .kh = 7, .kw = 5};
     return ConvBackwardWeights(default_kernels(), shape, ConvAlgorithm::direct).scratch_floats();
   };
   constexpr std::int64_t kPixels = 64, kPanels = 128;
   EXPECT_EQ(scratch_floats(kPanels) - scratch_floats(default_kernels().vector_floats), kPixels * kPanels);
+}
+
+TEST(ConvBackwardWeights, packs_d_dst_for_many_tiles_alone) {
+  const std::int64_t rows = default_kernels().max_rows[1];
+  const auto packs = [&](std::int64_t kh, std::int64_t tiles_of_a_row) {
+    const ConvShape shape{.ic = tiles_of_a_row * rows, .ih = 7 + kh, .iw = 8, .oc = 8 * default_kernels().vector_floats,
+                          .kh = kh};
+    return ConvBackwardWeights(default_kernels(), shape).scratch_floats() >= shape.dst_size();
+  };
+  EXPECT_FALSE(packs(1, 16));
+  EXPECT_TRUE(packs(1, 17));
+  const std::int64_t shared_tiles = rows > 4 ? 36 : 15;  // of three rows of a filter
+  EXPECT_FALSE(packs(3, shared_tiles / 3));
+  EXPECT_TRUE(packs(3, shared_tiles / 3 + 1));
+}
+
+// As the copy of a band with its padding shows.
+TEST(ConvBackwardWeights, takes_shorter_bands_where_d_dst_is_read_often_unless_vectors_are_wide) {
+  const auto scratch_floats = [](std::int64_t ic) {
+    const ConvShape shape{.ic = ic, .ih = 127, .iw = 127, .oc = 32, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2,
+                          .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1};
+    return ConvBackwardWeights(default_kernels(), shape).scratch_floats();
+  };
+  constexpr std::int64_t kRow = 129 * 16;  // with padding
+  EXPECT_EQ(scratch_floats(16) < 16 * kRow, !has_wide_vectors(default_kernels()));
+  EXPECT_GT(scratch_floats(3), 32 * 129 * 3);  // conv_short_weights
 }
 
 TEST(ConvBackwardWeights, lays_out_far_pixels_of_1x1_filters_unless_vectors_are_wide) {

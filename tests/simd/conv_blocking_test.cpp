@@ -131,11 +131,24 @@ TEST(UnseenColumns, are_cleared_with_their_rows_where_they_are_most_or_tiles_are
 TEST(BackwardWeightsPixels, fit_in_cache) {
   for (const std::int64_t ic : {1, 3, 64, 512, 1024, 4096}) {
     const ConvShape shape{.ic = ic, .ih = 50, .iw = 50, .oc = 64, .kh = 3, .kw = 3};
-    const std::int64_t pixels = backward_weights_pixels(shape, true);
+    const std::int64_t pixels = backward_weights_pixels(shape, DDstUse::packed);
     EXPECT_GE(pixels, 64);
     EXPECT_LE(pixels, 256);
     EXPECT_TRUE(pixels == 64 || pixels * ic * 4 <= 512 * 1024) << ic;
   }
+}
+
+TEST(BackwardWeightsPixels, of_d_dst_in_place_are_fewer_where_it_is_read_often) {
+  const auto pixels = [](std::int64_t ic, std::int64_t oc, std::int64_t stride, DDstUse use) {
+    const ConvShape shape{.ic = ic, .ih = 50, .iw = 50, .oc = oc, .stride_h = stride, .stride_w = stride};
+    return backward_weights_pixels(shape, use);
+  };
+  EXPECT_EQ(pixels(64, 64, 1, DDstUse::seldom), 1024);
+  EXPECT_EQ(pixels(512, 64, 1, DDstUse::seldom), 128);
+  EXPECT_EQ(pixels(64, 64, 1, DDstUse::often), 256);
+  EXPECT_EQ(pixels(512, 64, 1, DDstUse::often), 128);
+  EXPECT_EQ(pixels(16, 32, 2, DDstUse::often), 32 * 1024 / 96);
+  EXPECT_EQ(pixels(6, 16, 1, DDstUse::often), 1024);
 }
 
 }  // namespace
