@@ -52,10 +52,6 @@ enum class DDstUse : std::uint8_t { packed, often, seldom };
 std::int64_t backward_weights_pixels(const ConvShape& shape, DDstUse use);
 PixelBands backward_weights_bands(const ConvShape& shape, DDstUse use);
 
-/// Partial sums that a batch's gradient of the filters is cut into, at most: work for as many threads. They are added
-/// up at the end. Each is as large as the filters, by Winograd's filtering 16/9 or four times that.
-inline constexpr std::int64_t kMostPartialSums = 16;
-
 /// What tasks do with a band before they multiply: nothing, or something that each task of its panels does again.
 enum class BandTasks : std::uint8_t { multiply, prepare };
 

@@ -4,6 +4,7 @@
 
 #include "tilewise/simd/conv_sampling.hpp"
 #include "tilewise/simd/panels.hpp"
+#include "tilewise/simd/partial_sums.hpp"
 
 namespace tilewise::simd {
 namespace {
@@ -258,7 +259,7 @@ ConvDirectWeights::Segment ConvDirectWeights::segment(const Cut& cut, std::int64
 std::int64_t ConvDirectWeights::workspace_floats(std::int64_t images, int threads) const {
   if (images == 0) return 0;
   const Cut c = cut(images);
-  return threads * group_scratch_floats(c.group) + (c.slots - 1) * round_up_to_line(shape_.wei_size());
+  return threads * group_scratch_floats(c.group) + PartialSums::workspace_floats(c.slots, shape_.wei_size());
 }
 
 void ConvDirectWeights::batch(Executor& executor, std::int64_t images, const float* src,
@@ -267,13 +268,11 @@ void ConvDirectWeights::batch(Executor& executor, std::int64_t images, const flo
     std::fill_n(d_wei, shape_.wei_size(), 0.0F);
     return;
   }
-  const std::int64_t size = round_up_to_line(shape_.wei_size());
   const Cut c = cut(images);
   const MixedSplit parts{c.segments, c.slots};
-  float* const sums = workspace.take((c.slots - 1) * size);
+  const PartialSums sums(c.slots, shape_.wei_size(), d_wei, workspace);
   const std::int64_t scratch = group_scratch_floats(c.group);
   float* const memory = workspace.take(executor.threads() * scratch);
-  const auto sum = [&](std::int64_t slot) { return slot == 0 ? d_wei : sums + (slot - 1) * size; };
 
   // Of few panels, half ones: sums do not depend on the cutting.
   const bool few = parts.pieces * ceil_div(shape_.oc, tile_.columns) < executor.threads();
@@ -286,23 +285,12 @@ void ConvDirectWeights::batch(Executor& executor, std::int64_t images, const flo
       for (std::int64_t j = 0; j < parts.size(slot); ++j) {
         accumulate(src, d_dst, segment(c, parts.begin(slot) + j), task.first_panel * columns,
                    std::min(shape_.oc, task.end_panel * columns),
-                   j == 0 ? Epilogue::store : Epilogue::add, sum(slot),
+                   j == 0 ? Epilogue::store : Epilogue::add, sums[slot],
                    Workspace(memory + worker * scratch, scratch));
       }
     }
   });
-
-  constexpr std::int64_t kPiece = 16 * 1024;
-  constexpr double kNanoseconds = 0.2;
-  const double floats = static_cast<double>(shape_.wei_size() * parts.pieces);
-  executor.parallel_for(ceil_div(shape_.wei_size(), kPiece), kNanoseconds * floats,
-                        [&](std::int64_t piece, int) {
-                          const std::int64_t first = piece * kPiece;
-                          const std::int64_t n = std::min(kPiece, shape_.wei_size() - first);
-                          for (std::int64_t slot = 1; slot < parts.pieces; ++slot) {
-                            kernels_.add(n, sum(slot) + first, d_wei + first);
-                          }
-                        });
+  sums.add_up(executor, kernels_);
 }
 
 }  // namespace tilewise::simd

@@ -16,8 +16,9 @@ namespace tilewise::simd {
 
 /// Gradient of a convolution with 3 x 3 filters and a stride of 1 with respect to the filters, by Winograd's filtering
 /// (winograd.hpp), prepared for one shape; immutable. For each of the 16 or 36 positions transformed pixels and
-/// gradients are multiplied, (ic x tiles) times (tiles x oc); the sums of all tiles of a call are transformed back
-/// once. They are as large as 16/9 of the filters, or 4 times as large.
+/// gradients are multiplied, (ic x tiles) times (tiles x oc), and the sums over all tiles are transformed back. That is
+/// done for a block of input channels at a time, and in batch(), where these sums would be large, for a pair of rows of
+/// positions.
 class WinogradWeights {
  public:
   /// Whether it computes what `shape` describes.
@@ -46,22 +47,30 @@ class WinogradWeights {
              Workspace workspace) const;
 
  private:
+  struct Cut {
+    std::int64_t slots;  ///< partial sums
+    std::int64_t block;  ///< tiles that are transformed together
+    std::int64_t pairs;  ///< of rows of positions that are summed up together
+    std::int64_t positions(WinogradSize size) const { return 2 * winograd_pixels(size) * pairs; }
+  };
+  /// How batch() cuts so many images: by the shape and their number alone.
+  Cut cut(std::int64_t images) const;
   std::int64_t panels() const { return ceil_div(shape_.oc, tile_.columns); }
-  std::int64_t sums_floats() const;   ///< of all panels
-  std::int64_t block_floats() const;  ///< of a thread's transforms
-  std::int64_t slots(std::int64_t images) const;
-  /// sums of tiles [first, end), counted over all images, for panels [first_panel, end_panel).
-  void sum_up(const float* src, const float* d_dst, std::int64_t first, std::int64_t end, std::int64_t first_panel,
-              std::int64_t end_panel, float* sums, Workspace scratch) const;
-  /// d_wei += what the sums of one panel come to.
-  void transform_back(const float* sums, std::int64_t panel, float* d_wei) const;
+  /// Panels of a task, where so many threads share the work.
+  std::int64_t task_panels(const Cut& cut, int threads) const;
+  /// Of a thread that works on so many panels.
+  std::int64_t scratch_floats(const Cut& cut, std::int64_t panels) const;
+  std::int64_t workspace_floats(const Cut& cut, int threads) const;
+  /// Adds the gradient of tiles [first, end), counted over all images, to d_wei, of panels [first_panel, end_panel).
+  void add(const float* src, const float* d_dst, const Cut& cut, std::int64_t first, std::int64_t end,
+           std::int64_t first_panel, std::int64_t end_panel, float* d_wei, Workspace scratch) const;
 
   ConvShape shape_;
   const KernelTable& kernels_;
   WinogradSize size_;
   WinogradTiles tiles_;
-  TileShape tile_;        ///< of the products
-  std::int64_t src_row_;  ///< floats from one tile's channels to the next's
+  TileShape tile_;       ///< of the products
+  EvenSplit channels_;   ///< of src, in blocks
 };
 
 }  // namespace tilewise::simd

@@ -20,11 +20,14 @@ template <class Body>
 
 /// The transforms of one vector of channels of one tile: pixel(i, j) is read, those outside are zero.
 template <class Arch, WinogradSize size, class Pixel>
-[[gnu::always_inline]] inline void winograd_src_vector(std::int64_t plane, std::int64_t count, float* out,
+[[gnu::always_inline]] inline void winograd_src_vector(const WinogradArgs& args, std::int64_t count, float* out,
                                                        Pixel pixel) {
   using Line = WinogradLine<Arch, size>;
   constexpr int n = Line::kPixels;
+  const std::int64_t plane = args.plane;
+  const WinogradPairs pairs = args.pairs;
   TILEWISE_UNROLL for (int k = 0; k < Line::kPairs; ++k) {
+    if (k < pairs.first || k >= pairs.end) continue;
     Vec<Arch> rows[2][n];
     TILEWISE_UNROLL for (int j = 0; j < n; ++j) {
       Vec<Arch> d[n], pair[2];
@@ -37,12 +40,12 @@ template <class Arch, WinogradSize size, class Pixel>
       rows[1][j] = pair[1];
     }
     TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
-      float* const row = out + Line::position(k, i) * n * plane;
+      float* const row = out + (2 * (k - pairs.first) + i) * n * plane;
       TILEWISE_UNROLL for (int l = 0; l < Line::kPairs; ++l) {
         Vec<Arch> pair[2];
         Line::src(l, rows[i], pair);
-        store_some<Arch>(row + Line::position(l, 0) * plane, count, pair[0]);
-        store_some<Arch>(row + Line::position(l, 1) * plane, count, pair[1]);
+        store_some<Arch>(row + 2 * l * plane, count, pair[0]);
+        store_some<Arch>(row + (2 * l + 1) * plane, count, pair[1]);
       }
     }
   }
@@ -52,13 +55,13 @@ template <class Arch, WinogradSize size>
 [[gnu::always_inline]] inline void winograd_src_tile(const WinogradArgs& args, const WinogradTile& tile,
                                                      const float* src, float* out) {
   constexpr int n = WinogradLine<Arch, size>::kPixels;
-  const std::int64_t row_stride = args.row_stride, pixel_stride = args.pixel_stride, plane = args.plane;
+  const std::int64_t row_stride = args.row_stride, pixel_stride = args.pixel_stride;
   const bool whole = tile.first_row == 0 && tile.end_row == n && tile.first_column == 0 && tile.end_column == n;
   std::int64_t c = 0;
   if (whole) {
     for (; c + kWidth<Arch> <= args.channels; c += kWidth<Arch>) {
       const float* const first = src + c;
-      winograd_src_vector<Arch, size>(plane, kWidth<Arch>, out + c, [&](int i, int j) __attribute__((always_inline)) {
+      winograd_src_vector<Arch, size>(args, kWidth<Arch>, out + c, [&](int i, int j) __attribute__((always_inline)) {
         return load<Arch>(first + i * row_stride + j * pixel_stride);
       });
     }
@@ -70,7 +73,7 @@ template <class Arch, WinogradSize size>
   }
   const auto rest = [&](std::int64_t count) __attribute__((always_inline)) {
     const float* const first = src + c;
-    winograd_src_vector<Arch, size>(plane, count, out + c, [&](int i, int j) __attribute__((always_inline)) {
+    winograd_src_vector<Arch, size>(args, count, out + c, [&](int i, int j) __attribute__((always_inline)) {
       return (inside >> (n * i + j) & 1) != 0 ? load_some<Arch>(first + i * row_stride + j * pixel_stride, count)
                                               : Vec<Arch>(0.0F);
     });
@@ -127,7 +130,7 @@ template <class Arch, WinogradSize size>
     TILEWISE_UNROLL for (int j = 0; j < n; ++j) {
       Vec<Arch> m[n], out[kHalf];
       TILEWISE_UNROLL for (int i = 0; i < n; ++i) {
-        const bool wanted = i != (half == 0 ? n - 1 : 0);
+        const bool wanted = i != (half == 0 ? 1 : 0);
         m[i] = wanted ? load<Arch>(in + (n * i + j) * plane) : Vec<Arch>(0.0F);
       }
       Line::dst(half, m, out);
@@ -173,6 +176,7 @@ template <class Arch, WinogradSize size>
   using Line = WinogradLine<Arch, size>;
   constexpr int m = Line::kOutputs, n = Line::kPixels;
   TILEWISE_UNROLL for (int k = 0; k < Line::kPairs; ++k) {
+    if (k < args.pairs.first || k >= args.pairs.end) continue;
     Vec<Arch> rows[2][m];
     TILEWISE_UNROLL for (int j = 0; j < m; ++j) {
       Vec<Arch> d[m], pair[2];
@@ -185,12 +189,12 @@ template <class Arch, WinogradSize size>
       rows[1][j] = pair[1];
     }
     TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
-      float* const row = out + Line::position(k, i) * n * args.plane;
+      float* const row = out + (2 * (k - args.pairs.first) + i) * n * args.plane;
       TILEWISE_UNROLL for (int l = 0; l < Line::kPairs; ++l) {
         Vec<Arch> pair[2];
         Line::d_dst(l, rows[i], pair);
-        pair[0].store_unaligned(row + Line::position(l, 0) * args.plane);
-        pair[1].store_unaligned(row + Line::position(l, 1) * args.plane);
+        pair[0].store_unaligned(row + 2 * l * args.plane);
+        pair[1].store_unaligned(row + (2 * l + 1) * args.plane);
       }
     }
   }
@@ -209,30 +213,47 @@ template <class Arch>
   });
 }
 
+/// One vector of what pairs of rows of sums add to the gradients of its taps.
+template <class Arch, WinogradSize size>
+[[gnu::always_inline]] inline void winograd_d_filters_vector(const WinogradSums& args, std::int64_t count,
+                                                             const float* sums, float* d_wei) {
+  using Line = WinogradLine<Arch, size>;
+  constexpr int n = Line::kPixels;
+  const WinogradPairs pairs = args.pairs;
+  Vec<Arch> taps[3][3];  // [column][row]
+  TILEWISE_UNROLL for (int j = 0; j < 3; ++j) {
+    TILEWISE_UNROLL for (int i = 0; i < 3; ++i) {
+      taps[j][i] = load_some<Arch>(d_wei + (3 * i + j) * args.tap_stride, count);
+    }
+  }
+  TILEWISE_UNROLL for (int k = 0; k < Line::kPairs; ++k) {
+    if (k < pairs.first || k >= pairs.end) continue;
+    Vec<Arch> rows[3][2];  // of sums G, transposed
+    TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
+      const float* const row = sums + (2 * (k - pairs.first) + i) * n * args.plane;
+      Vec<Arch> u[3] = {Vec<Arch>(0.0F), Vec<Arch>(0.0F), Vec<Arch>(0.0F)};
+      TILEWISE_UNROLL for (int l = 0; l < Line::kPairs; ++l) {
+        const Vec<Arch> pair[2] = {load<Arch>(row + 2 * l * args.plane), load<Arch>(row + (2 * l + 1) * args.plane)};
+        Line::add_taps(l, pair, u);
+      }
+      TILEWISE_UNROLL for (int j = 0; j < 3; ++j) rows[j][i] = u[j];
+    }
+    TILEWISE_UNROLL for (int j = 0; j < 3; ++j) Line::add_taps(k, rows[j], taps[j]);
+  }
+  TILEWISE_UNROLL for (int j = 0; j < 3; ++j) {
+    TILEWISE_UNROLL for (int i = 0; i < 3; ++i) {
+      store_some<Arch>(d_wei + (3 * i + j) * args.tap_stride, count, taps[j][i]);
+    }
+  }
+}
+
 template <class Arch>
 [[gnu::flatten]] void winograd_d_filters(const WinogradSums& args, const float* sums, float* d_wei) noexcept {
   with_winograd_size(args.size, [&]<WinogradSize size>() __attribute__((always_inline)) {
-    using Line = WinogradLine<Arch, size>;
-    constexpr int n = Line::kPixels;
     for (std::int64_t row = 0; row < args.rows; ++row) {
       for_each_vector<Arch>(args.columns, [&](std::int64_t c, std::int64_t count) __attribute__((always_inline)) {
-        const float* const in = sums + row * args.row_stride + c;
-        float* const out = d_wei + row * args.wei_row_stride + c;
-        Vec<Arch> rows[3][n];  // of G' sums
-        TILEWISE_UNROLL for (int j = 0; j < n; ++j) {
-          Vec<Arch> u[n], taps[3];
-          TILEWISE_UNROLL for (int i = 0; i < n; ++i) u[i] = load<Arch>(in + (n * i + j) * args.plane);
-          Line::taps(u, taps);
-          TILEWISE_UNROLL for (int i = 0; i < 3; ++i) rows[i][j] = taps[i];
-        }
-        TILEWISE_UNROLL for (int i = 0; i < 3; ++i) {
-          Vec<Arch> taps[3];
-          Line::taps(rows[i], taps);
-          TILEWISE_UNROLL for (int j = 0; j < 3; ++j) {
-            float* const p = out + (3 * i + j) * args.tap_stride;
-            store_some<Arch>(p, count, load_some<Arch>(p, count) + taps[j]);
-          }
-        }
+        winograd_d_filters_vector<Arch, size>(args, count, sums + row * args.row_stride + c,
+                                              d_wei + row * args.wei_row_stride + c);
       });
     }
   });
@@ -262,12 +283,12 @@ template <class Arch>
           rows[1][j] = pair[1];
         }
         TILEWISE_UNROLL for (int i = 0; i < 2; ++i) {
-          float* const row = planes + Line::position(k, i) * n * plane + at;
+          float* const row = planes + (2 * k + i) * n * plane + at;
           TILEWISE_UNROLL for (int l = 0; l < Line::kPairs; ++l) {
             Vec<Arch> pair[2];
             Line::filter(l, rows[i], pair);
-            store_some<Arch>(row + Line::position(l, 0) * plane, count, pair[0]);
-            store_some<Arch>(row + Line::position(l, 1) * plane, count, pair[1]);
+            store_some<Arch>(row + 2 * l * plane, count, pair[0]);
+            store_some<Arch>(row + (2 * l + 1) * plane, count, pair[1]);
           }
         }
       }

@@ -6,7 +6,8 @@
 namespace tilewise::simd {
 
 /// Products with the matrices of winograd.hpp along one axis, for vectors of channels. Values of a polynomial come in
-/// pairs `k`, which share most of their arithmetic: those at 0 and infinity, at p and -p, at q and -q.
+/// pairs `k`, which share most of their arithmetic and are next to each other: those at 0 and infinity, at p and -p, at
+/// q and -q.
 template <class Arch, WinogradSize size>
 struct WinogradLine {
   using V = Vec<Arch>;
@@ -14,8 +15,6 @@ struct WinogradLine {
   static constexpr bool kFour = size == WinogradSize::four;
   static constexpr float kP = kFour ? 0.625F : 1, kQ = 1.5F, kP2 = kP * kP, kQ2 = kQ * kQ;
 
-  /// Where the values of pair k are: i = 0 or 1.
-  static constexpr int position(int k, int i) { return k == 0 ? i * (kPixels - 1) : 2 * k - 1 + i; }
   /// The point of pair k, its square and that of the other pair's.
   static constexpr float point(int k) { return k == 1 ? kP : kQ; }
   static constexpr float square(int k) { return point(k) * point(k); }
@@ -42,15 +41,15 @@ struct WinogradLine {
   /// Outputs `half`, 0 or 1, and every second one from there of A' x.
   [[gnu::always_inline]] static inline void dst(int half, const V x[kPixels], V out[kOutputs / 2]) {
     if constexpr (!kFour) {
-      out[0] = half == 0 ? x[0] + x[1] + x[2] : x[1] - x[2] - x[3];
+      out[0] = half == 0 ? x[0] + x[2] + x[3] : x[2] - x[3] - x[1];
     } else if (half == 0) {
-      const V p = x[1] + x[2], q = x[3] + x[4];
+      const V p = x[2] + x[3], q = x[4] + x[5];
       out[0] = x[0] + p + q;
       out[1] = madd<Arch>(V(kP2), p, V(kQ2) * q);
     } else {
-      const V p = x[1] - x[2], q = x[3] - x[4];
+      const V p = x[2] - x[3], q = x[4] - x[5];
       out[0] = madd<Arch>(V(kP), p, V(kQ) * q);
-      out[1] = madd<Arch>(V(kP * kP2), p, madd<Arch>(V(kQ * kQ2), q, x[5]));
+      out[1] = madd<Arch>(V(kP * kP2), p, madd<Arch>(V(kQ * kQ2), q, x[1]));
     }
   }
 
@@ -86,18 +85,21 @@ struct WinogradLine {
     }
   }
 
-  /// G' u.
-  [[gnu::always_inline]] static inline void taps(const V u[kPixels], V g[3]) {
-    if constexpr (!kFour) {
-      const V even = V(0.5F) * (u[1] + u[2]);
-      g[0] = u[0] + even;
-      g[1] = V(0.5F) * (u[1] - u[2]);
-      g[2] = even + u[3];
+  /// Adds what pair k of u contributes to G' u.
+  [[gnu::always_inline]] static inline void add_taps(int k, const V pair[2], V g[3]) {
+    if (k == 0) {
+      g[0] = kFour ? madd<Arch>(V(1 / (kP2 * kQ2)), pair[0], g[0]) : g[0] + pair[0];
+      g[2] = g[2] + pair[1];
+    } else if constexpr (!kFour) {
+      const V even = V(0.5F) * (pair[0] + pair[1]);
+      g[0] = g[0] + even;
+      g[1] = madd<Arch>(V(0.5F), pair[0] - pair[1], g[1]);
+      g[2] = g[2] + even;
     } else {
-      const V p = V(1 / divisor(1)) * (u[1] + u[2]), q = V(1 / divisor(2)) * (u[3] + u[4]);
-      g[0] = madd<Arch>(V(1 / (kP2 * kQ2)), u[0], p + q);
-      g[1] = madd<Arch>(V(kP / divisor(1)), u[1] - u[2], V(kQ / divisor(2)) * (u[3] - u[4]));
-      g[2] = madd<Arch>(V(kP2), p, madd<Arch>(V(kQ2), q, u[5]));
+      const V even = pair[0] + pair[1];
+      g[0] = madd<Arch>(V(1 / divisor(k)), even, g[0]);
+      g[1] = madd<Arch>(V(point(k) / divisor(k)), pair[0] - pair[1], g[1]);
+      g[2] = madd<Arch>(V(square(k) / divisor(k)), even, g[2]);
     }
   }
 };

@@ -73,6 +73,8 @@ const BatchCase kCases[] = {
     {40, {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3}},
     {9, {.ic = 24, .ih = 16, .iw = 15, .oc = 100, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
          .pad_right = 1}},
+    // of many filters, summed up in parts
+    {17, {.ic = 130, .ih = 9, .iw = 9, .oc = 70, .kh = 3, .kw = 3}},
     {0, {.ic = 32, .ih = 13, .iw = 13, .oc = 64, .kh = 3, .kw = 3}},
     {0, {.ic = 3, .ih = 5, .iw = 5, .oc = 4, .kh = 3, .kw = 3}},
 };

@@ -10,7 +10,6 @@
 #include <mutex>
 #include <set>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "tilewise/simd/conv_backward_data.hpp"
@@ -238,13 +237,41 @@ TEST(ConvBackwardWeightsBatch, sums_up_sixteen_parts_of_a_large_batch) {
   EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::direct, 128), 15 * shape.wei_size());
   ASSERT_EQ(WinogradWeights::choose(default_kernels(), shape), WinogradSize::four);
   // By Winograd's filtering as many, or one for every 128 tiles of 4 x 4, that is 14 images of nine.
-  constexpr std::int64_t kTaps = 9;
-  for (const auto& [algorithm, size, parts] : {std::tuple{ConvAlgorithm::winograd_2x2, WinogradSize::two, 16},
-                                               std::tuple{ConvAlgorithm::automatic, WinogradSize::four, 9}}) {
-    const std::int64_t sum = shape.wei_size() / kTaps * winograd_positions(size);
-    EXPECT_GE(partial_sums_floats(shape, algorithm, 128), parts * sum);
-    EXPECT_LE(partial_sums_floats(shape, algorithm, 128), parts * (sum + sum / 15));  // keeps planes off powers of two
-  }
+  EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::winograd_2x2, 128), 15 * shape.wei_size());
+  EXPECT_EQ(partial_sums_floats(shape, ConvAlgorithm::automatic, 128), 8 * shape.wei_size());
+}
+
+// Of large filters sums are made in parts, so that with its workspace for two threads the gradient takes at most as
+// much memory again as src, d_dst and d_wei. Where images are too small, it does not.
+TEST(ConvBackwardWeightsBatch, takes_little_memory_by_winograd) {
+  const auto share = [](const ConvShape& shape, std::int64_t images) {
+    const ConvBackwardWeights conv(default_kernels(), shape);
+    EXPECT_THAT(conv.kernel(), StartsWith("winograd 4x4")) << shape.to_string();
+    const auto operands = images * (shape.src_size() + shape.dst_size()) + shape.wei_size();
+    return static_cast<double>(conv.workspace_floats(images, 2)) / static_cast<double>(operands);
+  };
+  EXPECT_LE(share(square(64, 8, 64, 3), 32), 1);
+  EXPECT_LE(share(square(64, 16, 128, 3), 32), 1);
+  EXPECT_LE(share(square(64, 56, 64, 3), 2), 1);
+  EXPECT_LE(share(square(128, 8, 128, 3), 32), 1);
+  EXPECT_LE(share(square(256, 8, 256, 3), 16), 1);
+  EXPECT_LE(share(square(256, 14, 256, 3), 4), 1);
+  EXPECT_LE(share(square(512, 7, 512, 3), 4), 1);
+  EXPECT_GT(share(square(32, 12, 32, 3), 1), 1);
+}
+
+// Of one panel of output channels, an even number of partial sums: work for two threads.
+TEST(ConvBackwardWeightsBatch, divides_the_tiles_of_a_single_panel) {
+  const KernelTable& kernels = default_kernels();
+  const ConvShape shape = square(16, 16, 2 * kernels.vector_floats, 3);  // of 16 tiles of 4 x 4
+  const WinogradWeights conv(kernels, shape, WinogradSize::four);
+  const auto parts = [&](std::int64_t images) {
+    return 1 + (2 * conv.workspace_floats(images, 1) - conv.workspace_floats(images, 2)) / shape.wei_size();
+  };
+  EXPECT_EQ(parts(3), 1);
+  EXPECT_EQ(parts(4), 2);
+  EXPECT_EQ(parts(8), 2);
+  EXPECT_EQ(parts(17), 4);
 }
 
 // Small images come in groups, but not in so few that threads would have nothing to share.

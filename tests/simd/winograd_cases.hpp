@@ -30,28 +30,28 @@ struct WinogradMatrices {
 };
 inline WinogradMatrices winograd_matrices(simd::WinogradSize size) {
   if (size == simd::WinogradSize::two) {
-    return {{4, 4, {1, 0, -1, 0, 0, 1, 1, 0, 0, -1, 1, 0, 0, 1, 0, -1}},
-            {4, 3, {1, 0, 0, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5, 0, 0, 1}},
-            {2, 4, {1, 1, 1, 0, 0, 1, -1, -1}}};
+    return {{4, 4, {1, 0, -1, 0, 0, 1, 0, -1, 0, 1, 1, 0, 0, -1, 1, 0}},
+            {4, 3, {1, 0, 0, 0, 0, 1, 0.5, 0.5, 0.5, 0.5, -0.5, 0.5}},
+            {2, 4, {1, 0, 1, 1, 0, -1, 1, -1}}};
   }
   const double p = 0.625, q = 1.5, p2 = p * p, q2 = q * q, product = p2 * q2, sum = p2 + q2;
   const double n = 2 * p2 * (p2 - q2), m = 2 * q2 * (q2 - p2);
   return {{6, 6, {product, 0,       -sum, 0,    1, 0,  //
+                  0,       product, 0,    -sum, 0, 1,  //
                   0,       -p * q2, -q2,  p,    1, 0,  //
                   0,       p * q2,  -q2,  -p,   1, 0,  //
                   0,       -p2 * q, -p2,  q,    1, 0,  //
-                  0,       p2 * q,  -p2,  -q,   1, 0,  //
-                  0,       product, 0,    -sum, 0, 1}},
+                  0,       p2 * q,  -p2,  -q,   1, 0}},
           {6, 3, {1 / product, 0,      0,       //
+                  0,           0,      1,       //
                   1 / n,       p / n,  p2 / n,  //
                   1 / n,       -p / n, p2 / n,  //
                   1 / m,       q / m,  q2 / m,  //
-                  1 / m,       -q / m, q2 / m,  //
-                  0,           0,      1}},
-          {4, 6, {1, 1,      1,       1,      1,       0,  //
-                  0, p,      -p,      q,      -q,      0,  //
-                  0, p2,     p2,      q2,     q2,      0,  //
-                  0, p * p2, -p * p2, q * q2, -q * q2, 1}}};
+                  1 / m,       -q / m, q2 / m}},
+          {4, 6, {1, 0, 1,      1,       1,      1,    //
+                  0, 0, p,      -p,      q,      -q,   //
+                  0, 0, p2,     p2,      q2,     q2,   //
+                  0, 1, p * p2, -p * p2, q * q2, -q * q2}}};
 }
 
 /// matrix m matrix', or what the magnitudes of its terms add up to.

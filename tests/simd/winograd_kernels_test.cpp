@@ -268,5 +268,49 @@ TEST(WinogradKernels, add_gradients_of_filters) {
   }
 }
 
+// Gradients of large filters are made from a pair of rows of positions at a time: of the same bits.
+TEST(WinogradKernels, work_on_some_pairs_of_rows) {
+  constexpr std::int64_t kChannels = 21, kRows = 2;
+  const std::int64_t padded = round_up(kChannels, default_kernels().vector_floats);
+  for (const WinogradSize size : kWinogradSizes) {
+    const auto n = static_cast<std::int32_t>(winograd_pixels(size));
+    const std::int64_t positions = winograd_positions(size), pairs = winograd_pairs(size);
+    const WinogradTile tile{0, 0, 0, n, 1, n, 2, 1, 0};
+    WinogradArgs args = one_tile(size, tile, kChannels, n * kChannels, padded);
+    WinogradSums sums{.size = size, .rows = kRows, .columns = kChannels, .plane = kRows * padded, .row_stride = padded,
+                      .tap_stride = kRows * kChannels, .wei_row_stride = kChannels};
+    const std::vector<float> src = random_values(n * n * kChannels, 1);
+    const std::vector<float> all_sums = random_values(positions * sums.plane, 2);
+    const std::vector<float> before = random_values(kWinogradTaps * kRows * kChannels, 3);
+    std::vector<float> pixels(static_cast<std::size_t>(positions * padded)), gradients = pixels, d_wei = before;
+    default_kernels().winograd_src(args, src.data(), pixels.data());
+    default_kernels().winograd_d_dst(args, src.data(), gradients.data());
+    default_kernels().winograd_d_filters(sums, all_sums.data(), d_wei.data());
+    for (const std::int64_t some : {std::int64_t{1}, pairs - 1}) {
+      std::vector<float> added = before;
+      for (std::int64_t first = 0; first < pairs; first += some) {
+        const WinogradPairs part{first, std::min(first + some, pairs)};
+        const std::int64_t begin = 2 * n * part.first, count = 2 * n * (part.end - part.first);
+        args.pairs = sums.pairs = part;
+        GuardedArray<float> out(count * padded);
+        const auto is_part_of = [&](const std::vector<float>& all) {
+          bool same = out.intact();
+          for (std::int64_t p = 0; p < count; ++p) {
+            const float* const position = out.data() + p * padded;
+            same = same && std::equal(position, position + kChannels, all.begin() + (begin + p) * padded);
+          }
+          return same;
+        };
+        default_kernels().winograd_src(args, src.data(), out.data());
+        EXPECT_TRUE(is_part_of(pixels)) << first;
+        default_kernels().winograd_d_dst(args, src.data(), out.data());
+        EXPECT_TRUE(is_part_of(gradients)) << first;
+        default_kernels().winograd_d_filters(sums, all_sums.data() + begin * sums.plane, added.data());
+      }
+      EXPECT_EQ(added, d_wei);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tilewise::simd

@@ -135,6 +135,35 @@ TEST(WinogradWeights, adds_up_over_images) {
   }
 }
 
+// A batch sums up parts of the tiles, of some positions, of blocks of channels; more or less as memory allows.
+TEST(WinogradWeights, adds_up_parts_of_a_batch) {
+  struct Batch {
+    std::int64_t images, ic, size, oc;
+  };
+  for (const auto& [images, ic, image_size, oc] :
+       {Batch{40, 20, 9, 24}, Batch{9, 64, 14, 70}, Batch{2, 130, 9, 65}, Batch{12, 70, 6, 60}, Batch{1, 65, 5, 64}}) {
+    const ConvShape shape{.ic = ic, .ih = image_size, .iw = image_size, .oc = oc, .kh = 3, .kw = 3, .pad_top = 1};
+    const Data data(shape, images, Pattern::integers);
+    Data none = data;
+    std::ranges::fill(none.d_wei, 0.0F);  // what batch() overwrites
+    for (const WinogradSize size : kWinogradSizes) {
+      SCOPED_TRACE(shape.to_string() + " by " + winograd_name(size));
+      const WinogradWeights conv(default_kernels(), shape, size);
+      Executor executor(2);
+      const std::int64_t floats = conv.workspace_floats(images, executor.threads());
+      GuardedArray<float> workspace(floats), d_wei(data.d_wei);
+      conv.batch(executor, images, data.src.data(), data.d_dst.data(), d_wei.data(),
+                 Workspace(workspace.data(), floats));
+      EXPECT_TRUE(workspace.intact() && d_wei.intact());
+      const std::vector<double> right = expected(shape, images, none);
+      EXPECT_TRUE(all_near(d_wei.span(), right, bounds(shape, size, images, none)));
+      if (size == WinogradSize::two) {
+        EXPECT_TRUE(all_equal(d_wei.span(), right));
+      }
+    }
+  }
+}
+
 // Rows and columns that no output sees may be anything: a layer that wants a corner of the output leaves them out.
 TEST(WinogradWeights, does_not_read_what_no_output_sees) {
   const ConvShape shape{.ic = 17, .ih = 9, .iw = 8, .oc = 20, .kh = 3, .kw = 3, .pad_left = 1, .pad_bottom = -2,
