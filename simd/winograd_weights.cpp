@@ -82,12 +82,14 @@ void WinogradWeights::add(const float* src, const float* d_dst, const Cut& cut, 
                    .a_k_stride = src_row,
                    .ldb = tile_.columns,
                    .ldc = tile_.columns};
+  const EvenSplit blocks(end - first, cut.block), parts(winograd_pairs(size_), cut.pairs);
   float* const transformed = scratch.take(positions * pixels.plane);
   float* const d_transformed = scratch.take(positions * gradients.plane);
   float* const all_sums = scratch.take((end_panel - first_panel) * positions * back.plane);
-  const auto sums = [&](std::int64_t panel) { return all_sums + (panel - first_panel) * positions * back.plane; };
+  const auto sums = [&](std::int64_t panel) {
+    return all_sums + (blocks.pieces == 1 ? 0 : panel - first_panel) * positions * back.plane;
+  };
   const auto columns = [&](std::int64_t panel) { return std::min(tile_.columns, s.oc - panel * tile_.columns); };
-  const EvenSplit blocks(end - first, cut.block), parts(winograd_pairs(size_), cut.pairs);
   for (std::int64_t i = 0; i < parts.pieces * channels_.pieces; ++i) {
     const std::int64_t part = i / channels_.pieces, ic = channels_.begin(i % channels_.pieces);
     pixels.pairs = gradients.pairs = back.pairs = {parts.begin(part), parts.begin(part) + parts.size(part)};
@@ -107,11 +109,10 @@ void WinogradWeights::add(const float* src, const float* d_dst, const Cut& cut, 
           product.c = sums(panel) + p * back.plane;
           multiply_panel(kernels_, EvenSplit(back.rows, tile_.rows), product);
         }
+        if (b < blocks.pieces - 1) continue;
+        back.columns = columns(panel);
+        kernels_.winograd_d_filters(back, sums(panel), d_wei + ic * s.oc + panel * tile_.columns);
       }
-    }
-    for (std::int64_t panel = first_panel; panel < end_panel; ++panel) {
-      back.columns = columns(panel);
-      kernels_.winograd_d_filters(back, sums(panel), d_wei + ic * s.oc + panel * tile_.columns);
     }
   }
 }

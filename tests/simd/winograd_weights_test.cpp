@@ -207,6 +207,10 @@ TEST(WinogradWeights, is_the_automatic_choice_where_it_pays) {
   EXPECT_THAT(small_tiles.kernel(), ::testing::StartsWith("winograd 2x2"));
   EXPECT_EQ(direct.multiply_adds(), many.multiply_adds());
   EXPECT_EQ(automatic.multiply_adds(), 3.0 * 3 * 36 * 32 * 64);
+  // Of three channels products are three rows high, for which there is a kernel.
+  EXPECT_EQ(WinogradWeights::choose(kernels, shape(3, 34, 64)), WinogradSize::four);
+  EXPECT_EQ(ConvBackwardWeights(kernels, shape(3, 34, 64)).kernel(), "conv_short_weights");
+  EXPECT_THAT(ConvBackwardWeights(kernels, shape(4, 34, 64)).kernel(), ::testing::StartsWith("winograd 4x4"));
   EXPECT_EQ(small_tiles.multiply_adds(), 6.0 * 6 * 16 * 32 * 64);
 }
 
