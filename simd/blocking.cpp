@@ -269,6 +269,8 @@ std::int64_t GemmBlocking::b_floats() const {
   return round_up_to_line(kc * panels.size(0) * tile.columns);
 }
 
+std::int64_t most_gemm_steps(std::int64_t k) { return ceil_div(k, kKc); }
+
 std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::int64_t n,
                               std::int64_t k) {
   const auto bound = [&](std::int64_t most_columns, std::int64_t most_terms) {

@@ -146,6 +146,9 @@ struct GemmBlocking {
 };
 GemmBlocking choose_gemm_blocking(const KernelTable& kernels, const GemmShape& shape, int threads);
 
+/// Into how many steps of kc a sum of at most k terms is cut at most.
+std::int64_t most_gemm_steps(std::int64_t k);
+
 /// Upper bound of a_floats() + b_floats() over all products no larger than m x n x k.
 std::int64_t gemm_block_bound(const KernelTable& kernels, std::int64_t m, std::int64_t n,
                               std::int64_t k);

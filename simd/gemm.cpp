@@ -35,7 +35,7 @@ void check(const GemmArgs& args) {
 std::int64_t gemm_workspace(const KernelTable& kernels, int threads, std::int64_t m, std::int64_t n,
                             std::int64_t k) {
   return std::max({threads * gemm_block_bound(kernels, m, n, k), gemm_dots_workspace(threads, n, k),
-                   gemm_row_workspace(threads, n), gemm_swapped_workspace(kernels, threads, n, k)});
+                   gemm_row_workspace(threads, n, k), gemm_swapped_workspace(kernels, threads, n, k)});
 }
 
 std::string gemm_kernel(const KernelTable& kernels, const GemmArgs& args, int threads) {

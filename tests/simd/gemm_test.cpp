@@ -229,7 +229,7 @@ TEST(Gemm, several_threads) { check({.m = 230, .n = 530, .k = 300}, 3, 3); }
 // Large enough that both the packing and the products really are spread over threads.
 TEST(Gemm, same_bits_on_any_number_of_threads) {
   constexpr Sizes kSizes[] = {{230, 530, 300}, {40, 3100, 256}, {300, 10, 4000}, {1000, 64, 130},
-                              {400, 10, 5000}, {1, 3100, 1200}};
+                              {400, 10, 5000}, {1, 3100, 1200}, {1, 1100, 1024}};
   for (const Sizes& sizes : kSizes) {
     for_each_transpose([&](Transpose transpose_a, Transpose transpose_b) {
       for (const float alpha : {1.0F, 0.7F}) {
@@ -252,7 +252,7 @@ TEST(Gemm, same_bits_on_any_number_of_threads) {
 // An image's result does not depend on the batch that it is in.
 TEST(Gemm, rows_do_not_depend_on_how_many_there_are) {
   for (const Transpose transpose_b : kBoth) {
-    for (const auto& [n, k] : {std::pair{10, 1600}, {130, 300}, {64, 40}, {48, 1100}, {1100, 600}}) {
+    for (const auto& [n, k] : {std::pair{10, 1600}, {130, 300}, {64, 40}, {48, 1100}, {1100, 600}, {1100, 1024}}) {
       const std::vector<float> a = random_values(300 * k, 1);
       const std::vector<float> b = random_values(n * k, 2);
       const auto rows = [&](std::int64_t m, int threads) {
@@ -268,10 +268,29 @@ TEST(Gemm, rows_do_not_depend_on_how_many_there_are) {
       const std::vector<float> all = rows(300, 3);
       for (const std::int64_t m : {1, 2, 13, 100}) {
         const std::vector<float> some(all.begin(), all.begin() + m * n);
-        EXPECT_TRUE(same_bits(rows(m, 1), some)) << m << " x " << n << " x " << k;
+        EXPECT_TRUE(same_bits(rows(m, m == 1 ? 2 : 1), some)) << m << " x " << n << " x " << k;
       }
     }
   }
+}
+
+// Sums of a thread's rows, kept for the end, are behind a row of C for each thread.
+TEST(Gemm, threads_share_rows_of_a_large_b_for_a_single_row) {
+  const auto keeps_sums = [](std::int64_t n, std::int64_t k, int threads) {
+    Executor executor(threads);
+    const std::vector<float> a = random_values(k, 1), b = random_values(n * k, 2);
+    std::vector<float> c(static_cast<std::size_t>(n));
+    std::vector<float> scratch(static_cast<std::size_t>(gemm_workspace(default_kernels(), threads, 1, n, k)), kNaN);
+    gemm(default_kernels(), executor,
+         {.m = 1, .n = n, .k = k, .a = a.data(), .lda = k, .b = b.data(), .ldb = n, .c = c.data(), .ldc = n},
+         Workspace(scratch.data(), static_cast<std::int64_t>(scratch.size())));
+    return !std::isnan(scratch[static_cast<std::size_t>(threads * 1024)]);
+  };
+  EXPECT_TRUE(keeps_sums(1024, 1024, 2));
+  EXPECT_FALSE(keeps_sums(1024, 1024, 1));
+  EXPECT_FALSE(keeps_sums(1024, 1020, 2));
+  EXPECT_TRUE(keeps_sums(2048, 1024, 2));
+  EXPECT_FALSE(keeps_sums(2049, 1024, 2));
 }
 
 // Swapped, from 64 rows, or in blocks: the same bits. With another alpha than 1 B is what is scaled.
