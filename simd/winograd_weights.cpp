@@ -17,7 +17,7 @@ constexpr std::int64_t kSumTiles = 64;
 constexpr std::int64_t kSumChannels = 128;
 
 /// Filters from which on pairs of rows of positions are summed up one after the other: fewer transforms and sums are
-/// then in L2 at a time, a third of them with tiles of 4 x 4, but pixels are read as often again.
+/// then in L2 at a time, a third of them with tiles of 4 x 4, but pixels are read anew for every pair.
 constexpr std::int64_t kManyFilters = 64 * 64;
 
 }  // namespace

@@ -324,6 +324,10 @@ TEST(ConvWinograd, pays_where_channels_are_many) {
   EXPECT_EQ(choice(64, 4, 64), WinogradSize::two);
   EXPECT_EQ(choice(64, 8, 64), WinogradSize::two);
   EXPECT_EQ(choice(64, 9, 64), WinogradSize::four);
+  // A single tile whose edges are padding: one image is faster directly, but not several together.
+  const ConvShape padded{.ic = 256, .ih = 4, .iw = 4, .oc = 256, .kh = 3, .kw = 3, .pad_top = 1, .pad_left = 1,
+                         .pad_bottom = 1, .pad_right = 1};
+  EXPECT_EQ(ConvWinograd::choose(default_kernels(), padded), WinogradSize::four);
 }
 
 // The convolution of d_dst that backward data is, with every padding that makes one and some that do not.
