@@ -27,6 +27,8 @@ constexpr std::int64_t kSumChannels = 128;
 /// Sums of fewer channels are so exact when done directly that the transforms of 4 x 4 outputs would show: errors would
 /// be up to three times as large.
 constexpr std::int64_t kLeastChannels = 16;
+/// Products of even fewer, which are stored for every position, take longer than the count expects.
+constexpr std::int64_t kFewestChannels = 12;
 
 /// The convolution that a pass of `s` is, where possible().
 ConvShape convolution_of(const ConvShape& s, ConvPass pass) {
@@ -64,6 +66,7 @@ std::optional<WinogradSize> ConvWinograd::choose(const KernelTable& kernels, con
   const ConvShape s = convolution_of(shape, pass);
   // Measured, with what products of few terms cost beside them.
   constexpr WinogradCosts kCosts{.transform_2x2 = 100, .transform_4x4 = 300, .once = 0};
+  if (s.ic < kFewestChannels) return std::nullopt;
   const bool is_short = algorithm == ConvAlgorithm::automatic && s.ic < kLeastChannels;
   return choose_winograd_size(kernels, s, is_short ? ConvAlgorithm::winograd_2x2 : algorithm, kCosts);
 }

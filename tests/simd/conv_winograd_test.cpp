@@ -319,6 +319,9 @@ TEST(ConvWinograd, pays_where_channels_are_many) {
   EXPECT_EQ(choice(256, 14, 256, ConvAlgorithm::direct), std::nullopt);
   EXPECT_EQ(choice(1, 28, 32), std::nullopt);
   EXPECT_EQ(choice(3, 224, 64), std::nullopt);
+  EXPECT_EQ(choice(11, 32, 256), std::nullopt);
+  EXPECT_EQ(choice(12, 32, 64), WinogradSize::two);  // which is more exact
+  EXPECT_EQ(choice(16, 32, 64), WinogradSize::four);
   EXPECT_EQ(choice(64, 3, 64), std::nullopt);
   // Of outputs that would fill little more than half of tiles of 4 x 4.
   EXPECT_EQ(choice(64, 4, 64), WinogradSize::two);
