@@ -47,10 +47,10 @@ program_of() {
     install_packages
     say "building $1 in $(short_path "$folder")"
     mkdir -p -- "$folder/source"
-    git -C "$repo_root" archive "$revision" | tar -x -C "$folder/source"
+    git -C "$repo_root" archive "$revision" | tar -x -C "$folder/source" || die "$1 could not be unpacked"
     cmake -S "$folder/source" -B "$folder" -G Ninja -D CMAKE_BUILD_TYPE=Release -D TILEWISE_BUILD_APPS=OFF \
-      -D TILEWISE_BUILD_TESTS=OFF -D TILEWISE_BUILD_EXAMPLES=OFF >&2
-    cmake --build "$folder" --target tilewise_bench >&2
+      -D TILEWISE_BUILD_TESTS=OFF -D TILEWISE_BUILD_EXAMPLES=OFF >&2 || die "$1 could not be configured"
+    cmake --build "$folder" --target tilewise_bench >&2 || die "$1 could not be built"
   fi
   printf '%s\n' "$folder/bench/tilewise_bench"
 }

@@ -17,8 +17,8 @@ namespace tilewise::simd {
 ///
 /// Each filter tap, or filter row, is a product (channels x pixels) times (pixels x oc). Padding is left out where
 /// pixels are transposed, else copied, as zeros, which an infinite d_dst makes NaN. Filter rows of few terms, kw * ic,
-/// are several to a product, which has a kernel of its own (conv_short_weights in kernel_table.hpp). The sum over pixels
-/// is cut into segments: bands of one image, or, in batch() alone, a few small images.
+/// are several to a product, which has a kernel of its own (conv_short_weights in kernel_table.hpp). The sum over
+/// pixels is cut into segments: bands of one image, or, in batch() alone, a few small images.
 class ConvDirectWeights {
  public:
   /// Whether conv_short_weights does it.

@@ -27,7 +27,8 @@ class ConvPooledBackward {
   /// when it is not possible().
   ConvPooledBackward(const KernelTable& kernels, const ConvShape& conv, const PoolGeometry& pool);
 
-  /// Whether a filter row is one run (dilation_w = 1) of at least a vector, and image and filters are below 2^31 floats.
+  /// Whether a filter row is one run (dilation_w = 1) of at least a vector, and image and filters are below 2^31
+  /// floats.
   static bool possible(const KernelTable& kernels, const ConvShape& conv);
   /// Whether it should be faster than ConvBackwardWeights and ConvBackwardData.
   static bool pays(const KernelTable& kernels, const ConvShape& conv, const PoolGeometry& pool);

@@ -17,8 +17,8 @@ namespace tilewise::simd {
 /// What lies outside the image is computed, and not added.
 class ConvSpread {
  public:
-  /// Whether it is possible and faster than ConvDirect: of more than one tap, not dilated along a row, where channels do
-  /// not fill a vector of up to eight lanes, or more than half of sixteen.
+  /// Whether it is possible and faster than ConvDirect: of more than one tap, not dilated along a row, where channels
+  /// do not fill a vector of up to eight lanes, or more than half of sixteen.
   static bool pays(const KernelTable& kernels, const ConvShape& shape);
 
   /// Throws ShapeError when `shape` is not a convolution, ArgumentError where its taps are dilated along a row.

@@ -23,7 +23,7 @@ OutputRange outputs_inside(OutputRange outputs, std::int64_t stride, std::int64_
 /// Of a band's columns those that filter column kw sees.
 OutputRange columns_inside(const ConvShape& shape, const PixelBand& band, std::int64_t kw);
 
-/// Pixels of src as the products of backward weights (conv_backward_weights.hpp) read them: where they are, or copied,
+/// Pixels of src as the products of backward weights (conv_direct_weights.hpp) read them: where they are, or copied,
 /// with their padding or without what a stride leaves out (conv_sampling.hpp), or transposed.
 class WeightsPixels {
  public:

@@ -38,9 +38,9 @@ std::string gemm_kernel(const KernelTable& kernels, const GemmArgs& args, int th
 /// Computes `args`: loops around the micro-kernel as in BLIS (F. Van Zee, R. van de Geijn, "BLIS: a
 /// framework for rapidly instantiating BLAS functionality", doi:10.1145/2764454), but each thread
 /// packs what it is about to use; a narrow C, where lanes of vectors along its rows would be idle, by dot products or
-/// as its transpose, a single row as a sum of rows of B. Each element of C is summed by one thread in an order that n,
-/// k and the transposition of A fix: it depends neither on the number of threads nor on m, so an image's result not on
-/// its batch.
+/// as its transpose, a single row as a sum of rows of B. Each element of C is summed in an order that n, k and the
+/// transposition of A fix, by one thread, or, of a single row, in steps by several: it depends neither on the number of
+/// threads nor on m, so an image's result not on its batch.
 /// Throws ArgumentError for negative sizes, a leading dimension shorter than a row, less than gemm_workspace() floats.
 void gemm(const KernelTable& kernels, Executor& executor, const GemmArgs& args, Workspace workspace);
 

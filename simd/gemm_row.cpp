@@ -14,10 +14,12 @@ constexpr std::int64_t kTasksAThread = 1;
 /// Columns at a time: whole lines of B, and at most 4 KB of C, which stays in L1.
 constexpr std::int64_t kColumns = 64, kMostColumns = 1024;
 
+/// A B of so many floats, 4 MB, is not in L2.
+constexpr std::int64_t kFarFloats = 1024 * 1024;
+
 /// Whether tasks have whole rows of B, as far as these can be shared evenly, rather than columns: each then reads from
 /// end to end what would be pieces of 4 KB or less. Not where B may be in L2, which delivers pieces as fast.
 bool shares_rows(const GemmArgs& args, std::int64_t tasks) {
-  constexpr std::int64_t kFarFloats = 1024 * 1024;
   return args.n <= tasks * kMostColumns && args.k * args.n >= kFarFloats;
 }
 
@@ -30,8 +32,9 @@ bool pays_as_row(const GemmArgs& args) {
 }
 
 std::int64_t gemm_row_workspace(int threads, std::int64_t n, std::int64_t k) {
-  const std::int64_t kept = threads == 1 ? 0 : most_gemm_steps(k) * round_up_to_line(n);
-  return threads * row_floats(n) + kept;
+  const bool may_keep = threads > 1 && k * n >= kFarFloats;
+  const std::int64_t kept = most_gemm_steps(k) * round_up_to_line(std::min(n, threads * kMostColumns));
+  return threads * row_floats(n) + (may_keep ? kept : 0);
 }
 
 void gemm_row(const KernelTable& widest, Executor& executor, const GemmArgs& args, Workspace workspace) {

@@ -302,15 +302,15 @@ inline constexpr int kPeakChains = 12;
   KERNEL(depthwise_weights, void, (const DepthwiseArgs& args, const float* d_dst, float* d_wei))   \
   /* tiles[i].blank of args.tiles[i], which may be the same, of 4 x 4 outputs (winograd.hpp) */    \
   KERNEL(winograd_blank, void, (const WinogradArgs& args, const float* src, WinogradTile* tiles))  \
-  /* transformed = B' src B of each tile */                                                        \
+  /* transformed = B' src B of each tile, rows of args.pairs */                                    \
   KERNEL(winograd_src, void, (const WinogradArgs& args, const float* src, float* transformed))     \
-  /* transformed = A d_dst A' of each tile, whole vectors: channels that are none are 0 */         \
+  /* transformed = A d_dst A' of each tile, likewise, whole vectors: channels that are none are 0 */\
   KERNEL(winograd_d_dst, void, (const WinogradArgs& args, const float* d_dst, float* transformed)) \
   /* dst = max(floor, A' sums A + bias) of each tile, without the sums where it is blank; a null     \
      bias is 0; sums are readable for whole vectors; NaN stays NaN */                              \
   KERNEL(winograd_dst, void,                                                                       \
          (const WinogradArgs& args, const float* sums, const float* bias, float floor, float* dst)) \
-  /* d_wei += G' sums G of each filter; sums are readable for whole vectors */                     \
+  /* d_wei += G' sums G of each filter, over rows of args.pairs; sums are readable for whole vectors */\
   KERNEL(winograd_d_filters, void,                                                                 \
          (const WinogradSums& args, const float* sums, float* d_wei))                              \
   /* planes = G wei G' of each filter */                                                           \

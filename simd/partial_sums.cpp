@@ -11,6 +11,7 @@ void PartialSums::clear(std::int64_t i, std::int64_t first, std::int64_t end, st
 }
 
 void PartialSums::add_up(Executor& executor, const KernelTable& kernels) const {
+  if (count_ == 1) return;
   constexpr std::int64_t kPiece = 16 * 1024;
   constexpr double kNanoseconds = 0.2;
   const double floats = static_cast<double>(size_ * count_);

@@ -126,7 +126,8 @@ void WinogradWeights::images(std::int64_t images, const float* src, const float*
 
 // Partial sums of two blocks each, or four of small tiles, but together no larger than half of what is read. One more,
 // of half a block at least, where two threads would have an odd number of tasks, for panels are odd as well. Smaller
-// blocks or fewer sums where two threads' workspace would else be larger than the operands.
+// blocks or fewer sums where two threads' workspace would else be larger than the operands; unless nothing fits, for the
+// operands are then small.
 WinogradWeights::Cut WinogradWeights::cut(std::int64_t images) const {
   const std::int64_t pixels = images * (shape_.src_size() + shape_.dst_size()), tiles = tiles_.count(images);
   const std::int64_t few = size_ == WinogradSize::four ? 2 : 4;

@@ -93,6 +93,10 @@ TEST(ConvBackwardData, leaves_pixels_that_no_window_sees_at_zero) {
   EXPECT_EQ(run(shape, data), (std::vector<float>{20, 0, 0, 30, 0}));
 }
 
+TEST(ConvSpread, rejects_taps_that_are_not_side_by_side) {
+  EXPECT_THROW(ConvSpread(default_kernels(), {.ih = 9, .iw = 9, .kh = 3, .kw = 3, .dilation_w = 2}), ArgumentError);
+}
+
 TEST(ConvBackwardData, rejects_what_is_no_convolution) {
   EXPECT_THROW(ConvBackwardData(default_kernels(), {.ih = 2, .iw = 2, .kh = 3, .kw = 3}),
                ShapeError);

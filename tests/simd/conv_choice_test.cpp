@@ -260,6 +260,15 @@ TEST(ConvBackwardWeightsBatch, takes_little_memory_by_winograd) {
   EXPECT_GT(share(square(32, 12, 32, 3), 1), 1);
 }
 
+// By pairs of rows pixels are read once more for each, which does not pay for few.
+TEST(ConvBackwardWeightsBatch, sums_up_all_positions_at_once_of_small_filters) {
+  const auto scratch_floats = [](std::int64_t ic) {
+    const WinogradWeights conv(default_kernels(), square(ic, 18, 64, 3), WinogradSize::four);
+    return conv.workspace_floats(64, 9) - conv.workspace_floats(64, 8);  // of one more thread
+  };
+  EXPECT_GT(scratch_floats(63), 2 * scratch_floats(64));
+}
+
 // Of one panel of output channels, an even number of partial sums: work for two threads.
 TEST(ConvBackwardWeightsBatch, divides_the_tiles_of_a_single_panel) {
   const KernelTable& kernels = default_kernels();

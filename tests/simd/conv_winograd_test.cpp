@@ -322,6 +322,15 @@ TEST(ConvWinograd, pays_where_channels_are_many) {
   EXPECT_EQ(choice(11, 32, 256), std::nullopt);
   EXPECT_EQ(choice(12, 32, 64), WinogradSize::two);  // which is more exact
   EXPECT_EQ(choice(16, 32, 64), WinogradSize::four);
+  // Backward data sums over the channels of d_dst.
+  const auto backward = [](std::int64_t ic, std::int64_t oc) {
+    const ConvShape shape{.ic = ic, .ih = 32, .iw = 32, .oc = oc, .kh = 3, .kw = 3};
+    return ConvWinograd::choose(default_kernels(), shape, ConvAlgorithm::automatic, ConvPass::backward_data);
+  };
+  EXPECT_EQ(backward(64, 11), std::nullopt);
+  EXPECT_EQ(backward(64, 12), WinogradSize::two);
+  EXPECT_EQ(backward(64, 16), WinogradSize::four);
+  EXPECT_EQ(backward(11, 64), WinogradSize::four);
   EXPECT_EQ(choice(64, 3, 64), std::nullopt);
   // Of outputs that would fill little more than half of tiles of 4 x 4.
   EXPECT_EQ(choice(64, 4, 64), WinogradSize::two);
