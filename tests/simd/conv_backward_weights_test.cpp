@@ -140,6 +140,13 @@ TEST(ConvBackwardWeights, packs_d_dst_for_many_tiles_alone) {
   EXPECT_TRUE(packs(3, shared_tiles / 3 + 1));
 }
 
+TEST(ConvBackwardWeights, packs_d_dst_for_fewer_tiles_of_four_rows) {
+  const ConvShape shape{.ic = 48, .ih = 10, .iw = 8, .oc = 5 * default_kernels().vector_floats, .kh = 3};
+  const ConvBackwardWeights conv(default_kernels(), shape);
+  if (conv.kernel() != "tile 4x3") GTEST_SKIP() << "five vectors have no tiles of four rows here";
+  EXPECT_GE(conv.scratch_floats(), shape.dst_size());
+}
+
 // As the copy of a band with its padding shows.
 TEST(ConvBackwardWeights, takes_shorter_bands_where_d_dst_is_read_often_unless_vectors_are_wide) {
   const auto scratch_floats = [](std::int64_t ic) {
@@ -150,6 +157,11 @@ TEST(ConvBackwardWeights, takes_shorter_bands_where_d_dst_is_read_often_unless_v
   constexpr std::int64_t kRow = 129 * 16;  // with padding
   EXPECT_EQ(scratch_floats(16) < 16 * kRow, !has_wide_vectors(default_kernels()));
   EXPECT_GT(scratch_floats(3), 32 * 129 * 3);  // conv_short_weights
+  // Three filter rows of four channels are six tiles of six rows, of five channels nine.
+  if (default_kernels().max_rows[1] == 6) {
+    EXPECT_GT(scratch_floats(4), 32 * 129 * 4);
+    EXPECT_LT(scratch_floats(5), 26 * 129 * 5);
+  }
 }
 
 TEST(ConvBackwardWeights, lays_out_far_pixels_of_1x1_filters_unless_vectors_are_wide) {
