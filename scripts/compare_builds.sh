@@ -8,7 +8,7 @@
 #
 #   OLD, NEW         each a tilewise_bench program, or a revision of this repository such as HEAD~1, which is built in
 #                    build/compare/<revision>
-#   --filter REGEX   the cases; default: all, which takes half an hour
+#   --filter REGEX   the cases; default: all
 #   --threads LIST   numbers of threads; default: 1
 #   --rounds N       of both programs, three repetitions each; default: 5
 #   --help           print this

@@ -4,21 +4,9 @@
 # Runs the benchmark program on shapes so small that only its behaviour is of interest.
 
 set -euo pipefail
-bench=$1
-folder=$(mktemp -d)
-trap 'rm -rf -- "$folder"' EXIT
-cd -- "$folder"
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-
-# Runs the program with the arguments; expects the exit code, and the text somewhere in what it prints.
-expect() {
-  local code=$1 text=$2 actual=0
-  shift 2
-  "$bench" "$@" >out 2>&1 || actual=$?
-  [[ $actual -eq $code ]] || fail "$*: exit code $actual, expected $code: $(cat out)"
-  grep -qF -- "$text" out || fail "$*: expected '$text' in: $(cat out)"
-}
+program=$(realpath -- "$1")
+# shellcheck source=tests/bench/support.sh
+source "$(dirname -- "$(realpath -- "$0")")/support.sh"
 
 cat >shapes.txt <<'SHAPES'
 # a comment, and an empty line

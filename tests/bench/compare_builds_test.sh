@@ -5,22 +5,11 @@
 
 set -euo pipefail
 bench=$(realpath -- "$1")
-script=$(dirname -- "$(realpath -- "$0")")/../../scripts/compare_builds.sh
+tests=$(dirname -- "$(realpath -- "$0")")
+program=$tests/../../scripts/compare_builds.sh
 command -v jq >/dev/null || { echo "skipped: no jq"; exit 77; }
-folder=$(mktemp -d)
-trap 'rm -rf -- "$folder"' EXIT
-cd -- "$folder"
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-
-# Runs the script with the arguments; expects the exit code, and the text somewhere in what it prints.
-expect() {
-  local code=$1 text=$2 actual=0
-  shift 2
-  "$script" "$@" >out 2>&1 || actual=$?
-  [[ $actual -eq $code ]] || fail "$*: exit code $actual, expected $code: $(cat out)"
-  grep -qF -- "$text" out || fail "$*: expected '$text' in: $(cat out)"
-}
+# shellcheck source=tests/bench/support.sh
+source "$tests/support.sh"
 
 # stand_in NAME CASE NANOSECONDS...: a program whose repetitions of the case take so long. It leaves its name and
 # arguments in calls.
